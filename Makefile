@@ -1,0 +1,186 @@
+# hacasim: one Makefile, no configure step.  `make help` lists the targets.
+# Builds go to build/<config>/; configs: release (default), asan, tsan (clang), coverage.
+
+VERSION := 0.1.0
+CONFIG  ?= release
+BUILD   := build/$(CONFIG)
+PREFIX  ?= /usr/local
+DATA    ?= ../shared/data
+V       ?= 0
+Q       := $(if $(filter 1,$(V)),,@)
+
+# ---- what this machine has -------------------------------------------------------------------
+NVCC    ?= $(firstword $(shell command -v nvcc 2>/dev/null) $(wildcard /usr/local/cuda/bin/nvcc))
+MPICC   := $(shell command -v mpicc 2>/dev/null)
+GNUPLOT := $(shell command -v gnuplot 2>/dev/null)
+COMMIT  := $(shell git describe --always --dirty --abbrev=12 2>/dev/null || echo unknown)
+NEEDED  := gsl sqlite3 openblas libfyaml openssl
+MISSING := $(strip $(foreach p,$(NEEDED),$(if $(shell pkg-config --exists $(p) 2>/dev/null && echo y),,$(p))) \
+           $(if $(wildcard /usr/include/Random123/philox.h /usr/local/include/Random123/philox.h),,Random123))
+
+# ---- flags -----------------------------------------------------------------------------------
+ifeq ($(CONFIG),tsan)
+CC      := clang
+OMP     := -fopenmp=libomp
+else ifeq ($(origin CC),default)
+CC      := gcc
+endif
+OMP     ?= -fopenmp
+WARN    := -Wall -Wextra -Wconversion -Wshadow -Werror
+CFLAGS_release  := -O2 -g
+CFLAGS_asan     := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+CFLAGS_tsan     := -O1 -g -fsanitize=thread
+CFLAGS_coverage := -O0 -g --coverage
+CFLAGS  := -std=gnu17 -D_GNU_SOURCE $(CFLAGS_$(CONFIG)) $(WARN) -ffp-contract=off $(OMP) -I. $(EXTRA_CFLAGS)
+LDFLAGS := $(CFLAGS_$(CONFIG)) $(OMP) $(EXTRA_LDFLAGS)
+LDLIBS  := -lgsl -lopenblas -lsqlite3 -lfyaml -lcrypto -lm
+NVCCFLAGS := -O2 -std=c++17 --fmad=false -I. -Xcompiler -ffp-contract=off,-Wall,-Wextra \
+             -gencode arch=compute_80,code=sm_80 -gencode arch=compute_90,code=[sm_90,compute_90]
+
+# ---- sources: one folder, one variable ---------------------------------------------------------
+SRC := $(wildcard sim/*.c net/*.c models/*.c models/*/*.c gpu/*.c analysis/*.c)
+CU  := $(if $(NVCC),$(wildcard gpu/*.cu))
+ifeq ($(CONFIG),tsan)
+CU  :=
+endif
+ifneq ($(CU),)
+CFLAGS += -DHACASIM_CUDA
+LDLIBS += -L$(dir $(NVCC))../lib64 -L$(dir $(NVCC))../targets/x86_64-linux/lib -lcudart_static -lstdc++ -ldl -lrt -lpthread
+endif
+LIBSRC := $(filter-out analysis/main.c,$(SRC))
+LIBOBJ := $(LIBSRC:%.c=$(BUILD)/%.o) $(CU:%.cu=$(BUILD)/%.cu.o)
+UNIT   := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/test_*.c))
+BENCH  := $(patsubst tests/bench/%.c,$(BUILD)/bench/%,$(wildcard tests/bench/bench_*.c))
+FUZZ   := $(patsubst tests/fuzz/%.c,build/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
+
+.PHONY: all help packages demo test test-long test-gpu bench lint format asan tsan fuzz install clean detect
+.DEFAULT_GOAL := all
+
+all: detect $(BUILD)/hacasim
+
+help:
+	@echo 'hacasim $(VERSION)'
+	@echo '  make            build $(BUILD)/hacasim (CONFIG=release|asan|tsan|coverage, V=1 shows commands)'
+	@echo '  make demo       install what is missing, build, run the main scenario and its twin, write a report'
+	@echo '  make test       install what is missing, build, run all tests (DATA=DIR for the public traces)'
+	@echo '  make test-long  the long versions: statistics, swarms, kills, fuzzing'
+	@echo '  make test-gpu   the GPU tests (skip, with the reason, where there is no GPU)'
+	@echo '  make bench      one line per figure: bench NAME VALUE UNIT'
+	@echo '  make lint       clang-tidy, cppcheck, clang-format check'
+	@echo '  make format     clang-format in place'
+	@echo '  make asan|tsan  build and run the unit tests under the sanitizers'
+	@echo '  make fuzz       fuzz the parsers (SECONDS=60 each)'
+	@echo '  make packages   install the Debian packages that are missing'
+	@echo '  make install    to PREFIX=$(PREFIX)'
+	@echo '  make clean'
+
+detect:
+	@test -z "$(MISSING)" || { echo "missing libraries: $(MISSING); run 'make packages'" >&2; exit 1; }
+	@printf '%-10s %s\n' compiler '$(shell $(CC) --version | head -1)' \
+	  CUDA '$(if $(CU),yes ($(NVCC)),$(if $(NVCC),found, not used in this config,no: GPU parts are left out))' \
+	  MPI '$(if $(MPICC),found ($(MPICC)),no)' \
+	  gnuplot '$(if $(GNUPLOT),yes,no: reports will have tables and no pictures)'
+
+packages:
+	@.ci/packages
+
+# `packages` may add libraries and tools that the variables above looked for, so these two
+# targets start a fresh make once everything is there.
+demo:
+	@.ci/packages
+	@$(MAKE) --no-print-directory all
+	@tests/demo.sh $(BUILD)/hacasim
+
+test:
+	@.ci/packages
+	@$(MAKE) --no-print-directory test-only
+
+.PHONY: test-only unit
+test-only: all unit
+	@DATA='$(DATA)' tests/run.sh $(BUILD) short
+
+test-long: all unit
+	@DATA='$(DATA)' tests/run.sh $(BUILD) long
+
+test-gpu: all unit
+	@$(BUILD)/tests/test_gpu
+
+unit: $(UNIT)
+
+bench: all $(BENCH)
+	@DATA='$(DATA)' tests/bench.sh $(BUILD)
+
+asan tsan:
+	@$(MAKE) --no-print-directory CONFIG=$@ all unit
+	@DATA='$(DATA)' tests/run.sh build/$@ sanitize
+
+lint:
+	@tests/lint.sh
+
+format:
+	$(Q)clang-format -i $$(git ls-files '*.c' '*.h' '*.cu')
+
+SECONDS ?= 60
+fuzz: $(FUZZ)
+	$(Q)for f in $(FUZZ); do tests/fuzz.sh $$f $(SECONDS) || exit 1; done
+
+install: all
+	install -D $(BUILD)/hacasim $(DESTDIR)$(PREFIX)/bin/hacasim
+	for f in $$(cd scenarios && find . -name '*.yaml'); do \
+	  install -D -m 644 scenarios/$$f $(DESTDIR)$(PREFIX)/share/hacasim/scenarios/$$f; done
+
+clean:
+	rm -rf build
+
+# ---- rules -------------------------------------------------------------------------------------
+$(BUILD)/hacasim: $(BUILD)/analysis/main.o $(BUILD)/libhacasim.a
+	@echo '  LINK  $@'
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+
+$(BUILD)/libhacasim.a: $(LIBOBJ)
+	@echo '  AR    $@'
+	$(Q)rm -f $@ && ar rcs $@ $^
+	$(Q)$(if $(filter release,$(CONFIG)),ln -sfn release/libhacasim.a build/libhacasim.a)
+
+$(BUILD)/%.o: %.c $(BUILD)/flags
+	@mkdir -p $(@D)
+	@echo '  CC    $<'
+	$(Q)$(CC) $(CFLAGS) -MMD -MP -c -o $@ $<
+
+$(BUILD)/%.cu.o: %.cu $(BUILD)/flags
+	@mkdir -p $(@D)
+	@echo '  NVCC  $<'
+	$(Q)$(NVCC) $(NVCCFLAGS) -MMD -MP -MF $(@:.o=.d) -c -o $@ $<
+
+$(BUILD)/tests/%: tests/unit/%.c $(BUILD)/libhacasim.a
+	@mkdir -p $(@D)
+	@echo '  TEST  $@'
+	$(Q)$(CC) $(CFLAGS) -MMD -MP -MF $@.d $(LDFLAGS) -o $@ $< $(BUILD)/libhacasim.a $(LDLIBS) -lcmocka
+
+$(BUILD)/bench/%: tests/bench/%.c $(BUILD)/libhacasim.a
+	@mkdir -p $(@D)
+	@echo '  BENCH $@'
+	$(Q)$(CC) $(CFLAGS) -MMD -MP -MF $@.d $(LDFLAGS) -o $@ $< $(BUILD)/libhacasim.a $(LDLIBS)
+
+# The fuzz targets are built whole with clang: parsers and target under the same instrumentation.
+FUZZSRC := $(filter-out analysis/% gpu/%,$(LIBSRC))
+build/fuzz/%: tests/fuzz/%.c $(FUZZSRC)
+	@mkdir -p $(@D)
+	@echo '  FUZZ  $@'
+	$(Q)clang -std=gnu17 -D_GNU_SOURCE -O1 -g -fsanitize=fuzzer,address,undefined \
+	  -fno-sanitize-recover=all -ffp-contract=off -I. -o $@ $< $(FUZZSRC) -lfyaml -lm
+
+# The version reaches one object only, so a commit does not rebuild everything.
+$(BUILD)/analysis/version.o: CFLAGS += -DHACASIM_VERSION='"$(VERSION)"' -DHACASIM_COMMIT='"$(COMMIT)"'
+
+# Objects depend on the flags they were built with.
+$(BUILD)/flags: FORCE
+	@mkdir -p $(BUILD)
+	@echo '$(CC) $(CFLAGS) $(NVCC)' | cmp -s - $@ || echo '$(CC) $(CFLAGS) $(NVCC)' > $@
+$(BUILD)/commit: FORCE
+	@mkdir -p $(BUILD)
+	@echo '$(VERSION) $(COMMIT)' | cmp -s - $@ || echo '$(VERSION) $(COMMIT)' > $@
+$(BUILD)/analysis/version.o: $(BUILD)/commit
+FORCE:
+
+-include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

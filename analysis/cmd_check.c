@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * hacasim check: do a scenario's invariants and expectations hold?
+ *
+ * Answers for: that every scenario and every expectation is read before the first one is
+ * simulated, and that a failure says which line asked for what, what came out instead and how to
+ * get there again.  Nothing is stored. */
+#include <inttypes.h>
+#include <string.h>
+
+#include "analysis/analysis.h"
+#include "analysis/digest.h"
+#include "analysis/expect.h"
+#include "analysis/junit.h"
+#include "analysis/options.h"
+#include "analysis/output.h"
+#include "analysis/pool.h"
+
+enum { KEY_JUNIT = 256, CHAIN_BYTES = 4096 };
+
+struct check_scenario {
+    const char *path;
+    struct models_scenario *scenario;
+    struct models_info info;
+    struct expect **expects; /* [info.expect_count] */
+};
+
+struct check {
+    struct options_simulate simulate;
+    const char *junit_path;
+    struct check_scenario *scenarios;
+    size_t count;
+    struct arena *arena;
+    struct junit junit;
+    uint32_t passed, failed;
+};
+
+static error_t check_parse(int key, char *argument, struct argp_state *state)
+{
+    struct check *check = state->input;
+    switch (key) {
+    case ARGP_KEY_INIT:
+        state->child_inputs[0] = &check->simulate;
+        check->scenarios =
+            arena_alloc(check->arena, (size_t)state->argc, sizeof *check->scenarios);
+        return 0;
+    case KEY_JUNIT: check->junit_path = argument; return 0;
+    case ARGP_KEY_ARG: check->scenarios[check->count++].path = argument; return 0;
+    case ARGP_KEY_NO_ARGS: argp_error(state, "which scenario?"); return EINVAL;
+    default: return ARGP_ERR_UNKNOWN;
+    }
+}
+
+static const struct argp_option check_options[] = {
+    {.name = "junit", .key = KEY_JUNIT, .arg = "FILE",
+     .doc = "write the outcome as JUnit XML, too; - for standard output"},
+    {.name = NULL},
+};
+
+static const struct argp_child check_children[] = {{.argp = &options_simulate_argp},
+                                                   {.argp = NULL}};
+
+static const struct argp check_argp = {
+    .options = check_options,
+    .parser = check_parse,
+    .args_doc = "SCENARIO...",
+    .children = check_children,
+    .doc = "Simulate scenarios and check their invariants and `expect:` lines; nothing is stored."
+           "\vAn expectation is METRIC OP VALUE with OP one of < <= > >= == !=, or METRIC in "
+           "[LOW, HIGH].  Values are metrics, numbers, percentages like 30%, and + - * / and "
+           "parentheses between them.  It must hold in every replication; the one that misses by "
+           "most is reported.  A null metric fails.  Amounts of money and counts compare exactly."
+           "\n\nExit codes: 0 all hold; 1 one does not, or an invariant broke; 2 a scenario or an "
+           "expectation is wrong; 3 a disk failed; 130 interrupted."};
+
+/* ---- loading ------------------------------------------------------------------------------ */
+
+static bool check_load(struct check *check, struct check_scenario *one)
+{
+    struct diag diag;
+    one->scenario = options_load(&check->simulate, one->path);
+    if (one->scenario == NULL) return false;
+    one->info = models_info(one->scenario);
+    one->expects = arena_alloc(check->arena, one->info.expect_count, sizeof(struct expect *));
+    diag_init(&diag, check->arena);
+    for (uint32_t i = 0; i < one->info.expect_count; i++)
+        one->expects[i] = expect_parse(check->arena, &one->info.expects[i], &diag);
+    diag_print(&diag, stderr);
+    return diag.count == 0;
+}
+
+/* ---- reporting ---------------------------------------------------------------------------- */
+
+static void check_pass(struct check *check, const char *name)
+{
+    check->passed++;
+    junit_case(&check->junit, name, NULL, NULL);
+    if (!check->simulate.quiet) printf("  ok    %s\n", name);
+}
+
+static void check_fail(struct check *check, const char *name, const char *summary,
+                       const char *detail)
+{
+    check->failed++;
+    junit_case(&check->junit, name, summary, detail);
+    printf("  FAIL  %s\n%s", name, detail);
+}
+
+static const char *check_detail(const struct check *check, const struct check_scenario *one,
+                                const struct param_text *line,
+                                const struct expect_outcome *outcome, uint32_t reps)
+{
+    struct arena *arena = check->arena;
+    const char *which = "", *parts = "";
+    if (outcome->parts != NULL)
+        parts = arena_print(arena, "          with      %s\n", outcome->parts);
+    if (reps > 1)
+        which = arena_print(arena,
+                            "        replication %" PRIu32 " of %" PRIu32 " is the worst; it fails"
+                            " in %" PRIu32 "\n",
+                            outcome->worst, reps, outcome->failures);
+    return arena_print(arena,
+                       "        %s:%" PRIu32 ":%" PRIu32 "\n"
+                       "        - expected  %s\n"
+                       "        + actual    %s\n%s"
+                       "        %s\n%s"
+                       "        run it: %s\n",
+                       line->where.file, line->where.line, line->where.column, line->text,
+                       outcome->actual, parts, outcome->miss, which,
+                       options_replay(&check->simulate, &one->info, outcome->worst));
+}
+
+static void check_expectations(struct check *check, const struct check_scenario *one,
+                               const struct pool_result *result)
+{
+    const struct models_value **values;
+    uint32_t reps = pool_finished(result, check->arena, &values);
+    for (uint32_t i = 0; i < one->info.expect_count; i++) {
+        const struct param_text *line = &one->info.expects[i];
+        struct expect_outcome outcome = expect_judge(one->expects[i], check->arena, values, reps);
+        if (outcome.failures == 0) check_pass(check, line->text);
+        else
+            check_fail(check, line->text, outcome.miss,
+                       check_detail(check, one, line, &outcome, reps));
+    }
+}
+
+/* A broken invariant leaves no results to hold an expectation against. */
+static void check_breach(struct check *check, const struct check_scenario *one,
+                         const struct pool_result *result)
+{
+    char chain[CHAIN_BYTES];
+    status_take(chain, sizeof chain);
+    check_fail(check, "invariants", "an invariant broke",
+               arena_print(check->arena, "        %s\n        run it: %s\n", chain,
+                           options_replay(&check->simulate, &one->info, result->failed)));
+    for (uint32_t i = 0; i < one->info.expect_count; i++)
+        check_fail(check, one->info.expects[i].text, "not checked",
+                   "        not checked: an invariant broke\n");
+}
+
+static enum status check_one(struct check *check, const struct check_scenario *one)
+{
+    char hash[DIGEST_HEX];
+    struct pool_result result;
+    struct pool_job job = {.scenario = one->scenario,
+                           .seed = options_seed(&check->simulate, &one->info),
+                           .reps = options_reps(&check->simulate, &one->info),
+                           .jobs = check->simulate.jobs,
+                           .quiet = check->simulate.quiet};
+    enum status status = pool_run(&job, check->arena, &result);
+    if (status != STATUS_OK && status != STATUS_BREACH) return status;
+    junit_suite(&check->junit, one->path);
+    if (!check->simulate.quiet || status != STATUS_OK) printf("%s\n", one->path);
+    if (status == STATUS_BREACH) {
+        check_breach(check, one, &result);
+        return STATUS_OK;
+    }
+    check_pass(check, "invariants");
+    check_expectations(check, one, &result);
+    if (!check->simulate.quiet)
+        printf("        trace hash %s\n", digest_hex(hash, pool_trace_hash(&result)));
+    return STATUS_OK;
+}
+
+/* ---- all of them -------------------------------------------------------------------------- */
+
+static enum status check_write_junit(const struct check *check)
+{
+    FILE *out;
+    if (check->junit_path == NULL) return STATUS_OK;
+    TRY(output_open(check->junit_path, &out), "writing the JUnit file");
+    junit_write(&check->junit, out);
+    return output_close(check->junit_path, out, STATUS_OK);
+}
+
+static int check_run(struct check *check)
+{
+    enum status status = STATUS_OK;
+    pool_catch_signals();
+    for (size_t i = 0; i < check->count && status == STATUS_OK; i++)
+        status = check_one(check, &check->scenarios[i]);
+    if (status == STATUS_OK) status = check_write_junit(check);
+    if (status != STATUS_OK) return options_exit(status);
+    printf("%" PRIu32 " of %" PRIu32 " checks passed\n", check->passed,
+           check->passed + check->failed);
+    return check->failed == 0 ? ANALYSIS_OK : ANALYSIS_FAILED;
+}
+
+int cmd_check(int argc, char **argv)
+{
+    struct arena arena;
+    struct check check = {.arena = &arena, .simulate = {.arena = &arena}};
+    bool good = true;
+    arena_init(&arena, "command", 0);
+    argp_parse(&check_argp, argc, argv, 0, NULL, &check);
+    junit_init(&check.junit, &arena);
+    for (size_t i = 0; i < check.count; i++)
+        good = check_load(&check, &check.scenarios[i]) && good;
+    int code = good ? check_run(&check) : ANALYSIS_USER;
+    for (size_t i = 0; i < check.count; i++)
+        if (check.scenarios[i].scenario != NULL) models_close(check.scenarios[i].scenario);
+    arena_free(&arena);
+    return code;
+}

@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Rules of chains as their code has them: fee market, inflation, slashing.
+ *
+ * Exact integer and decimal arithmetic, so that each agrees to the last unit with the client it is
+ * taken from: go-ethereum for EIP-1559, cosmos-sdk x/mint with its 18-digit decimals, and a
+ * collateral slash in proportion over bonded and unbonding tokens (Gonka x/collateral). */
+#include "analysis/eval.h"
+
+static const money_t one = MONEY_ATTO; /* 1 as a decimal of 18 places */
+
+/* ---- base fee ------------------------------------------------------------------------------ */
+
+enum { FEE_PARENT, FEE_USED, FEE_LIMIT, FEE_ELASTICITY, FEE_DENOMINATOR };
+
+/* floor(floor(base x distance / target) / denominator); a rise is at least 1. */
+static bool base_fee(struct eval_call *call)
+{
+    const struct eval_value *in = call->in;
+    money_t base = in[FEE_PARENT].amount, used = in[FEE_USED].amount;
+    money_t target = in[FEE_LIMIT].amount / in[FEE_ELASTICITY].amount;
+    char text[MONEY_TEXT];
+    bool overflow = false;
+    if (target == 0)
+        return eval_refuse(call, "parent_gas_limit", "must be at least elasticity = %s",
+                           money_print(text, in[FEE_ELASTICITY].amount, 0));
+    if (used > in[FEE_LIMIT].amount)
+        return eval_refuse(call, "parent_gas_used", "is more than parent_gas_limit = %s",
+                           money_print(text, in[FEE_LIMIT].amount, 0));
+    money_t distance = used > target ? used - target : target - used;
+    money_t step = money_muldiv(base, distance, target, MONEY_FLOOR, &overflow);
+    step /= in[FEE_DENOMINATOR].amount;
+    if (used > target && step < 1) step = 1;
+    if (overflow || (used > target && step > MONEY_MAX - base))
+        return eval_refuse(call, "parent_base_fee", "the next base fee does not fit 127 bits");
+    call->out[0] = eval_exact(used > target ? base + step : base - step, 0);
+    return true;
+}
+
+/* ---- inflation ----------------------------------------------------------------------------- */
+
+/* Quotient of two 18-digit decimals as LegacyDec.Quo makes it: 36 digits truncated, then rounded
+ * half to even to 18. */
+static money_t legacy_quotient(money_t a, money_t b)
+{
+    money_t long_quotient = money_muldiv(a, one * one, b, MONEY_TRUNCATE, NULL);
+    return money_muldiv(long_quotient, 1, one, MONEY_HALF_EVEN, NULL);
+}
+
+static money_t legacy_product(money_t a, money_t b)
+{
+    return money_muldiv(a, b, one, MONEY_HALF_EVEN, NULL);
+}
+
+enum { MINT_INFLATION, MINT_BONDED, MINT_GOAL, MINT_MIN, MINT_MAX, MINT_CHANGE, MINT_BLOCKS };
+
+/* x/mint NextInflationRate: the change per year is (1 - bonded / goal) x rate_change. */
+static bool mint_inflation(struct eval_call *call)
+{
+    const struct eval_value *in = call->in;
+    if (in[MINT_MIN].amount > in[MINT_MAX].amount)
+        return eval_refuse(call, "min", "is more than max");
+    money_t bonded = legacy_quotient(in[MINT_BONDED].amount, in[MINT_GOAL].amount);
+    money_t per_year = legacy_product(one - bonded, in[MINT_CHANGE].amount);
+    money_t next =
+        in[MINT_INFLATION].amount + legacy_quotient(per_year, in[MINT_BLOCKS].amount * one);
+    if (next > in[MINT_MAX].amount) next = in[MINT_MAX].amount;
+    if (next < in[MINT_MIN].amount) next = in[MINT_MIN].amount;
+    call->out[0] = eval_fixed(next, 18);
+    return true;
+}
+
+/* ---- slash --------------------------------------------------------------------------------- */
+
+/* Each part loses the same share, rounded down on its own as the two are kept apart. */
+static bool slash(struct eval_call *call)
+{
+    money_t bonded = call->in[0].amount, share = call->in[1].amount;
+    money_t leaving = call->in[2].amount;
+    if (leaving > MONEY_MAX - bonded)
+        return eval_refuse(call, "unbonding", "tokens and unbonding together exceed 2^127");
+    money_t burned = money_muldiv(bonded, share, one, MONEY_FLOOR, NULL) +
+                     money_muldiv(leaving, share, one, MONEY_FLOOR, NULL);
+    call->out[0] = eval_exact(burned, 0);
+    call->out[1] = eval_exact(bonded + leaving - burned, 0);
+    return true;
+}
+
+static const struct eval_function functions[] = {
+    {"base-fee",
+     "Base fee of the next block (EIP-1559)",
+     base_fee,
+     {{"parent_base_fee", EVAL_INTEGER, NULL, "0", NULL, NULL, "base fee of the parent block"},
+      {"parent_gas_used", EVAL_INTEGER, NULL, "0", "18446744073709551615", NULL, "gas it used"},
+      {"parent_gas_limit", EVAL_INTEGER, NULL, "1", "18446744073709551615", NULL, "its gas limit"},
+      {"elasticity", EVAL_INTEGER, "2", "1", "1000000", NULL, "gas limit over gas target"},
+      {"denominator", EVAL_INTEGER, "8", "1", "1000000000", NULL,
+       "a full block raises the fee by (elasticity - 1) / denominator"}},
+     {{"base_fee", "of the next block, in the unit of the parent's"}}},
+    {"mint-inflation",
+     "Inflation of the next block (cosmos-sdk x/mint, 18-digit decimals, half to even)",
+     mint_inflation,
+     {{"inflation", EVAL_DECIMAL, NULL, "0", "100", NULL, "of this block, a year"},
+      {"bonded_ratio", EVAL_DECIMAL, NULL, "0", "1", NULL, "share of the supply that is staked"},
+      {"goal", EVAL_DECIMAL, "0.67", "0.01", "1", NULL, "share at which inflation rests"},
+      {"min", EVAL_DECIMAL, "0.07", "0", "100", NULL, "lowest inflation"},
+      {"max", EVAL_DECIMAL, "0.20", "0", "100", NULL, "highest inflation"},
+      {"rate_change", EVAL_DECIMAL, "0.13", "0", "1", NULL, "largest change a year"},
+      {"blocks_per_year", EVAL_INTEGER, "6311520", "1", "1000000000000", NULL,
+       "as the chain assumes"}},
+     {{"inflation", "of the next block, a year, 18 decimals"}}},
+    {"slash",
+     "A slash in proportion over bonded and unbonding tokens, each rounded down",
+     slash,
+     {{"tokens", EVAL_INTEGER, NULL, "0", NULL, NULL, "bonded, in base units"},
+      {"fraction", EVAL_DECIMAL, NULL, "0", "1", NULL, "slashed"},
+      {"unbonding", EVAL_INTEGER, "0", "0", NULL, NULL,
+       "leaving but still liable, besides tokens"}},
+     {{"burned", "taken from both"}, {"remaining", "left of both"}}},
+};
+
+const struct eval_table eval_chain_table = {functions, sizeof functions / sizeof functions[0]};

@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Command line pieces that several verbs share.
+ *
+ * Answers for: what --set, --seed, --reps, --jobs, --quiet and --db mean, the same in every verb,
+ * and for the way from a status to an exit code.  Numbers on the command line go through the
+ * reader of scenario text, so "3.7" or "1e3" is as wrong for --reps as it is in a scenario. */
+#include "analysis/options.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#include "analysis/analysis.h"
+
+enum { KEY_SET = 256, KEY_SEED, KEY_REPS, KEY_JOBS, KEY_QUIET, KEY_DB };
+
+enum { REPS_MAX = 1000000, JOBS_MAX = 4096 };
+
+int64_t options_count(const struct argp_state *state, const char *option, const char *text,
+                      int64_t low, int64_t high)
+{
+    int64_t value = 0;
+    const char *why = NULL;
+    if (param_scan(PARAM_COUNT, text, strlen(text), &value, &why) != 0)
+        argp_error(state, "%s: '%s' %s (allowed: %" PRId64 " to %" PRId64 ")", option, text, why,
+                   low, high);
+    else if (value < low || value > high)
+        argp_error(state, "%s: %" PRId64 " is out of range (allowed: %" PRId64 " to %" PRId64 ")",
+                   option, value, low, high);
+    return value;
+}
+
+static error_t options_parse_simulate(int key, char *argument, struct argp_state *state)
+{
+    struct options_simulate *options = state->input;
+    switch (key) {
+    case ARGP_KEY_INIT:
+        options->sets = arena_alloc(options->arena, (size_t)state->argc, sizeof *options->sets);
+        return 0;
+    case KEY_SET: options->sets[options->set_count++] = argument; return 0;
+    case KEY_SEED:
+        options->seed = (uint64_t)options_count(state, "--seed", argument, 0, INT64_MAX);
+        options->seed_given = true;
+        return 0;
+    case KEY_REPS:
+        options->reps = (uint32_t)options_count(state, "--reps", argument, 1, REPS_MAX);
+        return 0;
+    case KEY_JOBS:
+        options->jobs = (int)options_count(state, "--jobs", argument, 1, JOBS_MAX);
+        return 0;
+    case KEY_QUIET: options->quiet = true; return 0;
+    default: return ARGP_ERR_UNKNOWN;
+    }
+}
+
+static const struct argp_option simulate_options[] = {
+    {.name = "set", .key = KEY_SET, .arg = "KEY=VALUE",
+     .doc = "override one key of the scenario, as in --set nodes[0].count=12; may be repeated"},
+    {.name = "seed", .key = KEY_SEED, .arg = "N", .doc = "random seed (default: the scenario's)"},
+    {.name = "reps", .key = KEY_REPS, .arg = "N",
+     .doc = "independent replications (default: the scenario's)"},
+    {.name = "jobs", .key = KEY_JOBS, .arg = "N",
+     .doc = "threads (default: all cores); results do not depend on it"},
+    {.name = "quiet", .key = KEY_QUIET, .doc = "no progress, and only the essential output"},
+    {.name = NULL},
+};
+
+const struct argp options_simulate_argp = {.options = simulate_options,
+                                           .parser = options_parse_simulate};
+
+static error_t options_parse_db(int key, char *argument, struct argp_state *state)
+{
+    const char **path = state->input;
+    if (key != KEY_DB) return ARGP_ERR_UNKNOWN;
+    if (*argument == '\0') argp_error(state, "--db: the file name is empty");
+    *path = argument;
+    return 0;
+}
+
+static const struct argp_option db_options[] = {
+    {.name = "db", .key = KEY_DB, .arg = "FILE",
+     .doc = "results database (default: results/hacasim.db)"},
+    {.name = NULL},
+};
+
+const struct argp options_db_argp = {.options = db_options, .parser = options_parse_db};
+
+/* ---- scenario ----------------------------------------------------------------------------- */
+
+struct models_scenario *options_load(const struct options_simulate *options, const char *path)
+{
+    struct diag diag;
+    diag_init(&diag, options->arena);
+    struct models_scenario *scenario =
+        models_load(options->arena, path, options->sets, options->set_count, &diag);
+    diag_print(&diag, stderr);
+    return scenario;
+}
+
+uint64_t options_seed(const struct options_simulate *options, const struct models_info *info)
+{
+    return options->seed_given ? options->seed : info->seed;
+}
+
+uint32_t options_reps(const struct options_simulate *options, const struct models_info *info)
+{
+    return options->reps > 0 ? options->reps : info->reps;
+}
+
+static const char *options_shell_word(struct arena *arena, const char *text)
+{
+    static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+                                "_./:,=@%+-";
+    if (*text != '\0' && text[strspn(text, plain)] == '\0') return text;
+    char *out = arena_alloc(arena, 4 * strlen(text) + 3, 1), *to = out;
+    *to++ = '\'';
+    for (; *text != '\0'; text++) { /* a quote ends the string, stands escaped, opens it again */
+        if (*text == '\'') to = stpcpy(to, "'\\''");
+        else *to++ = *text;
+    }
+    *to = '\'';
+    return out;
+}
+
+/* A draw is keyed by (seed, replication), so replication k needs the ones before it only to be
+ * counted up to. */
+const char *options_replay(const struct options_simulate *options, const struct models_info *info,
+                           uint32_t replication)
+{
+    struct arena *arena = options->arena;
+    const char *text = arena_print(arena, "hacasim run %s", options_shell_word(arena, info->path));
+    for (size_t i = 0; i < options->set_count; i++)
+        text = arena_print(arena, "%s --set %s", text,
+                           options_shell_word(arena, options->sets[i]));
+    return arena_print(arena, "%s --seed %" PRIu64 " --reps %" PRIu32, text,
+                       options_seed(options, info), replication + 1);
+}
+
+/* ---- exit --------------------------------------------------------------------------------- */
+
+int options_exit(enum status code)
+{
+    status_print(stderr);
+    switch (code) {
+    case STATUS_OK: return ANALYSIS_OK;
+    case STATUS_USER: return ANALYSIS_USER;
+    case STATUS_OPERATING:
+    case STATUS_BREACH: return ANALYSIS_OPERATING;
+    case STATUS_INTERRUPTED: return ANALYSIS_INTERRUPTED;
+    }
+    return ANALYSIS_OPERATING;
+}

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Command line pieces that several verbs share.
+ *
+ * A verb names these parsers as children of its own argp and hands each its input in
+ * ARGP_KEY_INIT:
+ *
+ *     case ARGP_KEY_INIT: state->child_inputs[0] = &mine->simulate; ...
+ *
+ * A wrong command line never comes back: argp prints what was wrong and exits with code 2. */
+#ifndef HACASIM_ANALYSIS_OPTIONS_H
+#define HACASIM_ANALYSIS_OPTIONS_H
+
+#include <argp.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "models/models.h"
+#include "sim/sim.h"
+
+/* --set --seed --reps --jobs --quiet: what a verb that simulates takes. */
+struct options_simulate {
+    struct arena *arena; /* given by the verb before parsing */
+    const char **sets;   /* key=value, in order */
+    size_t set_count;
+    bool seed_given;
+    uint64_t seed;
+    uint32_t reps;       /* 0: as the scenario says */
+    int jobs;            /* 0: all cores */
+    bool quiet;
+};
+extern const struct argp options_simulate_argp;
+
+/* --db FILE; input: const char **, which the verb sets to STORE_DEFAULT before parsing. */
+extern const struct argp options_db_argp;
+
+/* A whole number from `low` to `high`, or the program ends with exit 2. */
+int64_t options_count(const struct argp_state *state, const char *option, const char *text,
+                      int64_t low, int64_t high);
+
+/* Load a scenario; on user errors print them to standard error and return NULL. */
+struct models_scenario *options_load(const struct options_simulate *options, const char *path);
+
+/* The seed and the number of replications that hold: command line before scenario. */
+uint64_t options_seed(const struct options_simulate *options, const struct models_info *info);
+uint32_t options_reps(const struct options_simulate *options, const struct models_info *info);
+
+/* The command line that runs replication `replication` again, quoted for a shell. */
+const char *options_replay(const struct options_simulate *options, const struct models_info *info,
+                           uint32_t replication);
+
+/* Print the status chain to standard error, if there is one, and give the exit code. */
+int options_exit(enum status code);
+
+#endif

@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Replications on threads.
+ *
+ * Answers for: the same results for any number of threads, and nothing finished ever lost.
+ *
+ * Threads draw tickets 0, 1, 2...  A failure stops the drawing, and what is under way finishes; as
+ * tickets go up, every replication below a failing one was drawn before it, so the lowest failure
+ * is the same for any number of threads, and it is the one reported.  One lock covers everything
+ * that is shared: the result, the progress line and `keep`, which writes to the database.
+ *
+ * A thread runs replications in one arena of its own and empties it between them; of a record
+ * only values, hash and caveats stay in memory.  Series and curves go to `keep` or nowhere. */
+#include "analysis/pool.h"
+
+#include <omp.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "analysis/digest.h"
+
+enum { POOL_CAUSE_BYTES = 4096 };
+
+struct pool {
+    const struct pool_job *job;
+    struct pool_result *result;
+    struct arena *arena;           /* of the result */
+    struct progress progress;
+    atomic_uint next;              /* ticket */
+    atomic_bool failed;
+    enum status status;            /* of the failure of lowest index */
+    char cause[POOL_CAUSE_BYTES];
+    const char ***caveats;         /* [replication] */
+    uint32_t *caveat_count;        /* [replication] */
+};
+
+/* ---- signals ------------------------------------------------------------------------------ */
+
+static volatile sig_atomic_t pool_stop;    /* start no new replication */
+static volatile sig_atomic_t pool_abandon; /* drop those under way */
+
+/* Only what a signal handler may call: write, alarm, sigaction. */
+static void pool_on_signal(int number)
+{
+    static const char text[] = "\nhacasim: interrupted; replications under way have 10 s to finish "
+                               "(Ctrl-C again drops them)\n";
+    _Static_assert(POOL_GRACE_S == 10, "the text says so");
+    if (number == SIGINT && !pool_stop) {
+        ssize_t written = write(STDERR_FILENO, text, sizeof text - 1);
+        (void)written; /* nobody left to tell */
+        alarm(POOL_GRACE_S);
+    } else {
+        pool_abandon = 1;
+    }
+    pool_stop = 1;
+}
+
+void pool_catch_signals(void)
+{
+    struct sigaction action = {.sa_handler = pool_on_signal, .sa_flags = SA_RESTART};
+    sigemptyset(&action.sa_mask);
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
+    sigaction(SIGALRM, &action, NULL);
+}
+
+/* ---- one replication ---------------------------------------------------------------------- */
+
+struct pool_place { /* where a progress call comes from */
+    struct pool *pool;
+    uint32_t replication;
+};
+
+static void pool_progress(void *context, int64_t now_ns, int64_t end_ns)
+{
+    struct pool_place *place = context;
+#pragma omp critical(pool)
+    progress_update(&place->pool->progress, place->replication, now_ns, end_ns);
+}
+
+static void pool_store(struct pool *pool, const struct models_record *record)
+{
+    struct pool_result *result = pool->result;
+    uint32_t r = record->replication;
+    size_t metrics = models_metric_count();
+    memcpy(result->values + r * metrics, record->values, metrics * sizeof *record->values);
+    result->trace_hash[r] = record->trace_hash;
+    pool->caveats[r] = arena_alloc(pool->arena, record->caveat_count, sizeof *pool->caveats[r]);
+    pool->caveat_count[r] = record->caveat_count;
+    for (uint32_t i = 0; i < record->caveat_count; i++)
+        pool->caveats[r][i] = arena_text(pool->arena, record->caveats[i],
+                                         strlen(record->caveats[i]));
+    result->finished[r] = true;
+    result->done++;
+    progress_done(&pool->progress, r);
+}
+
+/* The chain belongs to the thread that failed, so its text is what travels. */
+static void pool_fail(struct pool *pool, uint32_t replication, enum status status)
+{
+    if (status == STATUS_INTERRUPTED) return;
+    if (!atomic_load(&pool->failed) || replication < pool->result->failed) {
+        pool->result->failed = replication;
+        pool->status = status;
+        status_take(pool->cause, sizeof pool->cause);
+    }
+    atomic_store(&pool->failed, true);
+}
+
+static void pool_replicate(struct pool *pool, uint32_t replication, struct arena *arena)
+{
+    const struct pool_job *job = pool->job;
+    struct pool_place place = {.pool = pool, .replication = replication};
+    struct models_options options = {
+        .stop = &pool_abandon, .progress = pool_progress, .context = &place};
+    struct models_record record = {.replication = replication};
+    enum status status =
+        models_run(job->scenario, job->seed, replication, &options, arena, &record);
+#pragma omp critical(pool)
+    {
+        if (status == STATUS_OK && job->keep != NULL) status = job->keep(job->context, &record);
+        if (status == STATUS_OK) pool_store(pool, &record);
+        else pool_fail(pool, replication, status);
+    }
+}
+
+static bool pool_take(struct pool *pool, uint32_t *replication)
+{
+    if (pool_stop || atomic_load(&pool->failed)) return false;
+    *replication = atomic_fetch_add(&pool->next, 1);
+    return *replication < pool->job->reps;
+}
+
+static void pool_work(struct pool *pool)
+{
+    struct arena arena;
+    uint32_t replication;
+    arena_init(&arena, "replication", 0);
+    while (pool_take(pool, &replication)) {
+        arena_reset(&arena);
+        pool_replicate(pool, replication, &arena);
+    }
+    arena_free(&arena);
+}
+
+/* ---- all of them -------------------------------------------------------------------------- */
+
+static void pool_result_init(struct pool_result *result, struct arena *arena, uint32_t reps)
+{
+    *result = (struct pool_result){.reps = reps};
+    result->finished = arena_alloc(arena, reps, sizeof *result->finished);
+    result->trace_hash = arena_alloc(arena, reps, sizeof *result->trace_hash);
+    result->values =
+        arena_alloc(arena, reps * models_metric_count(), sizeof *result->values);
+}
+
+/* Each caveat once, in order of replication. */
+static void pool_merge_caveats(struct pool *pool)
+{
+    struct pool_result *result = pool->result;
+    size_t total = 0;
+    for (uint32_t r = 0; r < result->reps; r++) total += pool->caveat_count[r];
+    result->caveats = arena_alloc(pool->arena, total, sizeof *result->caveats);
+    for (uint32_t r = 0; r < result->reps; r++) {
+        for (uint32_t i = 0; i < pool->caveat_count[r]; i++) {
+            uint32_t known = 0;
+            while (known < result->caveat_count &&
+                   strcmp(result->caveats[known], pool->caveats[r][i]) != 0)
+                known++;
+            result->caveats[known] = pool->caveats[r][i];
+            if (known == result->caveat_count) result->caveat_count++;
+        }
+    }
+}
+
+uint32_t pool_threads(int jobs, uint32_t reps)
+{
+    uint32_t threads = (uint32_t)(jobs > 0 ? jobs : omp_get_num_procs());
+    return threads < reps ? threads : reps;
+}
+
+enum status pool_run(const struct pool_job *job, struct arena *arena, struct pool_result *result)
+{
+    struct pool pool = {.job = job, .result = result, .arena = arena};
+    pool_result_init(result, arena, job->reps);
+    pool.caveats = arena_alloc(arena, job->reps, sizeof *pool.caveats);
+    pool.caveat_count = arena_alloc(arena, job->reps, sizeof *pool.caveat_count);
+    progress_open(&pool.progress, arena, models_info(job->scenario).name, job->reps, job->quiet);
+    result->threads = pool_threads(job->jobs, job->reps);
+#pragma omp parallel num_threads(result->threads)
+    pool_work(&pool);
+    progress_close(&pool.progress);
+    result->wall_s = progress_clock() - pool.progress.start_s;
+    pool_merge_caveats(&pool);
+    if (atomic_load(&pool.failed)) return status_fail(pool.status, "%s", pool.cause);
+    return pool_stop ? STATUS_INTERRUPTED : STATUS_OK;
+}
+
+uint32_t pool_finished(const struct pool_result *result, struct arena *arena,
+                       const struct models_value ***out)
+{
+    size_t metrics = models_metric_count();
+    uint32_t count = 0;
+    *out = arena_alloc(arena, result->done, sizeof **out);
+    for (uint32_t r = 0; r < result->reps; r++)
+        if (result->finished[r]) (*out)[count++] = result->values + r * metrics;
+    return count;
+}
+
+uint64_t pool_trace_hash(const struct pool_result *result)
+{
+    if (result->reps == 1) return result->trace_hash[0];
+    uint64_t hash = DIGEST_START;
+    for (uint32_t r = 0; r < result->reps; r++) hash = digest_word(hash, result->trace_hash[r]);
+    return digest_end(hash);
+}

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Replications on threads.
+ *
+ * Each replication is single-threaded and keyed by its index; threads take the next index when
+ * they are free.  What comes back lies by index, so results are the same for any number of
+ * threads.  A finished replication goes to `keep` at once, one at a time, in order of finishing.
+ *
+ * Ctrl-C starts no new replication and gives those under way POOL_GRACE_S seconds to finish; a
+ * second Ctrl-C, or SIGTERM, drops them. */
+#ifndef HACASIM_ANALYSIS_POOL_H
+#define HACASIM_ANALYSIS_POOL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "analysis/progress.h"
+#include "models/models.h"
+
+enum { POOL_GRACE_S = 10 };
+
+struct pool_job {
+    const struct models_scenario *scenario;
+    uint64_t seed;
+    uint32_t reps;
+    int jobs;           /* threads; 0: all cores */
+    bool quiet;         /* no progress */
+    enum status (*keep)(void *context, const struct models_record *record); /* may be NULL */
+    void *context;
+};
+
+struct pool_result {
+    uint32_t reps, done;           /* asked for; finished and kept */
+    uint32_t threads;
+    double wall_s;
+    bool *finished;                /* [replication] */
+    uint64_t *trace_hash;          /* [replication] */
+    struct models_value *values;   /* [replication * models_metric_count() + metric] */
+    const char **caveats;          /* of all finished ones, in index order, each once */
+    uint32_t caveat_count;
+    uint32_t failed;               /* replication that failed, when pool_run did */
+};
+
+/* Run them all.  STATUS_BREACH and STATUS_OPERATING come with the chain of the failing replication
+ * of lowest index; STATUS_INTERRUPTED when a signal arrived.  The result is valid in any case and
+ * lies in `arena`. */
+enum status pool_run(const struct pool_job *job, struct arena *arena, struct pool_result *result);
+
+/* The threads that `reps` replications are run on when `jobs` are allowed (0: all cores). */
+uint32_t pool_threads(int jobs, uint32_t reps);
+
+/* The values of the finished replications only, in index order, and how many there are. */
+uint32_t pool_finished(const struct pool_result *result, struct arena *arena,
+                       const struct models_value ***out);
+
+/* Fold of the hashes in index order; with one replication its own.  All must be finished. */
+uint64_t pool_trace_hash(const struct pool_result *result);
+
+/* Catch SIGINT and SIGTERM from here on. */
+void pool_catch_signals(void);
+
+#endif

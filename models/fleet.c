@@ -1,0 +1,260 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The fleet: inference nodes in the world.  They serve, sign heartbeats, break down, and fall to
+ * adversaries.  A node knows nothing of how its answers are verified: it hands each finished one
+ * to outcome.c and to the design. */
+#include <assert.h>
+#include <string.h>
+
+#include "models/world.h"
+
+enum { FLEET_BATCH = 64, HEARTBEAT_GAS_USED = 85000, HEARTBEAT_GAS_LIMIT = 500000 };
+
+/* ---- setup ---------------------------------------------------------------------------------- */
+
+static uint16_t fleet_model_index(const struct scenario *p, const char *name)
+{
+    const struct scenario_model *models = p->models.items;
+    uint16_t i = 0;
+    while (models[i].name != name && strcmp(models[i].name, name) != 0) i++;
+    return i;
+}
+
+static struct perf fleet_perf(const struct scenario *p, const struct scenario_node *class,
+                              const char *model)
+{
+    const struct serving_tee *tee = &p->serving.tee;
+    return perf_build(perf_hardware_find(class->gpu), perf_model_find(model),
+                      (enum perf_dtype)class->dtype, (int32_t)class->gpus, tee->step, tee->share);
+}
+
+/* One timing per node class, and one per adversary and class for what a cheater runs instead. */
+static void fleet_timings(struct world *w)
+{
+    const struct scenario *p = w->params;
+    const struct scenario_node *classes = p->nodes.items;
+    const struct adversary_params *adversaries = p->adversaries.items;
+    uint32_t n = p->nodes.count;
+    w->perfs = arena_alloc(w->arena, (size_t)n * (1 + p->adversaries.count), sizeof *w->perfs);
+    for (uint32_t i = 0; i < n; i++) {
+        w->perfs[i] = fleet_perf(p, &classes[i], classes[i].model);
+        for (uint32_t a = 0; a < p->adversaries.count; a++) {
+            w->perfs[(a + 1) * n + i] = fleet_perf(p, &classes[i], adversaries[a].substitute);
+        }
+    }
+}
+
+static void fleet_add(struct world *w, uint32_t index, uint16_t class)
+{
+    const struct scenario_node *c = (const struct scenario_node *)w->params->nodes.items + class;
+    struct world_node *node = &w->nodes[index];
+    *node = (struct world_node){.class = class,
+                                .region = (uint16_t)net_region_find(c->region),
+                                .model = fleet_model_index(w->params, c->model),
+                                .perf = &w->perfs[class],
+                                .wake_ns = INT64_MAX,
+                                .adversary = -1};
+    serving_init(&node->serving, &w->params->serving, node->perf, w->arena);
+    struct registry_terms terms = {.class = class,
+                                   .region = node->region,
+                                   .model = node->model,
+                                   .measurement = class,
+                                   .capacity = (uint32_t)w->params->serving.max_num_seqs,
+                                   .stake_opg = c->stake,
+                                   .price_in_usd = w->params->payment.input,
+                                   .price_out_usd = w->params->payment.output};
+    uint32_t registered = registry_add(&w->registry, &terms);
+    assert(registered == index);
+    registry_register(&w->registry, index, 0);
+    struct rng_stream s = world_stream(w, PURPOSE_HEARTBEAT, index);
+    double phase = rng_unit(&s) * (double)w->params->registry.heartbeat_interval;
+    event_schedule(&w->events, (int64_t)phase, EV_HEARTBEAT, index, 0);
+}
+
+void fleet_open(struct world *w)
+{
+    const struct scenario *p = w->params;
+    const struct scenario_node *classes = p->nodes.items;
+    const struct adversary_params *adversaries = p->adversaries.items;
+    registry_init(&w->registry, &p->registry, p->models.count, w->arena);
+    w->node_count = scenario_node_total(p);
+    w->nodes = arena_alloc(w->arena, w->node_count, sizeof *w->nodes);
+    fleet_timings(w);
+    uint32_t index = 0;
+    for (uint16_t c = 0; c < p->nodes.count; c++) {
+        for (int64_t k = 0; k < classes[c].count; k++) {
+            fleet_add(w, index++, c);
+        }
+    }
+    for (uint32_t a = 0; a < p->adversaries.count; a++) {
+        event_schedule(&w->events, adversaries[a].start, EV_ADVERSARY, a, 0);
+    }
+}
+
+/* ---- serving -------------------------------------------------------------------------------- */
+
+static void fleet_wake(struct world *w, uint32_t index)
+{
+    struct world_node *node = &w->nodes[index];
+    int64_t next = serving_next_ns(&node->serving);
+    if (next == node->wake_ns) return;
+    event_cancel(&w->events, node->wake);
+    node->wake = (struct event_handle){0, 0};
+    node->wake_ns = next;
+    if (next != INT64_MAX) {
+        int64_t at = next < world_now(w) ? world_now(w) : next;
+        node->wake = event_schedule_cancellable(&w->events, at, EV_SERVE, index, 0);
+    }
+}
+
+void fleet_deliver(struct world *w, uint32_t slot)
+{
+    struct request *r = world_request(w, slot);
+    struct world_node *node = &w->nodes[r->node];
+    if (r->state != REQUEST_SENT) { /* given up on the way */
+        registry_end(&w->registry, r->node);
+        return;
+    }
+    if (node->down > 0) {
+        front_unreached(w, slot);
+        return;
+    }
+    world_set_state(w, slot, REQUEST_SERVED);
+    if (!serving_submit(&node->serving, world_now(w), slot, r->prompt_tok, r->output_tok, NULL)) {
+        registry_end(&w->registry, r->node);
+        front_end(w, slot, REQUEST_REJECTED);
+        return;
+    }
+    world_hold(w, slot);
+    fleet_wake(w, r->node);
+}
+
+static const struct adversary_params *fleet_master(const struct world *w, uint32_t node)
+{
+    int32_t a = w->nodes[node].adversary;
+    return a < 0 ? NULL : (const struct adversary_params *)w->params->adversaries.items + a;
+}
+
+static void fleet_finished(struct world *w, uint32_t index, const struct serving_done *done)
+{
+    uint32_t slot = done->tag;
+    struct request *r = world_request(w, slot);
+    struct world_node *node = &w->nodes[index];
+    const struct adversary_params *master = fleet_master(w, index);
+    registry_end(&w->registry, index);
+    if (done->outcome == SERVING_LOST) {
+        front_end(w, slot, REQUEST_FAILED);
+        return;
+    }
+    uint64_t tokens = (uint64_t)r->prompt_tok + r->output_tok;
+    r->cheated = master && adversary_find(master->strategy)->cheats(w, master, slot);
+    *(r->cheated ? &node->cheated_tok : &node->honest_tok) += tokens;
+    outcome_served(w, slot, done->first_token_ns, node->region);
+    if (r->counted) w->metrics.submitted++;
+    w->design->answered(w, slot);
+}
+
+void fleet_serve(struct world *w, uint32_t index)
+{
+    struct serving_done done[FLEET_BATCH];
+    struct world_node *node = &w->nodes[index];
+    uint32_t count;
+    node->wake = (struct event_handle){0, 0};
+    node->wake_ns = INT64_MAX;
+    do {
+        count = serving_advance(&node->serving, world_now(w), done, FLEET_BATCH);
+        for (uint32_t i = 0; i < count; i++) {
+            uint32_t slot = done[i].tag;
+            fleet_finished(w, index, &done[i]);
+            world_drop(w, slot);
+        }
+    } while (count == FLEET_BATCH);
+    fleet_wake(w, index);
+}
+
+void fleet_cancel(struct world *w, uint32_t slot)
+{
+    uint32_t index = world_request(w, slot)->node;
+    if (serving_cancel(&w->nodes[index].serving, world_now(w), slot)) {
+        registry_end(&w->registry, index);
+        world_drop(w, slot);
+    }
+    fleet_wake(w, index);
+}
+
+int64_t fleet_busy_ns(const struct world *w)
+{
+    int64_t busy = 0;
+    for (uint32_t i = 0; i < w->node_count; i++) {
+        busy += serving_count(&w->nodes[i].serving, world_now(w)).busy_ns;
+    }
+    return busy;
+}
+
+/* ---- heartbeats, breakdowns, adversaries ---------------------------------------------------- */
+
+void fleet_heartbeat(struct world *w, uint32_t index)
+{
+    struct world_node *node = &w->nodes[index];
+    int64_t now = world_now(w);
+    const struct verification_og_batch *relayer = &w->params->verification.og_batch;
+    if (now + w->params->registry.heartbeat_interval <= world_end_ns(w)) {
+        event_schedule(&w->events, now + w->params->registry.heartbeat_interval, EV_HEARTBEAT,
+                       index, 0);
+    }
+    if (node->down > 0 || w->relay_down > 0) return; /* the relayer carries heartbeats too */
+    node->signed_ns = now - w->params->registry.heartbeat_back_date;
+    struct rng_stream s = world_stream(w, PURPOSE_HEARTBEAT, index);
+    s.counter.v[0] = 16 + (uint32_t)(now / w->params->registry.heartbeat_interval) * 4;
+    struct mempool_tx tx = {.kind = TX_HEARTBEAT,
+                            .sender = CHAIN_RELAYER,
+                            .gas_limit = HEARTBEAT_GAS_LIMIT,
+                            .gas_used = HEARTBEAT_GAS_USED,
+                            .fee_cap = relayer->fee_cap,
+                            .tip = relayer->tip,
+                            .bytes = 600,
+                            .reference = index};
+    int64_t hop = net_delay_ns(&w->net, node->region, w->facilitator_region, tx.bytes, &s);
+    chain_send(w, tx, w->facilitator_region, hop, &s);
+}
+
+void fleet_set_down(struct world *w, uint32_t index, bool down)
+{
+    struct world_node *node = &w->nodes[index];
+    uint32_t before = node->down;
+    node->down = down ? before + 1 : before - 1;
+    if (!down || before > 0) return;
+    serving_fail(&node->serving, world_now(w));
+    payment_drop_node(&w->payment, index);
+    fleet_serve(w, index);
+}
+
+/* A node falls when fewer than `taken` of all draw a lower number. */
+static bool fleet_falls(const uint64_t *draws, uint32_t count, uint32_t index, uint32_t taken)
+{
+    uint32_t rank = 0;
+    for (uint32_t i = 0; i < count && rank < taken; i++) {
+        rank += draws[i] < draws[index] || (draws[i] == draws[index] && i < index);
+    }
+    return rank < taken;
+}
+
+void fleet_adversary(struct world *w, uint32_t adversary)
+{
+    const struct adversary_params *a =
+        (const struct adversary_params *)w->params->adversaries.items + adversary;
+    uint32_t taken = (uint32_t)(a->share * w->node_count + 0.5);
+    uint64_t *draws = arena_alloc(w->arena, w->node_count, sizeof *draws);
+    for (uint32_t i = 0; i < w->node_count; i++) {
+        struct rng_stream s = world_stream(w, PURPOSE_CHEATER + (adversary << 16), i);
+        draws[i] = rng_u64(&s);
+    }
+    for (uint32_t i = 0; i < w->node_count; i++) {
+        struct world_node *node = &w->nodes[i];
+        if (node->adversary >= 0 || !fleet_falls(draws, w->node_count, i, taken)) continue;
+        node->adversary = (int32_t)adversary;
+        node->honest_busy_ns = serving_count(&node->serving, world_now(w)).busy_ns;
+        node->fell_ns = world_now(w);
+        adversary_find(a->strategy)->take(w, a, i);
+        fleet_wake(w, i);
+    }
+}

@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The front door: a request arrives, is routed, sent, and perhaps given up by its client.
+ *
+ * A client behaves as the SDK does: it takes an active node from the registry, gives up after its
+ * time-out, and tries again (client.retries) only when the node could not be reached at all. */
+#include "models/world.h"
+
+enum { FRONT_REQUEST_BYTES = 500, FRONT_BYTES_PER_TOKEN = 4 }; /* HTTP and JSON around the text */
+
+static enum status front_fetch(struct world *w)
+{
+    bool more;
+    TRY(workload_next(&w->workload, &w->next_arrival, &more), "next request");
+    w->arrivals_over = !more || w->next_arrival.time_ns > w->params->horizon;
+    if (!w->arrivals_over) {
+        event_schedule(&w->events, w->next_arrival.time_ns, EV_ARRIVAL, 0, w->next_arrival.request);
+    }
+    return STATUS_OK;
+}
+
+enum status front_open(struct world *w)
+{
+    TRY(workload_open(&w->workload, &w->params->workload, w->seed, w->replication, w->arena),
+        "workload");
+    router_init(&w->router, &w->params->router, w->seed, w->replication,
+                (uint32_t)w->params->workload.clients, w->arena);
+    return front_fetch(w);
+}
+
+/* Index of the first item whose cumulative share passes u. */
+static uint16_t front_user_class(const struct scenario *p, double u)
+{
+    const struct scenario_user *users = p->users.items;
+    double sum = 0;
+    for (uint16_t i = 0; i + 1U < p->users.count; i++) {
+        sum += users[i].share;
+        if (u < sum) return i;
+    }
+    return (uint16_t)(p->users.count - 1);
+}
+
+static uint16_t front_model(const struct scenario *p, double u)
+{
+    const struct scenario_model *models = p->models.items;
+    double sum = 0;
+    for (uint16_t i = 0; i + 1U < p->models.count; i++) {
+        sum += models[i].share;
+        if (u < sum) return i;
+    }
+    return (uint16_t)(p->models.count - 1);
+}
+
+static void front_describe(struct world *w, struct request *r)
+{
+    const struct workload_arrival *a = &w->next_arrival;
+    struct rng_stream who = world_stream(w, PURPOSE_USER, a->request);
+    struct rng_stream place = world_stream(w, PURPOSE_PLACE, a->client);
+    r->id = a->request;
+    r->user = a->client;
+    r->class = front_user_class(w->params, rng_unit(&who));
+    r->model = front_model(w->params, rng_unit(&who));
+    r->region = (uint16_t)rng_below(&place, net_region_count());
+    r->prompt_tok = a->prompt_tok;
+    r->output_tok = a->output_tok;
+    r->value_nano = (int64_t)a->value_usd_nano;
+    r->arrived_ns = world_now(w);
+    r->counted = r->arrived_ns >= w->params->warmup;
+}
+
+void front_end(struct world *w, uint32_t slot, enum request_state state)
+{
+    struct request *r = world_request(w, slot);
+    struct metrics *m = &w->metrics;
+    if (event_cancel(&w->events, r->timeout)) world_drop(w, slot);
+    world_set_state(w, slot, state);
+    if (!r->counted) return;
+    m->completed += state == REQUEST_COMPLETED;
+    m->rejected += state == REQUEST_REJECTED;
+    m->failed += state == REQUEST_FAILED;
+    m->timed_out += state == REQUEST_TIMED_OUT;
+}
+
+/* Choose a node and send the request there; false when none is active. */
+static bool front_route(struct world *w, uint32_t slot)
+{
+    struct request *r = world_request(w, slot);
+    if (world_now(w) >= registry_next_expiry_ns(&w->registry)) {
+        registry_expire(&w->registry, world_now(w));
+    }
+    struct router_query query = {.model = r->model,
+                                 .client_region = r->region,
+                                 .client = r->user,
+                                 .request = r->id,
+                                 .attempt = r->attempt,
+                                 .prompt_tok = r->prompt_tok,
+                                 .output_tok = r->output_tok,
+                                 .now_ns = world_now(w)};
+    r->node = router_pick(&w->router, &w->registry, &w->net, &query);
+    if (r->node == UINT32_MAX) return false;
+    registry_begin(&w->registry, r->node);
+    struct rng_stream s = world_stream(w, PURPOSE_UPLINK, r->id);
+    s.counter.v[0] = r->attempt; /* one block of two draws per message */
+    uint64_t bytes = FRONT_REQUEST_BYTES + (uint64_t)FRONT_BYTES_PER_TOKEN * r->prompt_tok;
+    int64_t delay = w->params->serving.api +
+                    net_delay_ns(&w->net, r->region, w->nodes[r->node].region, bytes, &s);
+    world_hold(w, slot);
+    event_schedule(&w->events, world_now(w) + delay, EV_DELIVER, slot, r->id);
+    return true;
+}
+
+/* Under a design that runs the model on chain the request itself is a transaction. */
+static bool front_to_chain(struct world *w, uint32_t slot)
+{
+    struct request *r = world_request(w, slot);
+    const struct verification_replicated *p = &w->params->verification.replicated;
+    int64_t gas = p->gas_per_token * ((int64_t)r->prompt_tok + r->output_tok) + 21000;
+    if (gas > w->params->consensus.max_gas) return false;
+    struct rng_stream s = world_stream(w, PURPOSE_UPLINK, r->id);
+    struct mempool_tx tx = {.kind = TX_INFERENCE,
+                            .sender = CHAIN_NODES + w->node_count + r->user,
+                            .gas_limit = (uint64_t)gas,
+                            .gas_used = (uint64_t)gas,
+                            .fee_cap = p->fee_cap,
+                            .tip = p->tip,
+                            .bytes = FRONT_REQUEST_BYTES + (uint64_t)FRONT_BYTES_PER_TOKEN * r->prompt_tok,
+                            .reference = slot};
+    world_hold(w, slot);
+    chain_send(w, tx, r->region, 0, &s);
+    return true;
+}
+
+static void front_begin(struct world *w, uint32_t slot)
+{
+    struct request *r = world_request(w, slot);
+    int64_t limit = w->params->client.timeout;
+    bool priced = payment_quote(&w->payment, r->prompt_tok, r->output_tok, world_now(w),
+                                &r->fee.amount);
+    bool sent = priced && (w->design->on_chain ? front_to_chain(w, slot) : front_route(w, slot));
+    if (!sent) {
+        front_end(w, slot, REQUEST_REJECTED);
+        return;
+    }
+    world_hold(w, slot);
+    r->timeout = event_schedule_cancellable(&w->events, world_now(w) + limit, EV_TIMEOUT, slot,
+                                            r->id);
+}
+
+enum status front_arrival(struct world *w)
+{
+    uint32_t slot = request_take(&w->requests);
+    w->arrived++;
+    w->metrics.arrived += world_now(w) >= w->params->warmup;
+    if (slot == UINT32_MAX) {
+        w->overflowed++;
+        w->states[REQUEST_REJECTED]++;
+        w->metrics.rejected += world_now(w) >= w->params->warmup;
+        return front_fetch(w);
+    }
+    struct request *r = world_request(w, slot);
+    w->states[REQUEST_SENT]++;
+    r->holds = 1;
+    front_describe(w, r);
+    front_begin(w, slot);
+    world_drop(w, slot);
+    return front_fetch(w);
+}
+
+void front_unreached(struct world *w, uint32_t slot)
+{
+    struct request *r = world_request(w, slot);
+    registry_end(&w->registry, r->node);
+    if (r->attempt < w->params->client.retries) {
+        r->attempt++;
+        if (front_route(w, slot)) return;
+    }
+    front_end(w, slot, REQUEST_FAILED);
+}
+
+void front_timeout(struct world *w, uint32_t slot)
+{
+    struct request *r = world_request(w, slot);
+    r->timeout = (struct event_handle){0, 0};
+    if (r->state == REQUEST_RETURN) return; /* the last token is on its way */
+    if (r->state == REQUEST_SERVED && !w->design->on_chain) fleet_cancel(w, slot);
+    front_end(w, slot, REQUEST_TIMED_OUT);
+}

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The list of metrics, once: VALUE is one number, SPREAD a distribution that expands to
+ * .mean .p50 .p90 .p95 .p99 .max.  Included by metrics.h (ids) and metrics.c (names). */
+#ifndef HACASIM_MODELS_METRIC_LIST_H
+#define HACASIM_MODELS_METRIC_LIST_H
+
+/* clang-format off */
+#define METRIC_LIST(VALUE, SPREAD)                                                                  \
+    SPREAD(gap, "gap.s", "trust gap: from the answer in use to its verification in a final block, s") \
+    SPREAD(gap_settled, "gap.settled_s", "from the answer in use to its record in a final block, checked or not, s") \
+    VALUE(gap_never, "gap.never_ratio", "share of answers that can no longer be verified under the design") \
+    VALUE(gap_open, "gap.open_ratio", "share of answers whose verification was still pending at the end (censored)") \
+    VALUE(risk_mean, "gap.value_at_risk_usd.mean", "value of answers acted on and not yet verified: time average, USD") \
+    VALUE(risk_peak, "gap.value_at_risk_usd.peak", "the same: highest, USD")                         \
+    VALUE(risk_p95, "gap.value_at_risk_usd.p95", "the same: exceeded 5 % of the time, USD")          \
+    VALUE(risk_p99, "gap.value_at_risk_usd.p99", "the same: exceeded 1 % of the time, USD")          \
+    VALUE(unverified_value, "gap.unverified_value_usd", "value of answers acted on that can never be verified, USD") \
+    VALUE(exploited, "gap.exploited_usd", "value of cheated answers acted on before a final rejection, USD") \
+    VALUE(recovered, "gap.recovered_usd", "what slashed stake and the fund repaid of it, USD")       \
+    VALUE(refunds, "gap.refunds_usd", "fees given back for rejected answers, USD")                   \
+    VALUE(insurance, "gap.insurance_usd", "part of the recovered value that the fund paid, USD")     \
+    VALUE(requests_arrived, "requests.arrived", "requests that arrived (after the warm-up)")         \
+    VALUE(requests_completed, "requests.completed", "whose last token reached the user")             \
+    VALUE(requests_rejected, "requests.rejected", "refused: no node, stale price feed, queue full or prompt too long") \
+    VALUE(requests_failed, "requests.failed", "lost with their node")                                \
+    VALUE(requests_timed_out, "requests.timed_out", "given up by the client")                        \
+    VALUE(requests_in_flight, "requests.in_flight", "not finished at the end")                       \
+    SPREAD(ttft, "latency.ttft_s", "time to first token at the user, s")                             \
+    SPREAD(tpot, "latency.tpot_s", "time per output token after the first, s")                       \
+    SPREAD(e2e, "latency.e2e_s", "from sending a request to acting on its answer, s")                \
+    VALUE(verify_submitted, "verify.submitted", "proofs or records sent toward the chain")           \
+    VALUE(verify_accepted, "verify.accepted", "proofs checked and accepted in a final block")        \
+    VALUE(verify_rejected, "verify.rejected", "proofs checked and rejected in a final block")        \
+    VALUE(verify_expired, "verify.expired", "proofs too old when they were checked")                 \
+    VALUE(verify_lost, "verify.lost", "proofs or records lost on the way")                           \
+    SPREAD(validator_cpu, "verify.validator_cpu_ratio", "share of a validator's cores spent on checking, by block") \
+    SPREAD(block_interval, "chain.block_interval_s", "from block to block, s")                       \
+    SPREAD(block_commit, "chain.commit_s", "from the start of a height to its commit, s")            \
+    SPREAD(rounds, "chain.rounds", "rounds a height needed (1: the first proposal was accepted)")    \
+    VALUE(blocks, "chain.blocks", "blocks committed")                                                \
+    VALUE(halted, "chain.halted_s", "time without a quorum of live validators, s")                   \
+    VALUE(safety_violations, "chain.safety_violations", "heights decided twice")                     \
+    VALUE(gas_used, "chain.gas_used_ratio", "gas charged over the gas limit of the blocks")          \
+    VALUE(base_fee, "chain.base_fee_wei", "base fee at the end, 1e-18 coin per gas")                 \
+    VALUE(mempool_peak, "chain.mempool_peak", "most transactions waiting")                           \
+    VALUE(mempool_dropped, "chain.mempool_dropped", "transactions refused by a full mempool")        \
+    VALUE(cheat_attempted, "cheat.attempted", "answers given with a substituted model")              \
+    VALUE(cheat_detected, "cheat.detected", "of them rejected in a final block")                     \
+    VALUE(cheat_undetected, "cheat.undetected", "of them accepted, or never to be checked")          \
+    VALUE(false_slashes, "cheat.false_slashes", "slashes of honest nodes")                           \
+    VALUE(cheat_profit, "cheat.profit_usd", "serving cost saved by cheaters minus what they lost, USD") \
+    VALUE(slashed, "cheat.slashed_opg", "stake slashed, OPG")                                        \
+    VALUE(usd_per_mtok, "cost.usd_per_mtok", "network cost per million tokens served, USD")          \
+    VALUE(usd_per_verified_mtok, "cost.usd_per_verified_mtok", "network cost per million tokens of verified answers, USD") \
+    VALUE(kwh_per_mtok, "cost.kwh_per_mtok", "energy of the GPU nodes per million tokens, kWh")      \
+    VALUE(network_usd, "cost.network_usd", "rent of all GPU nodes and validators over the run, USD") \
+    VALUE(replicated_ratio, "cost.replicated_ratio", "cost if every validator rented the GPU fleet, over the network's cost") \
+    SPREAD(node_profit, "node.profit_usd", "income minus rent, power and slashes of each node, USD") \
+    SPREAD(node_utilisation, "node.utilisation_ratio", "busy share of each node")                    \
+    VALUE(supply_total, "econ.supply_opg.total", "OPG in existence at the end")                      \
+    VALUE(supply_circulating, "econ.supply_opg.circulating", "of it neither locked, staked nor in the reward pool") \
+    VALUE(supply_staked, "econ.supply_opg.staked", "of it staked by nodes and validators")           \
+    VALUE(supply_burned, "econ.supply_opg.burned", "OPG burned during the run")                      \
+    VALUE(supply_minted, "econ.supply_opg.minted", "OPG minted during the run (pool releases are not a mint)") \
+    VALUE(emitted, "econ.emitted_opg", "OPG released from the reward pool during the run")           \
+    VALUE(net_issuance, "econ.net_issuance_ratio_y", "(emitted + minted - burned) a year over the circulating supply") \
+    VALUE(burn_ratio, "econ.burn_ratio", "burned over emitted and minted")                           \
+    VALUE(staking_apr, "econ.staking_apr", "emission to validators a year over their stake")         \
+    VALUE(price_final, "econ.price_usd.final", "token price at the end, USD")                        \
+    VALUE(price_min, "econ.price_usd.min", "lowest, USD")                                            \
+    VALUE(price_max, "econ.price_usd.max", "highest, USD")                                           \
+    VALUE(price_drawdown, "econ.price_usd.drawdown_ratio", "largest fall from a peak")               \
+    VALUE(collapsed, "econ.collapsed", "1 when capacity or price stayed below `collapse:` for its time") \
+    VALUE(security_budget, "econ.security_budget_usd", "a third of the validators' stake at the final price, USD") \
+    VALUE(gap_cover, "econ.gap_cover_ratio", "(slashed stake + fund, at the price when paid) over value exploited") \
+    VALUE(fees_paid, "econ.fees_paid_opg", "inference fees paid by users, OPG")                      \
+    VALUE(fees_nodes, "econ.fees_to_nodes_opg", "of them received by GPU nodes, OPG")                \
+    VALUE(residual, "ledger.residual", "sum of accounts - (genesis + minted - burned), worst block, over all assets") \
+    VALUE(entries, "ledger.entries", "ledger entries made")                                          \
+    VALUE(events, "sim.events", "events fired")                                                      \
+    VALUE(ties, "sim.ties", "events that fired at the time of the one before")
+/* clang-format on */
+
+#endif

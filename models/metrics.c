@@ -1,0 +1,298 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * From facts to the record: names of the metrics, censored quantiles, series and curves. */
+#include "models/metrics.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define NAME_VALUE(id, name, meaning) {name, meaning},
+#define NAME_SPREAD(id, name, meaning)                                                             \
+    {name ".mean", meaning ": mean"}, {name ".p50", meaning ": median"},                           \
+        {name ".p90", meaning ": 90 % quantile"}, {name ".p95", meaning ": 95 % quantile"},        \
+        {name ".p99", meaning ": 99 % quantile"}, {name ".max", meaning ": largest"},
+static const struct models_metric metric_names[] = {METRIC_LIST(NAME_VALUE, NAME_SPREAD)};
+_Static_assert(sizeof metric_names / sizeof metric_names[0] == METRIC_COUNT, "one name an id");
+
+static const double spread_levels[] = {0.50, 0.90, 0.95, 0.99, 1.0};
+enum { SPREAD_LEVELS = 5, CURVE_POINTS = 201 };
+
+static const char *const series_names[SERIES_COUNT][2] = {
+    [SERIES_RISK] = {"gap.value_at_risk_usd", "USD"},
+    [SERIES_OPEN] = {"gap.open", "answers"},
+    [SERIES_UNVERIFIED] = {"gap.unverified_value_usd", "USD"},
+    [SERIES_EXPLOITED] = {"cheat.exploited_usd", "USD"},
+    [SERIES_ARRIVED] = {"requests.arrived_per_s", "1/s"},
+    [SERIES_COMPLETED] = {"requests.completed_per_s", "1/s"},
+    [SERIES_WAITING] = {"serving.waiting", "requests"},
+    [SERIES_UTILISATION] = {"node.utilisation_ratio", "ratio"},
+    [SERIES_BASE_FEE] = {"chain.base_fee_wei", "1e-18 coin/gas"},
+    [SERIES_MEMPOOL] = {"chain.mempool_txs", "transactions"},
+    [SERIES_BLOCK_INTERVAL] = {"chain.block_interval_s", "s"},
+    [SERIES_BURNED] = {"econ.supply_opg.burned", "OPG"},
+    [SERIES_EMITTED] = {"econ.emitted_opg", "OPG"},
+    [SERIES_CIRCULATING] = {"econ.supply_opg.circulating", "OPG"},
+    [SERIES_PRICE] = {"econ.price_usd", "USD"},
+};
+
+static const struct {
+    enum metrics_hist hist;
+    const char *name, *unit;
+} curve_rows[] = {
+    {HIST_GAP, "gap.s", "s"},          {HIST_GAP_SETTLED, "gap.settled_s", "s"},
+    {HIST_TTFT, "latency.ttft_s", "s"}, {HIST_TPOT, "latency.tpot_s", "s"},
+    {HIST_E2E, "latency.e2e_s", "s"},   {HIST_BLOCK_INTERVAL, "chain.block_interval_s", "s"},
+};
+enum { CURVE_ROWS = sizeof curve_rows / sizeof curve_rows[0] };
+
+size_t models_metric_count(void)
+{
+    return METRIC_COUNT;
+}
+
+const struct models_metric *models_metric(size_t index)
+{
+    return &metric_names[index];
+}
+
+long models_metric_find(const char *name)
+{
+    for (long i = 0; i < METRIC_COUNT; i++) {
+        if (strcmp(metric_names[i].name, name) == 0) return i;
+    }
+    return -1;
+}
+
+char *models_value_text(char *buffer, const struct models_value *value)
+{
+    switch (value->kind) {
+    case MODELS_REAL: return json_real_text(buffer, value->real);
+    case MODELS_INTEGER: return money_print(buffer, value->integer, 0);
+    case MODELS_EXACT: return money_print(buffer, value->exact, value->decimals);
+    case MODELS_NULL: break;
+    }
+    return strcpy(buffer, "null");
+}
+
+void metrics_init(struct metrics *m, struct arena *arena, int64_t start_ns, int64_t end_ns)
+{
+    *m = (struct metrics){.arena = arena, .start_ns = start_ns, .end_ns = end_ns};
+    for (int i = 0; i < HIST_COUNT; i++) {
+        hist_init(&m->hist[i], arena);
+    }
+    for (int i = 0; i < SERIES_COUNT; i++) {
+        m->series[i] = arena_alloc(arena, METRICS_SAMPLES, sizeof *m->series[i]);
+    }
+    m->sample_time = arena_alloc(arena, METRICS_SAMPLES, sizeof *m->sample_time);
+    level_init(&m->risk, start_ns, 0);
+}
+
+/* The part of [since, now) that lies in the window goes to the time-weighted distribution. */
+static void metrics_risk_weigh(struct metrics *m, int64_t now_ns)
+{
+    int64_t until = now_ns < m->end_ns ? now_ns : m->end_ns;
+    if (until > m->risk.since_ns) {
+        hist_add(&m->hist[HIST_RISK], m->risk.value, (uint64_t)(until - m->risk.since_ns));
+    }
+}
+
+void metrics_risk(struct metrics *m, int64_t now_ns, int64_t delta_nano)
+{
+    int64_t at = now_ns < m->start_ns ? m->start_ns : now_ns;
+    if (at > m->end_ns) at = m->end_ns;
+    metrics_risk_weigh(m, at);
+    int64_t peak = m->risk.peak;
+    level_set(&m->risk, at, m->risk.value + delta_nano);
+    if (now_ns < m->start_ns) m->risk.peak = m->risk.value; /* the warm-up has no peak */
+    if (now_ns > m->end_ns) m->risk.peak = peak;            /* nor has the drain */
+}
+
+void metrics_close_window(struct metrics *m)
+{
+    metrics_risk(m, m->end_ns, 0);
+}
+
+void metrics_sample(struct metrics *m, int64_t now_ns, const double values[SERIES_COUNT])
+{
+    if (m->samples == METRICS_SAMPLES) return;
+    m->sample_time[m->samples] = (double)now_ns * 1e-9;
+    for (int i = 0; i < SERIES_COUNT; i++) {
+        m->series[i][m->samples] = values[i];
+    }
+    m->samples++;
+}
+
+void metrics_set_real(struct models_value *values, enum metrics_id id, double value)
+{
+    if (value != value) return;
+    values[id] = (struct models_value){.kind = MODELS_REAL, .real = value};
+}
+
+void metrics_set_integer(struct models_value *values, enum metrics_id id, int64_t value)
+{
+    values[id] = (struct models_value){
+        .kind = MODELS_INTEGER, .integer = value, .real = (double)value};
+}
+
+void metrics_set_exact(struct models_value *values, enum metrics_id id, money_t value, int decimals)
+{
+    values[id] = (struct models_value){.kind = MODELS_EXACT,
+                                       .exact = value,
+                                       .decimals = decimals,
+                                       .real = money_real(value, decimals)};
+}
+
+static int metrics_order(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+void metrics_set_spread(struct models_value *values, enum metrics_id mean_id, double *sample,
+                        uint32_t count)
+{
+    if (count == 0) return;
+    qsort(sample, count, sizeof *sample, metrics_order);
+    double sum = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        sum += sample[i];
+    }
+    metrics_set_real(values, mean_id, sum / count);
+    for (int k = 0; k < SPREAD_LEVELS; k++) {
+        double rank = spread_levels[k] * count;
+        uint32_t index = (uint32_t)rank;
+        if (index < rank) index++;
+        metrics_set_real(values, mean_id + 1 + (unsigned)k, sample[index ? index - 1 : 0]);
+    }
+}
+
+/* Share of the durations that are longer than each cell, multiplied cell by cell (Kaplan and Meier
+ * 1958); in a cell, what finished leaves before what was cut. */
+double metrics_censored_quantile(const struct hist *done, const struct hist *cut, double q)
+{
+    if (cut->n == 0) return hist_quantile(done, q);
+    double at_risk = (double)(done->weight + cut->weight), survive = 1;
+    for (uint32_t cell = 0; cell < HIST_CELLS && done->n != 0; cell++) {
+        if (done->cells[cell] != 0) {
+            survive *= 1 - (double)done->cells[cell] / at_risk;
+            if (1 - survive >= q - 1e-12) return hist_cell_middle(cell);
+        }
+        at_risk -= (double)(done->cells[cell] + cut->cells[cell]);
+    }
+    return (double)NAN;
+}
+
+static void metrics_fill_hist(const struct metrics *m, struct models_value *values,
+                              enum metrics_id mean_id, enum metrics_hist which)
+{
+    const struct hist *h = &m->hist[which];
+    const struct hist none = {0};
+    const struct hist *cut = which == HIST_GAP ? &m->hist[HIST_GAP_CENSORED] : &none;
+    metrics_set_real(values, mean_id, hist_mean(h) * 1e-9);
+    for (int k = 0; k < SPREAD_LEVELS; k++) {
+        double x = metrics_censored_quantile(h, cut, spread_levels[k]);
+        metrics_set_real(values, mean_id + 1 + (unsigned)k, x * 1e-9);
+    }
+}
+
+static double metrics_ratio(double part, double whole)
+{
+    return whole > 0 ? part / whole : (double)NAN;
+}
+
+static void metrics_fill_gap(const struct metrics *m, struct models_value *values)
+{
+    const struct hist *risk = &m->hist[HIST_RISK];
+    uint64_t open = m->hist[HIST_GAP_CENSORED].n;
+    metrics_fill_hist(m, values, METRIC_gap, HIST_GAP);
+    metrics_fill_hist(m, values, METRIC_gap_settled, HIST_GAP_SETTLED);
+    metrics_set_real(values, METRIC_gap_never, metrics_ratio((double)m->never, (double)m->answers));
+    metrics_set_real(values, METRIC_gap_open, metrics_ratio((double)open, (double)m->answers));
+    metrics_set_real(values, METRIC_risk_mean, level_mean(&m->risk, m->end_ns) * 1e-9);
+    metrics_set_exact(values, METRIC_risk_peak, m->risk.peak, 9);
+    metrics_set_real(values, METRIC_risk_p95, hist_quantile(risk, 0.95) * 1e-9);
+    metrics_set_real(values, METRIC_risk_p99, hist_quantile(risk, 0.99) * 1e-9);
+    metrics_set_exact(values, METRIC_unverified_value, m->unverified_nano, 9);
+    metrics_set_exact(values, METRIC_exploited, m->exploited_nano, 9);
+    metrics_set_exact(values, METRIC_recovered, m->recovered_nano, 9);
+    metrics_set_exact(values, METRIC_refunds, m->refunds_nano, 9);
+    metrics_set_exact(values, METRIC_insurance, m->fund_paid_nano, 9);
+}
+
+static void metrics_fill_requests(const struct metrics *m, struct models_value *values)
+{
+    uint64_t ended = m->completed + m->rejected + m->failed + m->timed_out;
+    metrics_set_integer(values, METRIC_requests_arrived, (int64_t)m->arrived);
+    metrics_set_integer(values, METRIC_requests_completed, (int64_t)m->completed);
+    metrics_set_integer(values, METRIC_requests_rejected, (int64_t)m->rejected);
+    metrics_set_integer(values, METRIC_requests_failed, (int64_t)m->failed);
+    metrics_set_integer(values, METRIC_requests_timed_out, (int64_t)m->timed_out);
+    metrics_set_integer(values, METRIC_requests_in_flight, (int64_t)(m->arrived - ended));
+    metrics_fill_hist(m, values, METRIC_ttft, HIST_TTFT);
+    metrics_fill_hist(m, values, METRIC_tpot, HIST_TPOT);
+    metrics_fill_hist(m, values, METRIC_e2e, HIST_E2E);
+    metrics_set_integer(values, METRIC_verify_submitted, (int64_t)m->submitted);
+    metrics_set_integer(values, METRIC_verify_accepted, (int64_t)m->accepted);
+    metrics_set_integer(values, METRIC_verify_rejected, (int64_t)m->refused);
+    metrics_set_integer(values, METRIC_verify_expired, (int64_t)m->expired);
+    metrics_set_integer(values, METRIC_verify_lost, (int64_t)m->lost);
+    metrics_set_integer(values, METRIC_cheat_attempted, (int64_t)m->cheats);
+    metrics_set_integer(values, METRIC_cheat_detected, (int64_t)m->cheats_detected);
+    metrics_set_integer(values, METRIC_cheat_undetected, (int64_t)m->cheats_undetected);
+    metrics_set_integer(values, METRIC_false_slashes, (int64_t)m->false_slashes);
+    metrics_set_exact(values, METRIC_slashed, m->slashed_atto, 18);
+}
+
+static void metrics_fill_chain(const struct metrics *m, struct models_value *values)
+{
+    metrics_fill_hist(m, values, METRIC_block_interval, HIST_BLOCK_INTERVAL);
+    metrics_fill_hist(m, values, METRIC_block_commit, HIST_BLOCK_COMMIT);
+    metrics_fill_hist(m, values, METRIC_rounds, HIST_ROUNDS);
+    metrics_fill_hist(m, values, METRIC_validator_cpu, HIST_CPU);
+    metrics_set_integer(values, METRIC_blocks, (int64_t)m->blocks);
+    metrics_set_real(values, METRIC_halted, (double)m->halted_ns * 1e-9);
+    metrics_set_integer(values, METRIC_safety_violations, (int64_t)m->safety_violations);
+    metrics_set_real(values, METRIC_gas_used,
+                     metrics_ratio((double)m->gas_charged, (double)m->gas_limit));
+}
+
+void metrics_fill(const struct metrics *m, struct models_value *values)
+{
+    metrics_fill_gap(m, values);
+    metrics_fill_requests(m, values);
+    metrics_fill_chain(m, values);
+}
+
+void metrics_series(const struct metrics *m, struct models_record *record)
+{
+    struct models_series *series = arena_alloc(m->arena, SERIES_COUNT, sizeof *series);
+    for (int i = 0; i < SERIES_COUNT; i++) {
+        series[i] = (struct models_series){.name = series_names[i][0],
+                                           .unit = series_names[i][1],
+                                           .time_s = m->sample_time,
+                                           .value = m->series[i],
+                                           .count = m->samples};
+    }
+    record->series = series;
+    record->series_count = SERIES_COUNT;
+}
+
+void metrics_curves(const struct metrics *m, struct models_record *record)
+{
+    struct models_curve *curves = arena_alloc(m->arena, CURVE_ROWS, sizeof *curves);
+    for (int i = 0; i < (int)CURVE_ROWS; i++) {
+        const struct hist *h = &m->hist[curve_rows[i].hist];
+        uint32_t count = h->n ? CURVE_POINTS : 0;
+        double *x = arena_alloc(m->arena, CURVE_POINTS, sizeof *x);
+        double *share = arena_alloc(m->arena, CURVE_POINTS, sizeof *share);
+        for (uint32_t k = 0; k < count; k++) {
+            share[k] = (double)k / (CURVE_POINTS - 1);
+            x[k] = hist_quantile(h, share[k]) * 1e-9;
+        }
+        curves[i] = (struct models_curve){
+            .name = curve_rows[i].name, .unit = curve_rows[i].unit, .x = x, .share = share,
+            .count = count};
+    }
+    record->curves = curves;
+    record->curve_count = CURVE_ROWS;
+}

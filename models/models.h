@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The door of models/: what moves requests and money.
+ *
+ * A scenario is loaded and checked once (models_load), then run any number of times, from any
+ * number of threads at once (models_run only reads it).  One run is one replication: it gives one
+ * record with every metric, the sampled series, the distributions and the trace hash, all a
+ * function of (scenario text, seed, replication, version) and of nothing else. */
+#ifndef HACASIM_MODELS_MODELS_H
+#define HACASIM_MODELS_MODELS_H
+
+#include <signal.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "sim/sim.h"
+
+/* ---- scenario ------------------------------------------------------------------------------ */
+
+struct models_scenario;
+
+/* The parameter table of a whole scenario file (for `hacasim schema`). */
+const struct param_table *models_table(void);
+
+/* Load and check `path` with overrides.  All findings, cross checks included, go to `diag`; NULL
+ * when there is any. */
+struct models_scenario *models_load(struct arena *arena, const char *path, const char *const *sets,
+                                    size_t set_count, struct diag *diag);
+void models_close(struct models_scenario *scenario);
+
+struct models_info {
+    const char *name, *doc, *path, *design; /* design: of verification */
+    const char *canonical;                  /* scenario text that the hash is made of */
+    const char *price_rule;                 /* printed with every economic headline */
+    uint64_t seed;
+    uint32_t reps;                          /* replications asked for (at least 1) */
+    int64_t horizon_ns, drain_ns;
+    const struct param_text *expects;       /* `expect:` lines with their positions */
+    uint32_t expect_count;
+    const struct param_effective *effective;
+    size_t effective_count;
+};
+struct models_info models_info(const struct models_scenario *scenario);
+
+/* ---- results ------------------------------------------------------------------------------- */
+
+enum models_kind {
+    MODELS_NULL,    /* an empty statistic */
+    MODELS_REAL,
+    MODELS_INTEGER,
+    MODELS_EXACT,   /* exact decimal: amount x 10^-decimals */
+};
+
+struct models_value {
+    enum models_kind kind;
+    double real;     /* numeric value of every kind but NULL, for statistics */
+    int64_t integer;
+    money_t exact;
+    int decimals;
+};
+/* Text of a value: "null", shortest double, integer, exact decimal. buffer of MONEY_TEXT bytes. */
+char *models_value_text(char *buffer, const struct models_value *value);
+
+struct models_metric {
+    const char *name;    /* "gap.s.p99" */
+    const char *meaning; /* one line */
+};
+/* The metrics of a record, in this order; the same for every scenario and design. */
+size_t models_metric_count(void);
+const struct models_metric *models_metric(size_t index);
+/* Index of a name, or -1. */
+long models_metric_find(const char *name);
+
+struct models_series { /* sampled over simulated time */
+    const char *name, *unit;
+    const double *time_s, *value; /* NaN: no value at that time */
+    uint32_t count;
+};
+
+struct models_curve { /* a cumulative distribution: share of samples <= x */
+    const char *name, *unit;
+    const double *x, *share;
+    uint32_t count;
+};
+
+struct models_record {
+    uint32_t replication;
+    uint64_t seed, trace_hash;
+    struct models_value *values; /* models_metric_count() of them */
+    const struct models_series *series;
+    uint32_t series_count;
+    const struct models_curve *curves;
+    uint32_t curve_count;
+    const char *const *caveats;  /* what a reader must know before using the numbers */
+    uint32_t caveat_count;
+};
+
+struct models_options {
+    const volatile sig_atomic_t *stop;    /* set by a signal handler: end with STATUS_INTERRUPTED */
+    void (*progress)(void *context, int64_t now_ns, int64_t end_ns); /* may be NULL; about 1/s */
+    void *context;
+};
+
+/* Run one replication.  The record lies in `arena`.  STATUS_BREACH when an invariant broke: the
+ * status chain names block, reason and seed. */
+enum status models_run(const struct models_scenario *scenario, uint64_t seed, uint32_t replication,
+                       const struct models_options *options, struct arena *arena,
+                       struct models_record *record);
+
+#endif

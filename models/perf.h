@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Step time: how long one engine step takes on given hardware with a given model.
+ *
+ * A step computes a batch: one token for each decoding sequence and chunks of prompts.  Its time
+ * comes from a `struct perf_source`, a table of functions behind which measured tables, a recorded
+ * run or a live device can stand; the source in this tree is the roofline (perf_roofline.c).
+ *
+ * Time is counted in ticks of 1/1024 ns and is an integer function of the batch.  A source answers
+ * with a line: the ticks of this step, and by how much each further step grows when the same
+ * sequences decode on and nothing else happens.  So the sum over a run of decode steps has an
+ * exact closed form, and leaping over them ends at the same nanosecond as taking them one by one.
+ *
+ * Hardware, model shapes and the figures they rest on are tables in perf_catalog.c. */
+#ifndef HACASIM_MODELS_PERF_H
+#define HACASIM_MODELS_PERF_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* ---- catalog ------------------------------------------------------------------------------- */
+
+/* One accelerator (or one PC).  The ratios say what share of a peak the engine's kernels reach. */
+struct perf_hardware {
+    const char *name;
+    double memory_bytes, bandwidth_bytes_per_s;
+    double bf16_flops, fp8_flops; /* dense FLOP/s; fp8 without units of its own: the bf16 figure */
+    double power_w;
+    double link_bytes_per_s; /* to its peers, one direction; 0: cannot be combined */
+    double rental_usd_per_h;
+    double weights_ratio, kv_ratio;             /* of memory bandwidth: GEMM weights, decode KV */
+    double compute_ratio, attention_ratio;      /* of peak FLOP/s: GEMM, prefill attention */
+    double attention_ns, attention_sequence_ns; /* per layer: smallest kernel, per sequence */
+    double allreduce_ns;                        /* smallest all-reduce */
+    double layer_ns, sequence_ns, step_ns;      /* engine overhead per layer, sequence, step */
+    const char *spec_source, *rental_source, *ratio_source;
+};
+
+struct perf_model {
+    const char *name;
+    int32_t layers, hidden, heads, kv_heads, head_dim, vocab;
+    int32_t ffn, dense_layers; /* width of a dense feed-forward, and how many layers have one */
+    int32_t experts, active, shared, expert_ffn; /* mixture of experts; 0 experts: none */
+    /* multi-head latent attention; kv_rank 0: grouped-query attention */
+    int32_t q_rank, kv_rank, rope_dim, nope_dim, value_dim;
+    double published_params; /* what the model card says; the test compares */
+    const char *source;
+};
+
+enum perf_dtype { PERF_BF16, PERF_FP8 }; /* of weights and GEMMs; KV and activations stay bf16 */
+
+/* Ended with NULL, so that they can serve as names of a PARAM_ENUM and for suggestions; the index
+ * is that of the catalog. */
+enum { PERF_HARDWARE = 7, PERF_MODELS = 6 };
+extern const char *const perf_dtype_names[];
+extern const char *const perf_hardware_names[PERF_HARDWARE + 1];
+extern const char *const perf_model_names[PERF_MODELS + 1];
+const struct perf_hardware *perf_hardware_find(const char *name); /* NULL: unknown */
+const struct perf_model *perf_model_find(const char *name);
+
+/* What follows from a model's shape; parameters are counts, untied embeddings. */
+struct perf_shape {
+    double attention, dense_ffn, router; /* parameters in all layers */
+    double expert;                       /* parameters of one expert in all its layers */
+    double head;                         /* of the output projection (as many in the embedding) */
+    double total, active;                /* parameters: stored, used for one token */
+    double kv_bytes;                     /* of one token in all layers */
+};
+struct perf_shape perf_shape_of(const struct perf_model *model);
+
+/* ---- step time ----------------------------------------------------------------------------- */
+
+enum { PERF_TICKS = 1024 }; /* per ns */
+
+/* What one step computes. */
+struct perf_batch {
+    int64_t decode_seqs;        /* sequences that compute one token */
+    int64_t decode_context_tok; /* sum of tokens they attend to, the new one included */
+    int64_t prefill_seqs;
+    int64_t prefill_tok;         /* sum of chunks */
+    int64_t prefill_context_tok; /* sum of tokens in KV after the chunk */
+    int64_t prefill_pairs;       /* sum of chunk x before + chunk x (chunk + 1) / 2 */
+    int64_t sampled;             /* sequences that get a token out of this step */
+};
+
+/* Step i (from 0) of a run of equal decode steps takes first + i x growth, for i < holds. */
+struct perf_line {
+    int64_t first_ticks, growth_ticks, holds;
+};
+
+/* Where the time of a step goes, in ns (for explanation, and for tests against kernel tables). */
+struct perf_parts {
+    double linear_ns, head_ns, attention_ns, element_ns, allreduce_ns, engine_ns, tee_ns;
+};
+
+/* Coefficients of the roofline, per GPU of a tensor-parallel group. */
+struct perf_roofline {
+    double dense_memory_ns, dense_token_ns;   /* all but experts: read once | computed per token */
+    double expert_memory_ns, expert_token_ns; /* one expert, all layers | active ones, per token */
+    double head_memory_ns, head_token_ns;
+    double attention_ns, attention_sequence_ns, context_ns; /* decode: per kernel, seq, token */
+    double pair_ns, prefill_context_ns;
+    double element_token_ns;
+    double allreduce_ns, allreduce_token_ns;
+    double engine_ns, engine_sequence_ns;
+    double tee_step_ns, tee_share;
+    int64_t context_ticks; /* what one more token of decode context adds, toll included */
+};
+
+struct perf;
+
+struct perf_source {
+    const char *name; /* "roofline": modelled; what a run says its times are */
+    struct perf_line (*line)(const struct perf *perf, const struct perf_batch *batch);
+};
+
+struct perf {
+    const struct perf_source *source;
+    const struct perf_hardware *hardware;
+    const struct perf_model *model;
+    enum perf_dtype dtype;
+    int32_t tp; /* GPUs that share each layer */
+    struct perf_roofline roofline;
+    const void *data; /* of a source other than the roofline */
+};
+
+extern const struct perf_source perf_roofline_source;
+
+/* NULL, or why this group cannot run this model (for the scenario's key `gpus`). */
+const char *perf_unfit(const struct perf_hardware *hardware, const struct perf_model *model,
+                       int64_t tp);
+
+/* `tee_step_ns` and `tee_share`: toll of confidential computing, 0 without.  The arguments must
+ * have passed perf_unfit. */
+struct perf perf_build(const struct perf_hardware *hardware, const struct perf_model *model,
+                       enum perf_dtype dtype, int32_t tp, int64_t tee_step_ns, double tee_share);
+
+struct perf_line perf_step_line(const struct perf *perf, const struct perf_batch *batch);
+int64_t perf_step_ns(const struct perf *perf, const struct perf_batch *batch); /* rounded up */
+
+/* The roofline (perf_roofline.c): coefficients from hardware, model, dtype and tp, and the parts
+ * of its answer. */
+void perf_roofline_set(struct perf *perf, int64_t tee_step_ns, double tee_share);
+struct perf_parts perf_roofline_parts(const struct perf *perf, const struct perf_batch *batch);
+
+/* The parts of a batch made of given sequences, for callers that have no scheduler (eval). */
+void perf_batch_prefill(struct perf_batch *batch, int64_t before_tok, int64_t chunk_tok,
+                        int sampled);
+void perf_batch_decode(struct perf_batch *batch, int64_t context_tok);
+
+/* ---- memory -------------------------------------------------------------------------------- */
+
+struct perf_memory { /* bytes are per GPU */
+    int64_t blocks;  /* 0 or less: the model does not fit */
+    double usable_bytes, weights_bytes, reserve_bytes, block_bytes;
+};
+struct perf_memory perf_kv_blocks(const struct perf *perf, double utilization,
+                                  int64_t max_batched_tok, int64_t max_seqs, int64_t block_tok);
+/* One line saying what needs how much; returns `text`. */
+char *perf_memory_text(char *text, size_t size, const struct perf *perf,
+                       const struct perf_memory *memory);
+
+#endif

@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The roofline: step time modelled from peaks, shapes and stated efficiencies.
+ *
+ * A step is a few groups of kernels, one after another.  Each takes the longer of its memory and
+ * its compute time, per GPU of the tensor-parallel group:
+ *   dense     weights of attention, dense feed-forward and router, read once per step
+ *   experts   weights of the distinct experts that the step's tokens reach
+ *   head      the output projection, for sequences that sample a token
+ *   attention decode reads the KV of every sequence (or, with a latent, computes on it); a prompt
+ *             chunk computes on pairs of tokens; plus the smallest kernel time per layer
+ *   element   norms, activation, residuals: memory traffic proportional to tokens
+ *   allreduce two per layer when GPUs share it
+ *   engine    per layer, per sequence and per step (host side and small kernels)
+ *   tee       a fixed toll per step and a share of the rest
+ * Only decode attention depends on context while sequences decode on, and linearly, so a run of
+ * decode steps is one line.
+ *
+ * Left out: skewed expert load, tile and wave quantisation of GEMMs, decode-length skew. */
+#include "models/perf.h"
+
+#define ALLREDUCES_PER_LAYER 2.0
+/* H200 NVLink moves 239, 287 and 364 GB/s of bus bandwidth at 32 MB among 2, 4 and 8 GPUs
+ * (aiconfigurator NCCL tables), 53 to 81 % of the link. */
+#define LINK_RATIO 0.65
+
+static double larger(double a, double b)
+{
+    return a > b ? a : b;
+}
+
+/* Expected number of distinct experts that `tokens` tokens reach when each picks `active` of
+ * `experts` evenly: experts x (1 - (1 - active/experts)^tokens), the power by squaring. */
+static double distinct_experts(const struct perf_model *m, int64_t tokens)
+{
+    double miss = 1.0, factor = 1.0 - (double)m->active / m->experts;
+    for (int64_t n = tokens; n > 0; n >>= 1) {
+        if (n & 1) miss *= factor;
+        factor *= factor;
+    }
+    return m->experts * (1.0 - miss);
+}
+
+struct perf_parts perf_roofline_parts(const struct perf *perf, const struct perf_batch *b)
+{
+    const struct perf_roofline *r = &perf->roofline;
+    double tokens = (double)(b->prefill_tok + b->decode_seqs);
+    double layers = perf->model->layers;
+    struct perf_parts p = {0};
+    p.linear_ns = larger(r->dense_memory_ns, tokens * r->dense_token_ns);
+    if (perf->model->experts > 0) {
+        double touched = distinct_experts(perf->model, b->prefill_tok + b->decode_seqs);
+        touched += perf->model->shared;
+        p.linear_ns += larger(touched * r->expert_memory_ns, tokens * r->expert_token_ns);
+    }
+    if (b->sampled > 0)
+        p.head_ns = larger(r->head_memory_ns, (double)b->sampled * r->head_token_ns);
+    p.attention_ns =
+        layers * (r->attention_ns + (double)b->decode_seqs * r->attention_sequence_ns) +
+        (double)b->decode_context_tok * r->context_ns +
+        larger((double)b->prefill_pairs * r->pair_ns,
+               (double)b->prefill_context_tok * r->prefill_context_ns);
+    p.element_ns = tokens * r->element_token_ns;
+    if (perf->tp > 1)
+        p.allreduce_ns =
+            ALLREDUCES_PER_LAYER * layers * (r->allreduce_ns + tokens * r->allreduce_token_ns);
+    p.engine_ns = r->engine_ns + (double)(b->decode_seqs + b->prefill_seqs) * r->engine_sequence_ns;
+    p.tee_ns = r->tee_step_ns + r->tee_share * (p.linear_ns + p.head_ns + p.attention_ns +
+                                                p.element_ns + p.allreduce_ns);
+    return p;
+}
+
+/* Decode context enters as an integer slope, so that the line is exact: the step after next is
+ * this one plus its growth to the tick. */
+static struct perf_line roofline_line(const struct perf *perf, const struct perf_batch *batch)
+{
+    const struct perf_roofline *r = &perf->roofline;
+    struct perf_batch flat = *batch;
+    flat.decode_context_tok = 0;
+    struct perf_parts p = perf_roofline_parts(perf, &flat);
+    double ns = p.linear_ns + p.head_ns + p.attention_ns + p.element_ns + p.allreduce_ns +
+                p.engine_ns + p.tee_ns;
+    return (struct perf_line){
+        .first_ticks =
+            (int64_t)(ns * PERF_TICKS + 0.5) + batch->decode_context_tok * r->context_ticks,
+        .growth_ticks = batch->decode_seqs * r->context_ticks,
+        .holds = INT64_MAX,
+    };
+}
+
+const struct perf_source perf_roofline_source = {"roofline", roofline_line};
+
+/* FLOPs of one query token against one token of context, all heads and layers. Prefill with a
+ * latent expands it to full heads; decode works on the latent itself. */
+static double pair_flops(const struct perf_model *m, int decode)
+{
+    double per_head = 4.0 * m->head_dim;
+    if (m->kv_rank > 0 && decode) per_head = 2.0 * (2.0 * m->kv_rank + m->rope_dim);
+    if (m->kv_rank > 0 && !decode) per_head = 2.0 * (m->nope_dim + m->rope_dim + m->value_dim);
+    return per_head * m->heads * m->layers;
+}
+
+/* GEMM groups: time to read the weights once, and time to use them for one token. */
+static void set_linear(struct perf *perf, double ns_per_byte, double ns_per_flop)
+{
+    const struct perf_model *m = perf->model;
+    struct perf_shape s = perf_shape_of(m);
+    struct perf_roofline *r = &perf->roofline;
+    double tp = perf->tp, bytes = perf->dtype == PERF_FP8 ? 1.0 : 2.0;
+    double dense = s.attention + s.dense_ffn + s.router;
+    r->dense_memory_ns = dense * bytes / tp * ns_per_byte;
+    r->dense_token_ns = 2.0 * dense / tp * ns_per_flop;
+    r->expert_memory_ns = s.expert * bytes / tp * ns_per_byte;
+    r->expert_token_ns = 2.0 * s.expert * (m->active + m->shared) / tp * ns_per_flop;
+    r->head_memory_ns = s.head * bytes / tp * ns_per_byte;
+    r->head_token_ns = 2.0 * s.head / tp * ns_per_flop;
+}
+
+static void set_attention(struct perf *perf, double ns_per_byte, double ns_per_flop)
+{
+    const struct perf_hardware *h = perf->hardware;
+    const struct perf_model *m = perf->model;
+    struct perf_roofline *r = &perf->roofline;
+    int32_t kv_parts = perf->tp < m->kv_heads ? perf->tp : m->kv_heads;
+    double kv_bytes = perf_shape_of(m).kv_bytes / (m->kv_rank > 0 ? 1 : kv_parts);
+    r->prefill_context_ns = kv_bytes * ns_per_byte;
+    r->context_ns = larger(kv_bytes * ns_per_byte, pair_flops(m, 1) / perf->tp * ns_per_flop);
+    r->pair_ns = pair_flops(m, 0) / perf->tp * ns_per_flop;
+    r->attention_ns = h->attention_ns;
+    r->attention_sequence_ns = h->attention_sequence_ns;
+}
+
+/* Per token and layer: two norms with residual (8 vectors of hidden) on every GPU, and the
+ * activation (3 of the feed-forward width) divided among them; bf16. */
+static double element_bytes(const struct perf *perf)
+{
+    const struct perf_model *m = perf->model;
+    double sparse = m->experts > 0 ? m->layers - m->dense_layers : 0;
+    double wide =
+        (double)m->dense_layers * m->ffn + sparse * (m->active + m->shared) * (double)m->expert_ffn;
+    return 2.0 * (8.0 * m->hidden * m->layers + 3.0 * wide / perf->tp);
+}
+
+/* Ring cost: each GPU sends 2 (tp - 1) / tp of the message. */
+static double allreduce_token_ns(const struct perf *perf)
+{
+    if (perf->tp == 1) return 0.0;
+    double share = 2.0 * (perf->tp - 1) / perf->tp;
+    double bytes = 2.0 * perf->model->hidden * share;
+    return bytes * 1e9 / (perf->hardware->link_bytes_per_s * LINK_RATIO);
+}
+
+void perf_roofline_set(struct perf *perf, int64_t tee_step_ns, double tee_share)
+{
+    const struct perf_hardware *hardware = perf->hardware;
+    struct perf_roofline *r = &perf->roofline;
+    double flops = perf->dtype == PERF_FP8 ? hardware->fp8_flops : hardware->bf16_flops;
+    double byte_ns = 1e9 / hardware->bandwidth_bytes_per_s;
+    set_linear(perf, byte_ns / hardware->weights_ratio, 1e9 / (flops * hardware->compute_ratio));
+    set_attention(perf, byte_ns / hardware->kv_ratio,
+                  1e9 / (hardware->bf16_flops * hardware->attention_ratio));
+    r->element_token_ns = element_bytes(perf) * byte_ns / hardware->weights_ratio;
+    r->allreduce_ns = hardware->allreduce_ns;
+    r->allreduce_token_ns = allreduce_token_ns(perf);
+    r->engine_ns = hardware->step_ns + hardware->layer_ns * perf->model->layers;
+    r->engine_sequence_ns = hardware->sequence_ns;
+    r->tee_step_ns = (double)tee_step_ns;
+    r->tee_share = tee_share;
+    r->context_ticks = (int64_t)(r->context_ns * (1.0 + tee_share) * PERF_TICKS + 0.5);
+    perf->source = &perf_roofline_source;
+}

@@ -1,0 +1,353 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * From a world that has ended to the record of its replication: what needs the ledger, the fleet
+ * and the chain together, and the caveats a reader must know. */
+#include <math.h>
+
+#include "models/world.h"
+
+#define YEAR_S (365.25 * 86400.0)
+
+/* ---- series ---------------------------------------------------------------------------------- */
+
+static double record_rate(uint64_t now, uint64_t *before, double step_s)
+{
+    double rate = step_s > 0 ? (double)(now - *before) / step_s : (double)NAN;
+    *before = now;
+    return rate;
+}
+
+static double record_waiting(struct world *w)
+{
+    double waiting = 0;
+    for (uint32_t i = 0; i < w->node_count; i++) {
+        waiting += w->nodes[i].serving.waiting.count;
+    }
+    return waiting;
+}
+
+static double record_utilisation(struct world *w, double step_s)
+{
+    int64_t busy = fleet_busy_ns(w);
+    double share = step_s > 0 ? (double)(busy - w->sampled_busy_ns) * 1e-9 /
+                                    (step_s * (double)w->node_count)
+                              : (double)NAN;
+    w->sampled_busy_ns = busy;
+    return share;
+}
+
+/* `collapse:` asks for a fall that lasts; both falls are watched at the samples. */
+static void record_collapse(struct world *w)
+{
+    const struct scenario_collapse *c = &w->params->collapse;
+    uint32_t up = 0;
+    for (uint32_t i = 0; i < w->node_count; i++) {
+        up += w->registry.nodes[i].active && w->nodes[i].down == 0;
+    }
+    double start_price = money_real(w->params->token.price.initial, 9);
+    bool low[2] = {up < c->capacity_ratio * w->node_count,
+                   money_real(price_spot(&w->price), 9) < c->price_ratio * start_price};
+    int64_t *since[2] = {&w->capacity_low_ns, &w->price_low_ns};
+    for (int i = 0; i < 2; i++) {
+        if (!low[i]) *since[i] = -1;
+        else if (*since[i] < 0) *since[i] = world_now(w);
+        if (low[i] && world_now(w) - *since[i] >= c->duration) w->collapsed = true;
+    }
+}
+
+void record_sample(struct world *w)
+{
+    struct metrics *m = &w->metrics;
+    double step_s = m->samples ? (double)world_now(w) * 1e-9 - m->sample_time[m->samples - 1] : 0;
+    struct token_supply supply = token_supply(&w->token);
+    double row[SERIES_COUNT] = {
+        [SERIES_RISK] = (double)m->risk.value * 1e-9,
+        [SERIES_OPEN] = (double)m->open,
+        [SERIES_UNVERIFIED] = (double)m->unverified_nano * 1e-9,
+        [SERIES_EXPLOITED] = (double)m->exploited_nano * 1e-9,
+        [SERIES_ARRIVED] = record_rate(w->arrived, &w->sampled_arrived, step_s),
+        [SERIES_COMPLETED] =
+            record_rate(w->states[REQUEST_COMPLETED], &w->sampled_completed, step_s),
+        [SERIES_WAITING] = record_waiting(w),
+        [SERIES_UTILISATION] = record_utilisation(w, step_s),
+        [SERIES_BASE_FEE] = money_real(w->base_fee, 0),
+        [SERIES_MEMPOOL] = (double)w->mempool.waiting,
+        [SERIES_BLOCK_INTERVAL] = m->blocks_total > 1 ? w->last_interval_s : (double)NAN,
+        [SERIES_BURNED] = money_real(supply.burned, 18),
+        [SERIES_EMITTED] = money_real(w->ledger.total[LEDGER_OPG][LEDGER_EMISSION], 18),
+        [SERIES_CIRCULATING] = money_real(supply.circulating, 18),
+        [SERIES_PRICE] = money_real(price_spot(&w->price), 9),
+    };
+    metrics_sample(m, world_now(w), row);
+    record_collapse(w);
+}
+
+/* ---- costs ----------------------------------------------------------------------------------- */
+
+static double record_rent_usd_per_h(const struct world *w, uint32_t node)
+{
+    const struct scenario_node *c =
+        (const struct scenario_node *)w->params->nodes.items + w->nodes[node].class;
+    double gpu = c->rent > 0 ? c->rent : perf_hardware_find(c->gpu)->rental_usd_per_h;
+    return gpu * (double)c->gpus;
+}
+
+static double record_elapsed_h(const struct world *w)
+{
+    return (double)world_now(w) * 1e-9 / 3600.0;
+}
+
+static double record_fleet_usd(const struct world *w)
+{
+    double sum = 0;
+    for (uint32_t i = 0; i < w->node_count; i++) {
+        sum += record_rent_usd_per_h(w, i);
+    }
+    return sum * record_elapsed_h(w);
+}
+
+static double record_hosts_usd(const struct world *w)
+{
+    return w->params->costs.validator_rent * (double)w->consensus.count * record_elapsed_h(w);
+}
+
+/* Rent of the validators' GPUs under `replicated`. */
+static double record_replicas_usd(const struct world *w)
+{
+    const struct verification_replicated *p = &w->params->verification.replicated;
+    return perf_hardware_find(p->gpu)->rental_usd_per_h * (double)p->gpus *
+           (double)w->consensus.count * record_elapsed_h(w);
+}
+
+static double record_kwh(struct world *w)
+{
+    double idle = w->params->costs.idle_power, sum = 0, elapsed_s = (double)world_now(w) * 1e-9;
+    for (uint32_t i = 0; i < w->node_count; i++) {
+        const struct scenario_node *c =
+            (const struct scenario_node *)w->params->nodes.items + w->nodes[i].class;
+        double watts = perf_hardware_find(c->gpu)->power_w * (double)c->gpus;
+        double busy_s =
+            (double)serving_count(&w->nodes[i].serving, world_now(w)).busy_ns * 1e-9;
+        sum += watts * (idle * elapsed_s + (1 - idle) * busy_s);
+    }
+    return sum / 3.6e6;
+}
+
+static double record_ratio(double part, double whole)
+{
+    return whole > 0 ? part / whole : (double)NAN;
+}
+
+static void record_costs(struct world *w, struct models_value *values)
+{
+    const struct metrics *m = &w->metrics;
+    double fleet = record_fleet_usd(w), hosts = record_hosts_usd(w);
+    bool on_chain = w->design->on_chain;
+    double network = on_chain ? record_replicas_usd(w) + hosts : fleet + hosts;
+    double other = on_chain ? fleet + hosts : fleet * (double)w->consensus.count + hosts;
+    double mtok = (double)(m->prompt_tok + m->output_tok) * 1e-6;
+    metrics_set_real(values, METRIC_network_usd, network);
+    metrics_set_real(values, METRIC_usd_per_mtok, record_ratio(network, mtok));
+    metrics_set_real(values, METRIC_usd_per_verified_mtok,
+                     record_ratio(network, (double)m->verified_tok * 1e-6));
+    metrics_set_real(values, METRIC_replicated_ratio,
+                     on_chain ? record_ratio(network, other) : record_ratio(other, network));
+    if (!on_chain) {
+        metrics_set_real(values, METRIC_kwh_per_mtok, record_ratio(record_kwh(w), mtok));
+    }
+}
+
+/* ---- nodes ----------------------------------------------------------------------------------- */
+
+static void record_nodes(struct world *w, struct models_value *values)
+{
+    double price = money_real(price_spot(&w->price), 9), elapsed = (double)world_now(w);
+    double *profit = arena_alloc(w->arena, w->node_count, sizeof *profit);
+    double *busy = arena_alloc(w->arena, w->node_count, sizeof *busy);
+    if (w->design->on_chain || elapsed <= 0) return;
+    for (uint32_t i = 0; i < w->node_count; i++) {
+        double income = money_real(w->token.node_income[i], 18) * price;
+        double lost = money_real(w->nodes[i].slashed_atto, 18) * price;
+        profit[i] = income - lost - record_rent_usd_per_h(w, i) * record_elapsed_h(w);
+        busy[i] =
+            (double)serving_count(&w->nodes[i].serving, world_now(w)).busy_ns / elapsed;
+    }
+    metrics_set_spread(values, METRIC_node_profit, profit, w->node_count);
+    metrics_set_spread(values, METRIC_node_utilisation, busy, w->node_count);
+}
+
+struct record_work { /* GPU time and tokens of honest and of cheated serving */
+    double honest_usd, cheat_usd;
+    uint64_t honest_tok, cheat_tok;
+};
+
+static struct record_work record_class_work(struct world *w, uint16_t class)
+{
+    struct record_work work = {0};
+    for (uint32_t i = 0; i < w->node_count; i++) {
+        const struct world_node *n = &w->nodes[i];
+        if (n->class != class) continue;
+        double usd_per_ns = record_rent_usd_per_h(w, i) / 3600e9;
+        int64_t busy = serving_count(&w->nodes[i].serving, world_now(w)).busy_ns;
+        int64_t honest = n->adversary < 0 ? busy : n->honest_busy_ns;
+        work.honest_usd += usd_per_ns * (double)honest;
+        work.cheat_usd += usd_per_ns * (double)(busy - honest);
+        work.honest_tok += n->honest_tok;
+        work.cheat_tok += n->cheated_tok;
+    }
+    return work;
+}
+
+/* What cheating saved (the same tokens at the busy GPU cost of this class's honest serving, less
+ * what the cheaters' own busy time cost) minus stake and fees lost.  Null without cheats, or
+ * without honest serving to compare with. */
+static double record_cheat_profit(struct world *w)
+{
+    double saved = 0;
+    bool known = false;
+    for (uint16_t c = 0; c < w->params->nodes.count; c++) {
+        struct record_work work = record_class_work(w, c);
+        if (work.cheat_tok == 0) continue;
+        if (work.honest_tok == 0) return (double)NAN;
+        known = true;
+        saved += work.honest_usd / (double)work.honest_tok * (double)work.cheat_tok -
+                 work.cheat_usd;
+    }
+    const struct metrics *m = &w->metrics;
+    double lost = money_real(m->slash_value_nano + m->refunds_nano, 9);
+    return known ? saved - lost : (double)NAN;
+}
+
+/* ---- economy --------------------------------------------------------------------------------- */
+
+static money_t record_validator_stake(const struct world *w)
+{
+    money_t sum = 0;
+    for (uint32_t v = 0; v < w->consensus.count; v++) {
+        sum += ledger_balance(&w->ledger, LEDGER_OPG, w->token.at.validator_stakes + v);
+    }
+    return sum;
+}
+
+static void record_supply(struct world *w, struct models_value *values)
+{
+    struct token_supply s = token_supply(&w->token);
+    money_t emitted = w->ledger.total[LEDGER_OPG][LEDGER_EMISSION];
+    double years = (double)world_now(w) * 1e-9 / YEAR_S;
+    double issued = money_real(emitted + s.minted, 18), burned = money_real(s.burned, 18);
+    double stake = money_real(record_validator_stake(w), 18);
+    metrics_set_exact(values, METRIC_supply_total, s.total, 18);
+    metrics_set_exact(values, METRIC_supply_circulating, s.circulating, 18);
+    metrics_set_exact(values, METRIC_supply_staked, s.staked, 18);
+    metrics_set_exact(values, METRIC_supply_burned, s.burned, 18);
+    metrics_set_exact(values, METRIC_supply_minted, s.minted, 18);
+    metrics_set_exact(values, METRIC_emitted, emitted, 18);
+    metrics_set_real(values, METRIC_net_issuance,
+                     record_ratio(issued - burned, years * money_real(s.circulating, 18)));
+    metrics_set_real(values, METRIC_burn_ratio, record_ratio(burned, issued));
+    metrics_set_real(values, METRIC_staking_apr, record_ratio(issued, years * stake));
+    metrics_set_exact(values, METRIC_fees_paid, w->token.charged_opg, 18);
+    metrics_set_exact(values, METRIC_fees_nodes, w->token.to_nodes_opg, 18);
+}
+
+static void record_price(struct world *w, struct models_value *values)
+{
+    const struct price *p = &w->price;
+    const struct metrics *m = &w->metrics;
+    double spot = money_real(price_spot(p), 9);
+    metrics_set_exact(values, METRIC_price_final, price_spot(p), 9);
+    metrics_set_exact(values, METRIC_price_min, p->min, 9);
+    metrics_set_exact(values, METRIC_price_max, p->max, 9);
+    metrics_set_real(values, METRIC_price_drawdown, p->drawdown_ratio);
+    metrics_set_integer(values, METRIC_collapsed, w->collapsed);
+    metrics_set_real(values, METRIC_security_budget,
+                     money_real(record_validator_stake(w), 18) * spot / 3);
+    money_t fund = ledger_balance(&w->ledger, LEDGER_OPG, w->token.at.insurance);
+    double cover = money_real(m->slash_value_nano + m->fund_paid_nano, 9) +
+                   money_real(fund, 18) * spot;
+    metrics_set_real(values, METRIC_gap_cover,
+                     record_ratio(cover, money_real(m->exploited_nano, 9)));
+}
+
+/* ---- caveats --------------------------------------------------------------------------------- */
+
+static void record_caveat(struct world *w, struct models_record *record, const char **list,
+                          const char *text)
+{
+    (void)w;
+    list[record->caveat_count++] = text;
+}
+
+static void record_caveats(struct world *w, struct models_record *record)
+{
+    enum { MOST = 8 };
+    const char **list = arena_alloc(w->arena, MOST, sizeof *list);
+    const struct metrics *m = &w->metrics;
+    record->caveats = list;
+    record_caveat(w, record, list,
+                  "step times are modelled (roofline from published figures), not measured");
+    if (m->hist[HIST_GAP_CENSORED].n > 0) {
+        record_caveat(w, record, list,
+                      arena_print(w->arena,
+                                  "%llu answers were still pending at the end: gap quantiles are "
+                                  "product-limit estimates; a longer `drain` closes them",
+                                  (unsigned long long)m->hist[HIST_GAP_CENSORED].n));
+    }
+    if (w->mempool.full > 0) {
+        record_caveat(w, record, list,
+                      arena_print(w->arena, "the mempool was full %llu times",
+                                  (unsigned long long)w->mempool.full));
+    }
+    if (w->overflowed > 0) {
+        record_caveat(w, record, list,
+                      arena_print(w->arena, "%llu requests met limits.requests and were rejected",
+                                  (unsigned long long)w->overflowed));
+    }
+    if (w->token.gas_refused > 0) {
+        record_caveat(w, record, list,
+                      arena_print(w->arena, "%llu transactions could not pay their gas",
+                                  (unsigned long long)w->token.gas_refused));
+    }
+    if (w->halt_since_ns >= 0) {
+        record_caveat(w, record, list, "the chain stood without a quorum at the end");
+    }
+}
+
+/* ---- the whole ------------------------------------------------------------------------------- */
+
+/* Answers whose proof is still pending are censored at their age. */
+static void record_pending(struct world *w)
+{
+    struct metrics *m = &w->metrics;
+    if (!w->design->verifies) return;
+    for (uint32_t slot = 0; slot < w->requests.capacity; slot++) {
+        const struct request *r = world_request(w, slot);
+        if (r->holds == 0 || r->state != REQUEST_COMPLETED || r->proof != PROOF_PENDING) continue;
+        if (r->counted) hist_add(&m->hist[HIST_GAP_CENSORED], world_now(w) - r->answered_ns, 1);
+    }
+}
+
+void record_fill(struct world *w, struct models_record *record)
+{
+    struct models_value *values = arena_alloc(w->arena, METRIC_COUNT, sizeof *values);
+    *record = (struct models_record){.replication = w->replication,
+                                     .seed = w->seed,
+                                     .trace_hash = w->events.hash,
+                                     .values = values};
+    record_pending(w);
+    metrics_fill(&w->metrics, values);
+    record_costs(w, values);
+    record_nodes(w, values);
+    record_supply(w, values);
+    record_price(w, values);
+    metrics_set_real(values, METRIC_cheat_profit, record_cheat_profit(w));
+    metrics_set_exact(values, METRIC_base_fee, w->base_fee, 0);
+    metrics_set_integer(values, METRIC_mempool_peak, w->mempool.peak);
+    metrics_set_integer(values, METRIC_mempool_dropped, (int64_t)w->mempool.full);
+    metrics_set_exact(values, METRIC_residual, w->worst_residual, 0);
+    metrics_set_integer(values, METRIC_entries, (int64_t)w->ledger.entries);
+    metrics_set_integer(values, METRIC_events, (int64_t)w->events.fired);
+    metrics_set_integer(values, METRIC_ties, (int64_t)w->events.ties);
+    metrics_series(&w->metrics, record);
+    metrics_curves(&w->metrics, record);
+    record_caveats(w, record);
+}

@@ -1,0 +1,423 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The keys of a scenario file that belong to no single stage, the table of the whole, and the
+ * checks that need more than one key. */
+#include "models/scenario.h"
+
+#include <string.h>
+
+/* ---- tables ---------------------------------------------------------------------------------- */
+
+static const struct param act_rows[] = {
+    {.key = "at_once", .type = PARAM_FLAG, .meaning = "act when the last token is there"},
+    {.key = "on_finality", .type = PARAM_FLAG, .meaning = "wait until the answer is verified (or, "
+     "where the design verifies nothing, settled)"},
+    PARAM(scenario_act, after, PARAM_DURATION, NULL, "0 s", "1 y", "act after this time", NULL),
+};
+static const struct param_table act_table = PARAM_TABLE("acts", scenario_act, act_rows);
+
+static const struct param user_rows[] = {
+    PARAM(scenario_user, class, PARAM_NAME, NULL, NULL, NULL, "name of the class", NULL),
+    PARAM(scenario_user, share, PARAM_RATIO, "100%", "0%", "100%", "share of the requests",
+          "assumption"),
+    PARAM_SUB(scenario_user, acts, PARAM_CHOICE, act_table, "at_once",
+              "when the user acts on an answer", "claim 8"),
+};
+static const struct param_table user_table = PARAM_TABLE("user", scenario_user, user_rows);
+
+static const struct param model_rows[] = {
+    PARAM(scenario_model, name, PARAM_NAME, NULL, NULL, NULL, "a model of the catalog", NULL),
+    PARAM(scenario_model, share, PARAM_RATIO, "100%", "0%", "100%",
+          "share of the requests that ask for it", "assumption"),
+};
+static const struct param_table model_table = PARAM_TABLE("model", scenario_model, model_rows);
+
+static const struct param node_rows[] = {
+    PARAM(scenario_node, name, PARAM_NAME, NULL, NULL, NULL, "name of the node class", NULL),
+    PARAM(scenario_node, region, PARAM_NAME, "N_Virginia", NULL, NULL, "where its nodes stand",
+          "assumption"),
+    PARAM(scenario_node, count, PARAM_COUNT, "1", "1", "100000", "nodes of the class",
+          "assumption"),
+    PARAM(scenario_node, gpu, PARAM_NAME, "a100-80g", NULL, NULL, "hardware of the catalog",
+          "assumption"),
+    PARAM(scenario_node, gpus, PARAM_COUNT, "1", "1", "64",
+          "GPUs of a node, which share each layer (tensor parallel)", "assumption"),
+    PARAM(scenario_node, model, PARAM_NAME, "llama3-8b", NULL, NULL,
+          "the model it serves; one of models[]", "assumption"),
+    {.key = "dtype", .type = PARAM_ENUM, .offset = offsetof(struct scenario_node, dtype),
+     .def = "bf16", .meaning = "number format of the weights", .source = "assumption",
+     .names = perf_dtype_names},
+    PARAM(scenario_node, stake, PARAM_OPG, "10000 OPG", "0 OPG", "1000000000 OPG",
+          "stake of each node", "assumption: no minimum is published"),
+    PARAM(scenario_node, rent, PARAM_USD_PER_H, "$0/h", "$0/h", "$10000/h",
+          "rent of one GPU; 0: the catalog's", "catalog"),
+};
+static const struct param_table node_table = PARAM_TABLE("node", scenario_node, node_rows);
+
+static const struct param client_rows[] = {
+    PARAM(scenario_client, timeout, PARAM_DURATION, "60 s", "1 ms", "30 d",
+          "a client gives up a request after this", "OpenGradient-SDK llm.py"),
+    PARAM(scenario_client, retries, PARAM_COUNT, "1", "0", "100",
+          "new attempts when a node cannot be reached", "OpenGradient-SDK tee_connection.py"),
+};
+static const struct param_table client_table = PARAM_TABLE("client", scenario_client, client_rows);
+
+static const char *const event_names[] = {"outage", "facilitator_outage", "feed_outage", "surge",
+                                          NULL};
+static const struct param event_rows[] = {
+    PARAM(scenario_event, at, PARAM_DURATION, NULL, "0 s", "100 y", "when it begins", NULL),
+    {.key = "for", .type = PARAM_DURATION, .offset = offsetof(struct scenario_event, duration),
+     .min = "1 ns", .max = "100 y", .meaning = "how long it lasts"},
+    {.key = "do", .type = PARAM_ENUM, .offset = offsetof(struct scenario_event, what),
+     .meaning = "outage (of a region), facilitator_outage (it loses its memory), feed_outage (of "
+                "the price feed), surge (of arrivals)",
+     .names = event_names},
+    PARAM(scenario_event, region, PARAM_NAME, "none", NULL, NULL, "region of an outage",
+          "required by outage"),
+    PARAM(scenario_event, factor, PARAM_REAL, "1", "0", "1000000",
+          "arrivals during a surge, times this", "required by surge"),
+};
+static const struct param_table event_table = PARAM_TABLE("event", scenario_event, event_rows);
+
+static const struct param collapse_rows[] = {
+    PARAM(scenario_collapse, capacity_ratio, PARAM_RATIO, "20%", "0%", "100%",
+          "collapsed when fewer than this share of the nodes serve", "assumption"),
+    PARAM(scenario_collapse, price_ratio, PARAM_RATIO, "1%", "0%", "100%",
+          "or the price is below this share of the initial one", "assumption"),
+    {.key = "for", .type = PARAM_DURATION, .offset = offsetof(struct scenario_collapse, duration),
+     .def = "30 d", .min = "0 s", .max = "100 y", .meaning = "for this long",
+     .source = "assumption"},
+};
+static const struct param_table collapse_table =
+    PARAM_TABLE("collapse", scenario_collapse, collapse_rows);
+
+static const struct param costs_rows[] = {
+    PARAM(scenario_costs, validator_rent, PARAM_USD_PER_H, "$0.10/h", "$0/h", "$10000/h",
+          "rent of a validator's host", "assumption"),
+    PARAM(scenario_costs, idle_power, PARAM_RATIO, "30%", "0%", "100%",
+          "power of an idle GPU as a share of its rated power", "assumption"),
+};
+static const struct param_table costs_table = PARAM_TABLE("costs", scenario_costs, costs_rows);
+
+static const struct param limits_rows[] = {
+    PARAM(scenario_limits, events, PARAM_COUNT, "50000000", "1000", "4000000000",
+          "most events pending at one time", "memory: 32 bytes each"),
+    PARAM(scenario_limits, requests, PARAM_COUNT, "5000000", "1", "100000000",
+          "most requests in flight; more are rejected and counted", "memory: about 200 bytes each"),
+};
+static const struct param_table limits_table = PARAM_TABLE("limits", scenario_limits, limits_rows);
+
+#define SCENARIO_GROUP(field, table, what, from)                                                   \
+    PARAM_SUB(scenario, field, PARAM_GROUP, table, "{}", what, from)
+
+static const struct param scenario_rows[] = {
+    PARAM(scenario, hacasim, PARAM_COUNT, NULL, "1", "1", "version of the scenario format", NULL),
+    PARAM(scenario, name, PARAM_NAME, NULL, NULL, NULL, "name of the scenario", NULL),
+    PARAM(scenario, doc, PARAM_STRING, "none", NULL, NULL, "what it asks", "none"),
+    PARAM(scenario, seed, PARAM_COUNT, "1", "0", "9223372036854775807", "seed of all randomness",
+          "assumption"),
+    PARAM(scenario, reps, PARAM_COUNT, "1", "1", "1000000", "replications", "assumption"),
+    PARAM(scenario, horizon, PARAM_DURATION, "1 h", "1 ms", "100 y",
+          "arrivals stop and measuring ends", "assumption"),
+    PARAM(scenario, drain, PARAM_DURATION, "20 min", "0 s", "1 y",
+          "time after the horizon in which proofs go on", "assumption"),
+    PARAM(scenario, warmup, PARAM_DURATION, "0 s", "0 s", "100 y",
+          "what arrives before this is simulated and not counted", "assumption"),
+    SCENARIO_GROUP(workload, workload_table, "what users ask", "stage 1"),
+    PARAM_SUB(scenario, users, PARAM_LIST, user_table, "[{class: apps}]", "classes of users",
+              "assumption"),
+    SCENARIO_GROUP(client, client_table, "the client library", "stage 2"),
+    PARAM_SUB(scenario, models, PARAM_LIST, model_table, "[{name: llama3-8b}]",
+              "models on offer", "assumption"),
+    PARAM_SUB(scenario, nodes, PARAM_LIST, node_table, NULL, "classes of inference nodes", NULL),
+    SCENARIO_GROUP(registry, registry_table, "node registry on chain", "stage 2"),
+    SCENARIO_GROUP(router, router_table, "which node gets a request", "stage 2"),
+    SCENARIO_GROUP(payment, payment_table, "prices, sessions, price feed", "stage 3"),
+    SCENARIO_GROUP(net, net_table, "delays between regions", "stage 4"),
+    SCENARIO_GROUP(serving, serving_table, "the inference engine", "stage 5"),
+    SCENARIO_GROUP(verification, verification_table, "how answers are verified", "stage 6"),
+    SCENARIO_GROUP(facilitator, facilitator_table, "the central relay", "stage 7"),
+    SCENARIO_GROUP(storage, storage_table, "blob storage", "stage 7"),
+    SCENARIO_GROUP(mempool, mempool_table, "transactions that wait", "stage 8"),
+    SCENARIO_GROUP(feemarket, feemarket_table, "price of gas", "stage 8"),
+    SCENARIO_GROUP(validators, validators_table, "the validator set", "stage 9"),
+    SCENARIO_GROUP(consensus, consensus_table, "CometBFT", "stage 9"),
+    SCENARIO_GROUP(token, token_table, "token design and price", "stage 10"),
+    SCENARIO_GROUP(staking, staking_table, "stakes, slashing, insurance", "stage 10"),
+    PARAM_SUB(scenario, adversaries, PARAM_LIST, adversary_table, "", "who cheats, and how",
+              "assumption: nobody"),
+    PARAM_SUB(scenario, events, PARAM_LIST, event_table, "", "what happens when",
+              "assumption: nothing"),
+    SCENARIO_GROUP(collapse, collapse_table, "what econ.collapsed means", "assumption"),
+    SCENARIO_GROUP(costs, costs_table, "rents and power", "assumption"),
+    SCENARIO_GROUP(limits, limits_table, "bounds on memory", "assumption"),
+    {.key = "expect", .type = PARAM_TEXTS, .offset = offsetof(struct scenario, expect), .def = "",
+     .meaning = "conditions on metrics that `hacasim check` tests", .source = "none"},
+};
+const struct param_table scenario_table = PARAM_TABLE("scenario", scenario, scenario_rows);
+
+/* ---- derived --------------------------------------------------------------------------------- */
+
+uint32_t scenario_node_total(const struct scenario *s)
+{
+    const struct scenario_node *nodes = s->nodes.items;
+    int64_t sum = 0;
+    for (uint32_t i = 0; i < s->nodes.count; i++) {
+        sum += nodes[i].count;
+    }
+    return (uint32_t)sum;
+}
+
+money_t scenario_validator_stake(const struct scenario *s, const struct consensus *consensus,
+                                 uint32_t index)
+{
+    money_t total = s->validators.stake * (money_t)consensus->count;
+    return money_muldiv(total, consensus->validators[index].power, consensus->power, MONEY_FLOOR,
+                        NULL);
+}
+
+/* ---- cross checks ---------------------------------------------------------------------------- */
+
+struct scenario_checker {
+    const struct scenario *s;
+    struct param_doc *doc;
+    struct diag *diag;
+    char path[128];
+};
+
+static const char *scenario_path(struct scenario_checker *c, const char *list, uint32_t index,
+                                 const char *key)
+{
+    snprintf(c->path, sizeof c->path, "%s[%u]%s%s", list, index, key[0] ? "." : "", key);
+    return c->path;
+}
+
+static void scenario_unknown(struct scenario_checker *c, const char *path, const char *what,
+                             const char *name, const char *const *known, size_t count)
+{
+    const char *near = diag_nearest(name, known, count);
+    if (near) {
+        param_error(c->doc, c->diag, path, "unknown %s '%s'; did you mean '%s'?", what, name, near);
+    } else {
+        param_error(c->doc, c->diag, path, "unknown %s '%s'", what, name);
+    }
+}
+
+static void scenario_check_region(struct scenario_checker *c, const char *path, const char *name)
+{
+    if (net_region_find(name) != UINT32_MAX) return;
+    scenario_unknown(c, path, "region", name, net_region_names(), net_region_count());
+}
+
+static bool scenario_check_gpu(struct scenario_checker *c, const char *path, const char *name)
+{
+    if (perf_hardware_find(name)) return true;
+    scenario_unknown(c, path, "hardware", name, perf_hardware_names, PERF_HARDWARE);
+    return false;
+}
+
+static bool scenario_check_model(struct scenario_checker *c, const char *path, const char *name)
+{
+    if (perf_model_find(name)) return true;
+    scenario_unknown(c, path, "model", name, perf_model_names, PERF_MODELS);
+    return false;
+}
+
+/* Shares of a list must add up to 1 (within rounding of decimal text). */
+static void scenario_check_shares(struct scenario_checker *c, const char *list, double sum)
+{
+    if (sum > 1 - 1e-9 && sum < 1 + 1e-9) return;
+    param_error(c->doc, c->diag, list, "shares add up to %.6g%%, not to 100%%", sum * 100);
+}
+
+static void scenario_check_users(struct scenario_checker *c)
+{
+    const struct scenario_user *users = c->s->users.items;
+    double sum = 0;
+    for (uint32_t i = 0; i < c->s->users.count; i++) {
+        sum += users[i].share;
+    }
+    if (c->s->users.count == 0) {
+        param_error(c->doc, c->diag, "users", "at least one class of users is needed");
+    } else {
+        scenario_check_shares(c, "users", sum);
+    }
+}
+
+static void scenario_check_models(struct scenario_checker *c)
+{
+    const struct scenario_model *models = c->s->models.items;
+    double sum = 0;
+    for (uint32_t i = 0; i < c->s->models.count; i++) {
+        scenario_check_model(c, scenario_path(c, "models", i, "name"), models[i].name);
+        sum += models[i].share;
+    }
+    if (c->s->models.count == 0) {
+        param_error(c->doc, c->diag, "models", "at least one model is needed");
+    } else {
+        scenario_check_shares(c, "models", sum);
+    }
+}
+
+static bool scenario_offered(const struct scenario *s, const char *model)
+{
+    const struct scenario_model *models = s->models.items;
+    for (uint32_t i = 0; i < s->models.count; i++) {
+        if (strcmp(models[i].name, model) == 0) return true;
+    }
+    return false;
+}
+
+/* Does `model` run on the GPUs of this node class, with room for at least some KV? */
+static void scenario_check_fit(struct scenario_checker *c, const char *path,
+                               const struct scenario_node *node, const char *model)
+{
+    const struct perf_hardware *gpu = perf_hardware_find(node->gpu);
+    const struct perf_model *shape = perf_model_find(model);
+    const char *why = perf_unfit(gpu, shape, node->gpus);
+    if (why) {
+        param_error(c->doc, c->diag, path, "%s", why);
+        return;
+    }
+    struct perf perf = perf_build(gpu, shape, (enum perf_dtype)node->dtype, (int32_t)node->gpus, 0,
+                                  0);
+    struct perf_memory memory;
+    char text[256];
+    if (serving_blocks(&c->s->serving, &perf, &memory) >= 2) return;
+    param_error(c->doc, c->diag, path, "%s", perf_memory_text(text, sizeof text, &perf, &memory));
+}
+
+static void scenario_check_node(struct scenario_checker *c, uint32_t i)
+{
+    const struct scenario_node *node = (const struct scenario_node *)c->s->nodes.items + i;
+    bool gpu = scenario_check_gpu(c, scenario_path(c, "nodes", i, "gpu"), node->gpu);
+    bool model = scenario_check_model(c, scenario_path(c, "nodes", i, "model"), node->model);
+    scenario_check_region(c, scenario_path(c, "nodes", i, "region"), node->region);
+    if (model && !scenario_offered(c->s, node->model)) {
+        param_error(c->doc, c->diag, scenario_path(c, "nodes", i, "model"),
+                    "'%s' is not among models:", node->model);
+    }
+    if (gpu && model) {
+        scenario_check_fit(c, scenario_path(c, "nodes", i, "gpus"), node, node->model);
+    }
+}
+
+static void scenario_check_nodes(struct scenario_checker *c)
+{
+    if (c->s->nodes.count == 0) {
+        param_error(c->doc, c->diag, "nodes", "at least one class of nodes is needed");
+    }
+    for (uint32_t i = 0; i < c->s->nodes.count; i++) {
+        scenario_check_node(c, i);
+    }
+    if (c->s->nodes.count > 0 && scenario_node_total(c->s) > 1000000) {
+        param_error(c->doc, c->diag, "nodes", "more than 1000000 nodes in all");
+    }
+}
+
+static void scenario_check_adversaries(struct scenario_checker *c)
+{
+    const struct adversary_params *a = c->s->adversaries.items;
+    const struct scenario_node *nodes = c->s->nodes.items;
+    for (uint32_t i = 0; i < c->s->adversaries.count; i++) {
+        const char *path = scenario_path(c, "adversaries", i, "substitute");
+        if (!scenario_check_model(c, path, a[i].substitute)) continue;
+        for (uint32_t n = 0; n < c->s->nodes.count; n++) {
+            if (perf_hardware_find(nodes[n].gpu)) {
+                scenario_check_fit(c, path, &nodes[n], a[i].substitute);
+            }
+        }
+    }
+}
+
+static void scenario_check_events(struct scenario_checker *c)
+{
+    const struct scenario_event *events = c->s->events.items;
+    for (uint32_t i = 0; i < c->s->events.count; i++) {
+        const struct scenario_event *e = &events[i];
+        if (e->what == EVENT_OUTAGE) {
+            scenario_check_region(c, scenario_path(c, "events", i, "region"), e->region);
+        }
+        if (e->what == EVENT_SURGE && e->factor == 1) {
+            param_error(c->doc, c->diag, scenario_path(c, "events", i, "factor"),
+                        "a surge needs a factor other than 1");
+        }
+    }
+}
+
+static void scenario_check_verification(struct scenario_checker *c)
+{
+    const struct verification_params *v = &c->s->verification;
+    const struct verification_design *design = verification_find(v->design);
+    const int64_t limits[] = {[VERIFICATION_HACA_TEE] = v->haca_tee.gas_limit,
+                              [VERIFICATION_OG_BATCH] = v->og_batch.gas_limit,
+                              [VERIFICATION_REPLICATED] = 0};
+    const char *why = design->refuse(v);
+    if (why) param_error(c->doc, c->diag, "verification.design", "%s: %s", design->name, why);
+    if (limits[v->design] > c->s->consensus.max_gas) {
+        param_error(c->doc, c->diag, "verification.design",
+                    "%s: gas_limit %lld is above consensus.max_gas %lld: no block could hold it",
+                    design->name, (long long)limits[v->design],
+                    (long long)c->s->consensus.max_gas);
+    }
+}
+
+static void scenario_check_token(struct scenario_checker *c)
+{
+    struct token_problem problem;
+    const char *key;
+    if (token_params_bad(&c->s->token, &problem)) {
+        snprintf(c->path, sizeof c->path, "token%s%s", problem.key[0] ? "." : "", problem.key);
+        param_error(c->doc, c->diag, c->path, "%s", problem.text);
+    }
+    if ((key = staking_params_error(&c->s->staking)) != NULL) {
+        param_error(c->doc, c->diag, "staking.slash_victims", "%s", key);
+    }
+}
+
+/* Everything that is bonded or in a wallet at the start comes out of the free float. */
+static void scenario_check_float(struct scenario_checker *c)
+{
+    const struct scenario *s = c->s;
+    const struct scenario_node *nodes = s->nodes.items;
+    money_t need = s->validators.stake * (money_t)s->validators.count +
+                   s->payment.wallet * (money_t)s->workload.clients + s->staking.insurance.fund;
+    for (uint32_t i = 0; i < s->nodes.count; i++) {
+        need += (nodes[i].stake + s->token.operator_balance) * (money_t)nodes[i].count;
+    }
+    if (s->verification.design == VERIFICATION_REPLICATED) {
+        need += s->token.operator_balance * (money_t)s->validators.count;
+    }
+    if (need <= token_float(&s->token)) return;
+    char want[MONEY_TEXT], have[MONEY_TEXT];
+    param_error(c->doc, c->diag, "token",
+                "stakes, wallets and funds at the start need %s OPG, and %s OPG are free",
+                money_print(want, need, 18), money_print(have, token_float(&s->token), 18));
+}
+
+static void scenario_check_times(struct scenario_checker *c)
+{
+    const struct scenario *s = c->s;
+    if (s->warmup >= s->horizon) {
+        param_error(c->doc, c->diag, "warmup", "must be shorter than the horizon");
+    }
+    if (s->horizon + s->drain > (int64_t)9e18) {
+        param_error(c->doc, c->diag, "horizon", "horizon and drain together exceed 285 years");
+    }
+}
+
+void scenario_check(const struct scenario *s, struct param_doc *doc, struct diag *diag)
+{
+    struct scenario_checker c = {.s = s, .doc = doc, .diag = diag};
+    scenario_check_times(&c);
+    workload_check(&s->workload, doc, "workload", diag);
+    scenario_check_users(&c);
+    scenario_check_models(&c);
+    scenario_check_nodes(&c);
+    scenario_check_adversaries(&c);
+    scenario_check_events(&c);
+    scenario_check_region(&c, "facilitator.region", s->facilitator.region);
+    consensus_check(&s->validators, &s->consensus, doc, diag);
+    scenario_check_verification(&c);
+    scenario_check_token(&c);
+    if (diag->count == 0) scenario_check_float(&c);
+}

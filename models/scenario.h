@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * A scenario as the model sees it: the struct that the whole file fills, and its cross checks.
+ *
+ * Each stage declares its own keys beside its own struct; this file only puts the tables together
+ * and adds what belongs to no single stage (users, nodes, adversaries, events). */
+#ifndef HACASIM_MODELS_SCENARIO_H
+#define HACASIM_MODELS_SCENARIO_H
+
+#include "models/adversary/adversary.h"
+#include "models/consensus/consensus.h"
+#include "models/facilitator.h"
+#include "models/feemarket.h"
+#include "models/mempool.h"
+#include "models/models.h"
+#include "models/payment.h"
+#include "models/perf.h"
+#include "models/registry.h"
+#include "models/router.h"
+#include "models/serving.h"
+#include "models/staking.h"
+#include "models/token/token.h"
+#include "models/verification/verification.h"
+#include "models/workload.h"
+#include "net/net.h"
+
+enum scenario_acts { SCENARIO_AT_ONCE, SCENARIO_ON_FINALITY, SCENARIO_AFTER };
+struct scenario_act {
+    int kind; /* enum scenario_acts */
+    int64_t after; /* ns */
+};
+
+struct scenario_user {
+    const char *class;
+    double share;
+    struct scenario_act acts;
+};
+
+struct scenario_model {
+    const char *name;
+    double share;
+};
+
+struct scenario_node {
+    const char *name, *region, *gpu, *model;
+    int64_t count, gpus;
+    int dtype; /* enum perf_dtype */
+    money_t stake; /* atto OPG, each */
+    double rent;   /* USD/h of one GPU; 0: the catalog's */
+};
+
+struct scenario_client {
+    int64_t timeout; /* ns */
+    int64_t retries;
+};
+
+enum scenario_event_kind { EVENT_OUTAGE, EVENT_FACILITATOR_OUTAGE, EVENT_FEED_OUTAGE, EVENT_SURGE };
+struct scenario_event {
+    int64_t at, duration; /* ns */
+    int what; /* enum scenario_event_kind */
+    const char *region;
+    double factor;
+};
+
+struct scenario_collapse {
+    double capacity_ratio, price_ratio;
+    int64_t duration; /* ns */
+};
+
+struct scenario_costs {
+    double validator_rent; /* USD/h */
+    double idle_power;     /* ratio of rated power */
+};
+
+struct scenario_limits {
+    int64_t events, requests;
+};
+
+struct scenario {
+    int64_t hacasim;
+    const char *name, *doc;
+    int64_t seed, reps;
+    int64_t horizon, drain, warmup; /* ns */
+    struct workload_params workload;
+    struct param_list users, models, nodes, adversaries, events; /* of the structs above */
+    struct scenario_client client;
+    struct net_params net;
+    struct registry_params registry;
+    struct router_params router;
+    struct serving_params serving;
+    struct payment_params payment;
+    struct facilitator_params facilitator;
+    struct storage_params storage;
+    struct validators_params validators;
+    struct consensus_params consensus;
+    struct mempool_params mempool;
+    struct feemarket_params feemarket;
+    struct verification_params verification;
+    struct staking_params staking;
+    struct token_params token;
+    struct scenario_collapse collapse;
+    struct scenario_costs costs;
+    struct scenario_limits limits;
+    struct param_list expect; /* of struct param_text */
+};
+extern const struct param_table scenario_table;
+
+/* Everything that one key alone cannot tell. */
+void scenario_check(const struct scenario *s, struct param_doc *doc, struct diag *diag);
+
+uint32_t scenario_node_total(const struct scenario *s);
+const struct scenario_node *scenario_node_class(const struct scenario *s, uint32_t index);
+
+/* Bonded by validator `index`: validators.stake at average power, in proportion to power. */
+money_t scenario_validator_stake(const struct scenario *s, const struct consensus *consensus,
+                                 uint32_t index);
+
+struct models_scenario {
+    struct scenario params;
+    struct param_doc *doc;
+    struct models_info info;
+};
+
+#endif

@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * One inference node: continuous batching with paged KV memory, as vLLM V1 does it.
+ *
+ * The engine works in steps.  At a step's start the scheduler gives tokens to the running requests
+ * in order, each as many as it lacks and the step's token budget allows (one, once its prompt is
+ * computed); who finds no KV block preempts the last running request, which loses its blocks and
+ * will be recomputed.  If nobody was preempted, waiting requests are admitted first come first
+ * served while budget, sequences and blocks for the whole prompt last.  A prompt may be spread
+ * over several steps.  How long a step takes is asked of a `struct perf`.
+ *
+ * Time is the caller's: calls carry `now_ns`, which never decreases.  The caller wakes the node at
+ * serving_next_ns and takes what has finished with serving_advance; every call first does what was
+ * due by its time, so the order of calls at one instant with wake-ups does not matter.
+ *
+ *   submit   joins the first step that starts at or after its time (a step that starts at that
+ *            very time is extended)
+ *   cancel, swap   take effect at the end of the step that runs at their time
+ *   fail     takes effect at once
+ *
+ * Decode steps between two points where the scheduler can decide anything are leapt over in closed
+ * form (`fidelity: leap`); with `fidelity: step` each is a wake-up of its own.  All times that come
+ * out are the same to the nanosecond; tests/unit/test_serving.c holds both against a plain
+ * step-by-step scheduler.
+ *
+ * Left out: prefix cache, priorities, other policies than first come first served. */
+#ifndef HACASIM_MODELS_SERVING_H
+#define HACASIM_MODELS_SERVING_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "models/perf.h"
+#include "sim/sim.h"
+
+/* ---- parameters ---------------------------------------------------------------------------- */
+
+enum serving_fidelity { SERVING_LEAP, SERVING_STEP };
+
+struct serving_tee { /* toll of confidential computing, for perf_build */
+    int64_t step;    /* ns */
+    double share;
+};
+
+struct serving_params {
+    int64_t max_num_seqs, max_num_batched_tokens;
+    double gpu_memory_utilization;
+    int64_t block_tokens;
+    int64_t kv_blocks; /* 0: as many as memory allows */
+    int64_t max_waiting;
+    int fidelity; /* enum serving_fidelity */
+    int64_t api;  /* ns; the caller delays serving_submit by it */
+    struct serving_tee tee;
+};
+extern const struct param_table serving_table; /* checks the keys against each other too */
+
+/* KV blocks of this node before vLLM sets one aside as its null block; below 2 the model does not
+ * fit and `memory` (may be NULL) says why (perf_memory_text). */
+int64_t serving_blocks(const struct serving_params *params, const struct perf *perf,
+                       struct perf_memory *memory);
+
+/* ---- a node -------------------------------------------------------------------------------- */
+
+enum { SERVING_NONE = -1 }; /* no request */
+
+struct serving_list { /* of requests, linked by index */
+    int32_t head, tail;
+    uint32_t count;
+};
+
+enum serving_state { SERVING_FREE, SERVING_WAITING, SERVING_PREFILL, SERVING_DECODE };
+
+struct serving_request {
+    uint32_t tag;
+    int32_t prev, next;
+    uint8_t state; /* enum serving_state */
+    bool cancelled;
+    int32_t prompt_tok, output_tok;
+    int32_t generated_tok;  /* sampled before this admission */
+    int32_t computed_tok;   /* in KV; while decoding it follows from birth */
+    int32_t scheduled_tok;  /* of a prompt, in the step that runs */
+    uint32_t order;         /* of admission */
+    uint32_t heap_index;    /* while decoding */
+    int64_t birth;          /* decode clock at which computed_tok would have been 0 */
+    int64_t first_token_ns; /* -1: none yet */
+};
+
+struct serving_finish { /* heap entry: when a decoding request has all its tokens */
+    int64_t clock;
+    uint32_t order;
+    int32_t request;
+};
+
+enum serving_outcome {
+    SERVING_DONE,
+    SERVING_LOST, /* the node failed, or its new model has no room for the request */
+};
+
+struct serving_done {
+    uint32_t tag;
+    enum serving_outcome outcome;
+    int64_t first_token_ns; /* -1 when lost before it */
+    int64_t done_ns;
+};
+
+enum serving_reject {
+    SERVING_ACCEPTED,
+    SERVING_QUEUE_FULL,
+    SERVING_TOO_LONG, /* could not be held by the empty node */
+};
+
+struct serving_counters {
+    int64_t busy_ns; /* time with a step running */
+    uint64_t steps, prefill_tok, decode_tok;
+    uint64_t wasted_tok; /* computed, then dropped: preemption, cancel, failure, swap */
+    uint64_t accepted, completed, cancelled, lost, rejected_full, rejected_long, preemptions;
+    int64_t blocks_peak;
+};
+
+struct serving {
+    /* what it runs on */
+    const struct serving_params *params;
+    const struct perf *perf, *next_perf; /* next: after serving_swap_perf, until the step ends */
+    struct arena *arena;
+    int64_t now_ns;
+
+    /* requests */
+    struct serving_request *requests;
+    uint32_t request_capacity, request_used;
+    int32_t request_free; /* list through next */
+    struct serving_list waiting, running;
+    uint32_t admissions;
+
+    /* decoding requests: all gain one token per step, so they share a clock */
+    int64_t clock;                 /* steps of decoding so far, from an offset */
+    int64_t computed_tok;          /* sum over them */
+    struct serving_finish *finish; /* heap by (clock, order) */
+    uint32_t decoding, finish_capacity;
+    uint32_t *phase; /* by birth mod block_tokens: how many need a block at such clocks */
+
+    /* KV blocks */
+    int64_t blocks_total, blocks_free;
+
+    /* the step that runs, and the equal ones planned after it */
+    int64_t start_ns;    /* whole ns of its start */
+    int64_t start_ticks; /* and the fraction, below PERF_TICKS */
+    int64_t planned;     /* number of steps; 0: idle */
+    int64_t end_ns;      /* of the last one, rounded up */
+    struct perf_line line;
+    struct perf_batch batch; /* prompt part */
+    int64_t budget;          /* tokens left in the step */
+    int32_t prefill_head;    /* first running request whose prompt is being computed */
+    bool preempted, open;    /* open: a request that comes at its very start may still join */
+    uint32_t cancels;        /* running requests to drop when it ends */
+
+    /* finished, not yet taken */
+    struct serving_done *done;
+    uint32_t done_head, done_count, done_capacity;
+
+    int64_t busy_since_ns;
+    struct serving_counters counters;
+};
+
+/* `params` and `perf` must outlive the node; memory comes from `arena` and grows with the number
+ * of requests held at once.  The model must fit (serving_blocks). */
+void serving_init(struct serving *s, const struct serving_params *params, const struct perf *perf,
+                  struct arena *arena);
+
+/* `tag` is the caller's name for the request; prompt and output are at least 1 token.  False: not
+ * taken, *why says why (may be NULL). */
+bool serving_submit(struct serving *s, int64_t now_ns, uint32_t tag, int64_t prompt_tok,
+                    int64_t output_tok, enum serving_reject *why);
+
+/* True if the request was held: it will never be reported, and its tag is free. */
+bool serving_cancel(struct serving *s, int64_t now_ns, uint32_t tag);
+
+/* When to call serving_advance next; INT64_MAX: idle. */
+int64_t serving_next_ns(const struct serving *s);
+
+/* Take up to `max` finished requests with done_ns <= now, in the order they finished.  Call again
+ * while it fills `out`. */
+uint32_t serving_advance(struct serving *s, int64_t now_ns, struct serving_done *out, uint32_t max);
+
+/* The node breaks down: all requests are lost (reported by the next serving_advance), running ones
+ * first.  It can be used again at once. */
+void serving_fail(struct serving *s, int64_t now_ns);
+
+/* Another model (or engine) from the end of the running step on.  The KV cache is dropped and
+ * running requests are recomputed; those the new model has no room for are lost. */
+void serving_swap_perf(struct serving *s, int64_t now_ns, const struct perf *perf);
+
+/* Requests held at `now_ns`, for routing. */
+uint32_t serving_load(struct serving *s, int64_t now_ns);
+
+/* Counters up to the last step that has ended by `now_ns`; busy_ns up to now. */
+struct serving_counters serving_count(struct serving *s, int64_t now_ns);
+
+#endif

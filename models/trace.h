@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Recorded request traces, read as a stream.
+ *
+ * A trace is a CSV file of requests in order of time.  Its header line tells its format:
+ *
+ *     TIMESTAMP,ContextTokens,GeneratedTokens                         Azure 2023 and 2024
+ *     Timestamp,Session ID,Elapsed time,Model,Request tokens,...      BurstGPT from v1.2 on
+ *     Timestamp,Model,Request tokens,Response tokens,...              BurstGPT up to v1.1
+ *     time_s,prompt_tok,output_tok                                    own
+ *
+ * Memory is one buffer of fixed size, whatever the length of the file.  A file is checked whole
+ * before a run (trace_check), with findings as file:line:column; so reading it during the run can
+ * fail only if somebody changed it in between, and that is an operating error.
+ *
+ * Times count from the first request, which is at 0.  Rows without a prompt or without an answer
+ * are failed requests (BurstGPT records them): they are counted and skipped. */
+#ifndef HACASIM_MODELS_TRACE_H
+#define HACASIM_MODELS_TRACE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "sim/sim.h"
+
+enum {
+    TRACE_LINE_BYTES = 4096,     /* longest line, with its CR */
+    TRACE_TOKENS_MAX = 10000000, /* most tokens in a prompt or an answer */
+    TRACE_FINDINGS_MAX = 20,     /* then one "and more" */
+};
+
+struct trace_row {
+    int64_t time_ns; /* since the first request */
+    uint32_t prompt_tok, output_tok;
+};
+
+struct trace_summary {
+    const char *format;              /* "Azure", ... */
+    uint64_t requests;               /* rows that a run replays */
+    uint64_t skipped;                /* failed requests among the rows */
+    int64_t duration_ns;             /* first to last request */
+    uint64_t prompt_tok, output_tok; /* sums */
+    uint32_t prompt_tok_max, output_tok_max;
+};
+
+/* Read the whole file once.  True when a run can replay it; else findings are in `diag`.  A file
+ * that cannot be opened is reported at `named_at` and `key`, the place in the scenario that names
+ * it (both may be empty), with where the public trace is published. */
+bool trace_check(const char *path, struct diag_where named_at, const char *key, struct diag *diag,
+                 struct trace_summary *out);
+/* The same on an open file, which it closes (fuzzing, tests). */
+bool trace_check_file(FILE *file, const char *path, struct diag *diag, struct trace_summary *out);
+
+struct trace; /* an open trace */
+
+enum status trace_open(const char *path, struct arena *arena, struct trace **out);
+enum status trace_open_file(FILE *file, const char *path, struct arena *arena, struct trace **out);
+/* The next request, or *more false at the end. */
+enum status trace_next(struct trace *trace, struct trace_row *row, bool *more);
+void trace_close(struct trace *trace); /* NULL is harmless */
+
+#endif

@@ -1,0 +1,258 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * A world: opened from a scenario, driven by its event list, closed into a record. */
+#include "models/world.h"
+
+#include <assert.h>
+#include <time.h>
+
+int64_t world_end_ns(const struct world *w)
+{
+    return w->params->horizon + w->params->drain;
+}
+
+/* ---- records of requests --------------------------------------------------------------------- */
+
+void world_hold(struct world *w, uint32_t slot)
+{
+    struct request *r = world_request(w, slot);
+    assert(r->holds < UINT8_MAX);
+    r->holds++;
+}
+
+void world_drop(struct world *w, uint32_t slot)
+{
+    struct request *r = world_request(w, slot);
+    assert(r->holds > 0);
+    if (--r->holds == 0) request_give(&w->requests, slot);
+}
+
+void world_set_state(struct world *w, uint32_t slot, enum request_state state)
+{
+    struct request *r = world_request(w, slot);
+    assert(r->state < REQUEST_COMPLETED && r->state != (uint8_t)state && "a terminal state is final");
+    w->states[r->state]--;
+    w->states[state]++;
+    r->state = (uint8_t)state;
+}
+
+/* ---- setup ----------------------------------------------------------------------------------- */
+
+/* Under a design on chain the validators are operators too: they earn the fees. */
+static uint32_t world_operators(const struct world *w)
+{
+    return w->node_count + (w->design->on_chain ? w->consensus.count : 0);
+}
+
+static enum status world_open_token(struct world *w)
+{
+    const struct scenario *p = w->params;
+    uint32_t operators = world_operators(w);
+    money_t *node_stake = arena_alloc(w->arena, operators, sizeof *node_stake);
+    money_t *validator_stake = arena_alloc(w->arena, w->consensus.count, sizeof *validator_stake);
+    for (uint32_t i = 0; i < w->node_count; i++) {
+        node_stake[i] = ((const struct scenario_node *)p->nodes.items)[w->nodes[i].class].stake;
+    }
+    for (uint32_t v = 0; v < w->consensus.count; v++) {
+        validator_stake[v] = scenario_validator_stake(p, &w->consensus, v);
+    }
+    struct token_setup setup = {.users = (uint32_t)p->workload.clients,
+                                .nodes = operators,
+                                .validators = w->consensus.count,
+                                .node_stake = node_stake,
+                                .validator_stake = validator_stake,
+                                .wallet = p->payment.wallet,
+                                .insurance = p->staking.insurance.fund,
+                                .seed = w->seed,
+                                .replication = w->replication};
+    ledger_init(&w->ledger, w->arena);
+    payment_init(&w->payment, w->arena, &p->payment);
+    staking_init(&w->staking, w->arena, &p->staking, &w->ledger, operators + w->consensus.count);
+    if (!token_open(&w->token, w->arena, &p->token, &setup, &w->ledger, &w->payment, &w->staking,
+                    &w->price)) {
+        return status_fail(STATUS_BREACH, "genesis: %s", w->ledger.breach);
+    }
+    payment_feed_refresh(&w->payment, price_spot(&w->price), 0);
+    return STATUS_OK;
+}
+
+static void world_open_timers(struct world *w)
+{
+    const struct scenario *p = w->params;
+    w->session_wake_ns = INT64_MAX;
+    event_schedule(&w->events, p->payment.feed_refresh, EV_FEED, 0, 0);
+    event_schedule(&w->events, p->token.price.tick, EV_MARKET, 0, 0);
+    event_schedule(&w->events, p->horizon, EV_HORIZON, 0, 0);
+    event_schedule(&w->events, 0, EV_SAMPLE, 0, 0);
+}
+
+enum status world_open(struct world *w, const struct models_scenario *scenario, uint64_t seed,
+                       uint32_t replication, struct arena *arena)
+{
+    const struct scenario *p = &scenario->params;
+    *w = (struct world){.scenario = scenario,
+                        .params = p,
+                        .seed = seed,
+                        .replication = replication,
+                        .arena = arena,
+                        .capacity_low_ns = -1,
+                        .price_low_ns = -1};
+    w->design = verification_find(p->verification.design);
+    event_list_init(&w->events, arena, (uint32_t)p->limits.events);
+    request_pool_init(&w->requests, arena, (uint32_t)p->limits.requests);
+    metrics_init(&w->metrics, arena, p->warmup, p->horizon);
+    net_init(&w->net, &p->net, arena);
+    fleet_open(w);
+    relay_open(w);
+    TRY(front_open(w), "replication %u", replication);
+    chain_open(w);
+    TRY(world_open_token(w), "replication %u", replication);
+    if (w->design->open) w->design->open(w);
+    incident_open(w);
+    world_open_timers(w);
+    return STATUS_OK;
+}
+
+void world_close(struct world *w)
+{
+    workload_close(&w->workload);
+}
+
+/* ---- timers ---------------------------------------------------------------------------------- */
+
+static void world_repeat(struct world *w, int64_t period_ns, uint16_t kind)
+{
+    if (world_now(w) + period_ns <= world_end_ns(w)) {
+        event_schedule(&w->events, world_now(w) + period_ns, kind, 0, 0);
+    }
+}
+
+static void world_session(struct world *w)
+{
+    w->session_wake_ns = INT64_MAX;
+    payment_expire(&w->payment, world_now(w));
+}
+
+/* Sessions only get later, so one wake-up at the earliest is enough. */
+static void world_session_schedule(struct world *w)
+{
+    int64_t next = payment_next_ns(&w->payment);
+    if (next == INT64_MAX || w->session_wake_ns <= next) return;
+    event_cancel(&w->events, w->session_wake);
+    w->session_wake = event_schedule_cancellable(&w->events, next, EV_SESSION, 0, 0);
+    w->session_wake_ns = next;
+}
+
+static void world_feed(struct world *w)
+{
+    payment_feed_refresh(&w->payment, price_spot(&w->price), world_now(w));
+    world_repeat(w, w->params->payment.feed_refresh, EV_FEED);
+}
+
+static void world_market(struct world *w)
+{
+    token_market(&w->token, world_now(w));
+    world_repeat(w, w->params->token.price.tick, EV_MARKET);
+}
+
+static void world_sample(struct world *w)
+{
+    record_sample(w);
+    int64_t step = world_end_ns(w) / (METRICS_SAMPLES - 1);
+    if (step > 0) world_repeat(w, step, EV_SAMPLE);
+}
+
+/* ---- the loop -------------------------------------------------------------------------------- */
+
+/* Events that name a request hold its record; it is let go after the handler. */
+static void world_dispatch_request(struct world *w, const struct event *e)
+{
+    uint32_t slot = e->entity;
+    switch ((enum world_event)e->kind) {
+    case EV_DELIVER: fleet_deliver(w, slot); break;
+    case EV_ANSWER: outcome_answered(w, slot); break;
+    case EV_ACT: outcome_act(w, slot); break;
+    case EV_TIMEOUT: front_timeout(w, slot); break;
+    case EV_POST: relay_post(w, slot); return; /* its hold goes to the facilitator */
+    default: assert(!"not an event of a request");
+    }
+    world_drop(w, slot);
+}
+
+static enum status world_dispatch(struct world *w, const struct event *e)
+{
+    switch ((enum world_event)e->kind) {
+    case EV_ARRIVAL: return front_arrival(w);
+    case EV_DELIVER:
+    case EV_ANSWER:
+    case EV_ACT:
+    case EV_TIMEOUT:
+    case EV_POST: world_dispatch_request(w, e); break;
+    case EV_SERVE: fleet_serve(w, e->entity); break;
+    case EV_RELAY: relay_wake(w); break;
+    case EV_TX: chain_arrive(w, e->entity); break;
+    case EV_HEARTBEAT: fleet_heartbeat(w, e->entity); break;
+    case EV_HEIGHT: chain_height(w); break;
+    case EV_COMMIT: chain_commit(w); break;
+    case EV_SESSION: world_session(w); break;
+    case EV_FEED: world_feed(w); break;
+    case EV_MARKET: world_market(w); break;
+    case EV_SAMPLE: world_sample(w); break;
+    case EV_INCIDENT: incident_fire(w, e->entity, e->arg == 1); break;
+    case EV_ADVERSARY: fleet_adversary(w, e->entity); break;
+    case EV_HORIZON: metrics_close_window(&w->metrics); break;
+    case EV_KINDS: break;
+    }
+    return STATUS_OK;
+}
+
+static enum status world_breach(const struct world *w)
+{
+    return status_fail(STATUS_BREACH, "block %llu at %.9f s, seed %llu, replication %u: %s",
+                       (unsigned long long)w->block.height, (double)world_now(w) * 1e-9,
+                       (unsigned long long)w->seed, w->replication, invariant_text(w));
+}
+
+/* Progress is shown about once a second of wall time; the clock is read every 4096 events. */
+static void world_progress(const struct world *w, const struct models_options *options,
+                           time_t *shown)
+{
+    time_t now = time(NULL);
+    if (!options->progress || now == *shown) return;
+    *shown = now;
+    options->progress(options->context, world_now(w), world_end_ns(w));
+}
+
+enum status world_advance(struct world *w, int64_t until_ns, const struct models_options *options)
+{
+    struct event e;
+    uint32_t count = 0;
+    time_t shown = time(NULL);
+    while (event_next(&w->events, until_ns, &e)) {
+        TRY(world_dispatch(w, &e), "at %.9f s", (double)world_now(w) * 1e-9);
+        world_session_schedule(w);
+        if (invariant_text(w)) return world_breach(w);
+        if ((++count & 4095) != 0 || !options) continue;
+        if (options->stop && *options->stop) {
+            return status_fail(STATUS_INTERRUPTED, "stopped at %.3f s of simulated time",
+                               (double)world_now(w) * 1e-9);
+        }
+        world_progress(w, options, &shown);
+    }
+    return STATUS_OK;
+}
+
+enum status models_run(const struct models_scenario *scenario, uint64_t seed, uint32_t replication,
+                       const struct models_options *options, struct arena *arena,
+                       struct models_record *record)
+{
+    struct world *w = arena_alloc(arena, 1, sizeof *w);
+    enum status status = world_open(w, scenario, seed, replication, arena);
+    if (status == STATUS_OK) status = world_advance(w, world_end_ns(w), options);
+    if (status == STATUS_OK) {
+        payment_flush(&w->payment);
+        if (!invariant_check(w)) status = world_breach(w);
+    }
+    if (status == STATUS_OK) record_fill(w, record);
+    world_close(w);
+    return status;
+}

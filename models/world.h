@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The world: one running replication, and the services its stages offer each other.
+ *
+ * The stages are files of their own: front (arrival, routing, time-outs), fleet (nodes), outcome
+ * (what becomes of an answer), relay (the facilitator), chain (transactions and blocks), incident
+ * (scheduled events).  They meet only here: through the struct, the event kinds, and the functions
+ * declared below.  world.c opens a world, dispatches its events and closes it; invariant.c checks
+ * it after each block; record.c turns it into a record. */
+#ifndef HACASIM_MODELS_WORLD_H
+#define HACASIM_MODELS_WORLD_H
+
+#include "models/metrics.h"
+#include "models/purpose.h"
+#include "models/request.h"
+#include "models/scenario.h"
+
+enum world_event {
+    EV_ARRIVAL,    /* the next request */
+    EV_DELIVER,    /* request `entity` reaches its node */
+    EV_SERVE,      /* node `entity` has something finished */
+    EV_ANSWER,     /* last token of request `entity` at the user */
+    EV_ACT,        /* the user of request `entity` acts on it */
+    EV_TIMEOUT,    /* the user of request `entity` gives up */
+    EV_POST,       /* the record of request `entity` reaches the facilitator */
+    EV_RELAY,      /* the facilitator has something due */
+    EV_TX,         /* transaction `entity` reaches the mempool */
+    EV_HEARTBEAT,  /* node `entity` signs one */
+    EV_HEIGHT,     /* a height starts */
+    EV_COMMIT,     /* its block is final */
+    EV_SESSION,    /* a payment session falls idle */
+    EV_FEED,       /* price feed refresh */
+    EV_MARKET,     /* market tick */
+    EV_SAMPLE,     /* a row of the series */
+    EV_INCIDENT,   /* scheduled event `entity` begins (arg 0) or ends (1) */
+    EV_ADVERSARY,  /* adversary `entity` starts */
+    EV_HORIZON,    /* arrivals stop, the measured window closes */
+    EV_KINDS
+};
+
+enum world_tx { TX_PROOF, TX_BATCH, TX_HEARTBEAT, TX_INFERENCE, TX_KINDS };
+
+struct world_node {
+    /* identity */
+    uint16_t class, region, model; /* model: index in models[] */
+    /* engine */
+    const struct perf *perf; /* of its class, or of what a cheater runs */
+    struct serving serving;
+    struct event_handle wake;
+    int64_t wake_ns;
+    /* state */
+    int32_t adversary; /* index in adversaries[], -1: honest */
+    uint32_t down;     /* outages that cover it */
+    int64_t signed_ns; /* of the heartbeat on its way */
+    int64_t fell_ns;   /* when the adversary took it; busy time until then is honest */
+    /* counters */
+    int64_t honest_busy_ns;
+    uint64_t honest_tok, cheated_tok;
+    money_t slashed_atto;
+};
+
+enum { WORLD_BLOCK_TXS = 4096 }; /* most transactions of a block */
+struct world_block {              /* the height being decided */
+    uint64_t height;
+    int64_t start_ns;
+    uint32_t *txs; /* handles of the mempool; UINT32_MAX: withdrawn meanwhile */
+    uint32_t count;
+    struct consensus_outcome outcome;
+    bool open; /* between EV_HEIGHT and EV_COMMIT */
+};
+
+/* Senders of transactions: the relayer, then the nodes, then the users. */
+enum { CHAIN_RELAYER = 0, CHAIN_NODES = 1 };
+
+struct world {
+    const struct models_scenario *scenario;
+    const struct scenario *params;
+    uint64_t seed;
+    uint32_t replication;
+    struct arena *arena;
+    struct event_list events;
+
+    struct workload workload;
+    struct workload_arrival next_arrival;
+    bool arrivals_over;
+    struct request_pool requests;
+    uint64_t states[REQUEST_STATES]; /* how many requests are in each */
+    uint64_t arrived, overflowed;    /* overflowed: beyond limits.requests, rejected unseen */
+
+    struct net net;
+    struct registry registry;
+    struct router router;
+    struct world_node *nodes;
+    uint32_t node_count;
+    struct perf *perfs; /* per node class, then per adversary x class */
+
+    struct facilitator facilitator;
+    uint32_t facilitator_region;
+    struct event_handle relay_wake;
+    uint32_t relay_down; /* outages that cover it */
+
+    struct mempool mempool;
+    struct mempool_tx *travelling; /* transactions on their way to the mempool */
+    uint32_t *travelling_free;
+    uint32_t travelling_capacity, travelling_free_count;
+    money_t base_fee; /* of the block being built, atto per gas */
+    struct consensus_params consensus_params; /* with the time-out the design needs */
+    struct consensus consensus;
+    int64_t *power; /* of each validator */
+    struct world_block block;
+    int64_t halt_since_ns; /* -1: not halted */
+    const struct verification_design *design;
+    void *design_state;
+
+    struct ledger ledger;
+    struct staking staking;
+    struct payment payment;
+    struct price price;
+    struct token token;
+    uint32_t feed_down;
+    struct event_handle session_wake;
+    int64_t session_wake_ns;
+
+    struct metrics metrics;
+    money_t worst_residual;
+    uint64_t sampled_arrived, sampled_completed; /* at the last row of the series */
+    int64_t sampled_busy_ns;
+    double last_interval_s;
+    int64_t capacity_low_ns, price_low_ns; /* since when below `collapse:`; -1: not below */
+    bool collapsed;
+    char breach[256]; /* of the world's own invariants; empty while sound */
+};
+
+static inline int64_t world_now(const struct world *w)
+{
+    return w->events.now_ns;
+}
+static inline struct request *world_request(const struct world *w, uint32_t slot)
+{
+    return &w->requests.items[slot];
+}
+static inline struct rng_stream world_stream(const struct world *w, uint32_t purpose,
+                                             uint32_t entity)
+{
+    return rng_open(w->seed, w->replication, purpose, entity);
+}
+
+/* ---- world.c -------------------------------------------------------------------------------- */
+enum status world_open(struct world *w, const struct models_scenario *scenario, uint64_t seed,
+                       uint32_t replication, struct arena *arena);
+/* Fire events up to `until_ns`. */
+enum status world_advance(struct world *w, int64_t until_ns, const struct models_options *options);
+void world_close(struct world *w);
+int64_t world_end_ns(const struct world *w); /* horizon + drain */
+/* A slot is kept while something names it, and returns to the pool when nothing does. */
+void world_hold(struct world *w, uint32_t slot);
+void world_drop(struct world *w, uint32_t slot);
+void world_set_state(struct world *w, uint32_t slot, enum request_state state);
+
+/* ---- front.c -------------------------------------------------------------------------------- */
+enum status front_open(struct world *w);
+enum status front_arrival(struct world *w);
+void front_timeout(struct world *w, uint32_t slot);
+/* The node could not be reached: the client tries again, or the request has failed. */
+void front_unreached(struct world *w, uint32_t slot);
+/* A request that will have no answer ends as `state`. */
+void front_end(struct world *w, uint32_t slot, enum request_state state);
+
+/* ---- fleet.c -------------------------------------------------------------------------------- */
+void fleet_open(struct world *w);
+void fleet_deliver(struct world *w, uint32_t slot);
+void fleet_serve(struct world *w, uint32_t node);
+void fleet_cancel(struct world *w, uint32_t slot);
+void fleet_heartbeat(struct world *w, uint32_t node);
+void fleet_set_down(struct world *w, uint32_t node, bool down);
+void fleet_adversary(struct world *w, uint32_t adversary);
+int64_t fleet_busy_ns(const struct world *w);
+
+/* ---- outcome.c ------------------------------------------------------------------------------ */
+/* An answer is computed and starts its way to the user at the current time. */
+void outcome_served(struct world *w, uint32_t slot, int64_t first_token_ns, uint32_t from_region);
+void outcome_answered(struct world *w, uint32_t slot);
+void outcome_act(struct world *w, uint32_t slot);
+/* The proof of a served answer came to its end now. */
+void outcome_proof(struct world *w, uint32_t slot, enum request_proof end);
+
+/* ---- relay.c -------------------------------------------------------------------------------- */
+void relay_open(struct world *w);
+void relay_post(struct world *w, uint32_t slot);
+void relay_wake(struct world *w);
+void relay_set_down(struct world *w, bool down);
+void relay_receipt(struct world *w, uint32_t batch);
+/* The settlement of `batch` will never be executed. */
+void relay_dropped(struct world *w, uint32_t batch);
+
+/* ---- chain.c -------------------------------------------------------------------------------- */
+void chain_open(struct world *w);
+/* A transaction leaves `region` after `delay_ns` and reaches the mempool of a validator. */
+void chain_send(struct world *w, struct mempool_tx tx, uint32_t region, int64_t delay_ns,
+                struct rng_stream *stream);
+void chain_arrive(struct world *w, uint32_t tx);
+void chain_height(struct world *w);
+void chain_commit(struct world *w);
+/* Withdraw the settlement of a batch, if it still waits. */
+void chain_withdraw(struct world *w, uint32_t kind, uint32_t reference);
+
+/* ---- incident.c ----------------------------------------------------------------------------- */
+void incident_open(struct world *w);
+void incident_fire(struct world *w, uint32_t index, bool end);
+
+/* ---- invariant.c ---------------------------------------------------------------------------- */
+/* True while every invariant holds; else w->breach (or the ledger's) says which does not. */
+bool invariant_check(struct world *w);
+const char *invariant_text(const struct world *w);
+
+/* ---- record.c ------------------------------------------------------------------------------- */
+void record_sample(struct world *w);
+void record_fill(struct world *w, struct models_record *record);
+
+#endif

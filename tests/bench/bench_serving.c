@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Speed of a serving node: lines `bench NAME VALUE UNIT`.
+ *
+ * The workload is made to look like the public Azure conversation hour of 2023: 19,366 requests at
+ * 5.53/s with the quantiles of its prompt and output lengths (drawn beforehand; only serving is
+ * timed).  One A100-80G with Llama-3-8B takes all of it, leaping and stepping; then 40 nodes of
+ * four A100 with Llama-3-70B share it in turn.  A node is driven without an event list: arrivals
+ * and its own wake-ups in order of time.  Each figure is the best of several runs, because the
+ * machine is shared and only slowness is noise. */
+#include <stdint.h>
+#include <stdio.h>
+#include <time.h>
+
+#include "models/serving.h"
+#include "sim/variate.h"
+
+enum { REQUESTS = 19366, REPEATS = 5, NODES = 40, DONE_MAX = 256 };
+
+static const double share[] = {0, 0.01, 0.05, 0.10, 0.25, 0.50, 0.75, 0.90, 0.95, 0.99, 0.999, 1};
+static const double prompt_at[] = {2, 29, 181, 207, 396, 1020, 1189, 2735, 4083, 4142, 6212, 14050};
+static const double output_at[] = {7, 16, 41, 54, 85, 129, 395, 424, 451, 601, 954, 1000};
+
+static int64_t arrive_ns[REQUESTS], prompt_tok[REQUESTS], output_tok[REQUESTS];
+
+static double seconds(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+}
+
+static void make_workload(void)
+{
+    struct rng_stream s = rng_open(1, 0, 902, 0);
+    double now_s = 0.0;
+    for (int i = 0; i < REQUESTS; i++) {
+        now_s += variate_exponential(&s, 1.0 / 5.53);
+        arrive_ns[i] = (int64_t)(now_s * 1e9);
+        prompt_tok[i] = (int64_t)variate_quantiles(rng_unit(&s), share, prompt_at, 12);
+        output_tok[i] = (int64_t)variate_quantiles(rng_unit(&s), share, output_at, 12);
+    }
+}
+
+struct outcome {
+    uint64_t completed, steps, tokens, wakes, preemptions;
+    int64_t end_ns;
+};
+
+/* One node that gets each `every`-th request, from `first` on. */
+static void serve(const struct serving_params *params, const struct perf *perf, struct arena *arena,
+                  int first, int every, struct outcome *o)
+{
+    struct serving s;
+    static struct serving_done done[DONE_MAX];
+    int next = first;
+    serving_init(&s, params, perf, arena);
+    for (;;) {
+        int64_t wake_ns = serving_next_ns(&s);
+        int64_t call_ns = next < REQUESTS ? arrive_ns[next] : INT64_MAX;
+        if (wake_ns == INT64_MAX && call_ns == INT64_MAX) break;
+        if (wake_ns <= call_ns) {
+            serving_advance(&s, wake_ns, done, DONE_MAX);
+            o->wakes++;
+        } else {
+            serving_submit(&s, call_ns, (uint32_t)next, prompt_tok[next], output_tok[next], NULL);
+            next += every;
+        }
+    }
+    struct serving_counters c = serving_count(&s, s.now_ns);
+    o->completed += c.completed;
+    o->steps += c.steps;
+    o->tokens += c.prefill_tok + c.decode_tok;
+    o->preemptions += c.preemptions;
+    if (s.now_ns > o->end_ns) o->end_ns = s.now_ns;
+}
+
+static void measure(const char *name, const struct serving_params *params, const struct perf *perf,
+                    int nodes)
+{
+    double best_s = 1e9;
+    struct outcome o;
+    size_t bytes = 0;
+    for (int repeat = 0; repeat < REPEATS; repeat++) {
+        struct arena arena;
+        arena_init(&arena, "bench", 0);
+        o = (struct outcome){0};
+        double start_s = seconds();
+        for (int i = 0; i < nodes; i++)
+            serve(params, perf, &arena, i, nodes, &o);
+        double took_s = seconds() - start_s;
+        if (took_s < best_s) best_s = took_s;
+        bytes = arena.used_bytes / (size_t)nodes + sizeof(struct serving);
+        arena_free(&arena);
+    }
+    fprintf(stderr,
+            "%s: %llu requests, %llu steps, %llu wake-ups, %llu tokens, %llu preemptions, "
+            "%.0f s simulated, %.4f s\n",
+            name, (unsigned long long)o.completed, (unsigned long long)o.steps,
+            (unsigned long long)o.wakes, (unsigned long long)o.tokens,
+            (unsigned long long)o.preemptions, (double)o.end_ns * 1e-9, best_s);
+    printf("bench serving.%s_requests_per_s %.0f requests/s\n", name, (double)o.completed / best_s);
+    printf("bench serving.%s_node_bytes %zu B\n", name, bytes);
+}
+
+int main(void)
+{
+    struct serving_params params = {.max_num_seqs = 256,
+                                    .max_num_batched_tokens = 8192,
+                                    .gpu_memory_utilization = 0.9,
+                                    .block_tokens = 16,
+                                    .max_waiting = 1000000,
+                                    .fidelity = SERVING_LEAP};
+    const struct perf_hardware *a100 = perf_hardware_find("a100-80g");
+    struct perf small = perf_build(a100, perf_model_find("llama3-8b"), PERF_BF16, 1, 0, 0.0);
+    struct perf large = perf_build(a100, perf_model_find("llama3-70b"), PERF_BF16, 4, 0, 0.0);
+    make_workload();
+    measure("azure", &params, &small, 1);
+    measure("azure_40_nodes", &params, &large, NODES);
+    params.fidelity = SERVING_STEP;
+    measure("azure_step", &params, &small, 1);
+    return 0;
+}

@@ -1,0 +1,15 @@
+#!/bin/bash
+# Fuzz one target for SECONDS from its seed corpus:  tests/fuzz.sh TARGET SECONDS
+set -eu
+target=$1
+seconds=$2
+name=$(basename "$target")
+corpus=build/fuzz/corpus-$name
+mkdir -p "$corpus"
+case $name in
+fuzz_scenario) cp -n scenarios/*.yaml tests/bad/*.yaml "$corpus"/ 2>/dev/null || true ;;
+fuzz_trace) cp -n tests/data/*.csv "$corpus"/ 2>/dev/null || true ;;
+esac
+"$target" -max_total_time="$seconds" -max_len=8192 -timeout=10 -rss_limit_mb=2048 \
+    -print_final_stats=0 -verbosity=0 -artifact_prefix=build/fuzz/ "$corpus"
+echo "$name: no finding in $seconds s"

@@ -1,0 +1,375 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Tests of the event list, against a slow twin that searches an unordered array. */
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "sim/event.h"
+#include "sim/rng.h"
+
+static struct arena memory;
+static struct event_list list;
+static struct event got;
+
+static int setup(void **state)
+{
+    (void)state;
+    arena_init(&memory, "test", 0);
+    event_list_init(&list, &memory, 1u << 20);
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    arena_free(&memory);
+    return 0;
+}
+
+static void events_come_by_time_then_sequence(void **state)
+{
+    (void)state;
+    static const int64_t times[] = {5, 3, 5, 1, 3, 5, 0, INT64_MAX};
+    static const uint32_t order[] = {6, 3, 1, 4, 0, 2, 5};
+    for (uint32_t i = 0; i < 8; i++)
+        event_schedule(&list, times[i], 9, i, 100 + i);
+    for (uint32_t i = 0; i < 7; i++) {
+        assert_true(event_next(&list, 1000, &got));
+        assert_int_equal(got.entity, order[i]);
+        assert_int_equal(got.arg, 100 + order[i]);
+        assert_int_equal(got.kind, 9);
+        assert_int_equal(got.time_ns, times[order[i]]);
+        assert_int_equal(list.now_ns, got.time_ns);
+    }
+    assert_false(event_next(&list, 1000, &got));
+    assert_int_equal(list.now_ns, 1000);
+    assert_true(event_next(&list, INT64_MAX, &got));
+    assert_int_equal(got.entity, 7);
+    assert_int_equal(list.fired, 8);
+    assert_int_equal(list.ties, 3);
+    assert_int_equal(list.peak, 8);
+}
+
+static void the_clock_stops_at_the_horizon(void **state)
+{
+    (void)state;
+    assert_false(event_next(&list, 50, &got));
+    assert_int_equal(list.now_ns, 50);
+    event_schedule(&list, 50, 0, 0, 0);
+    event_schedule(&list, 60, 0, 0, 0);
+    assert_true(event_next(&list, 50, &got)); /* at the horizon is within it */
+    assert_false(event_next(&list, 59, &got));
+    assert_false(event_next(&list, 10, &got)); /* a horizon in the past moves nothing back */
+    assert_int_equal(list.now_ns, 59);
+    assert_true(event_next(&list, 60, &got));
+    assert_int_equal(list.ties, 0); /* 50 was reached by waiting, not by an event before */
+}
+
+static void an_event_at_zero_is_no_tie(void **state)
+{
+    (void)state;
+    event_schedule(&list, 0, 0, 0, 0);
+    event_schedule(&list, 0, 0, 0, 0);
+    event_next(&list, 10, &got);
+    assert_int_equal(list.ties, 0);
+    event_next(&list, 10, &got);
+    assert_int_equal(list.ties, 1);
+}
+
+static void a_cancelled_event_never_fires(void **state)
+{
+    (void)state;
+    struct event_handle a = event_schedule_cancellable(&list, 10, 1, 0, 0);
+    struct event_handle b = event_schedule_cancellable(&list, 20, 2, 0, 0);
+    struct event_handle none = {0, 0}, wild = {1000, 1};
+    assert_false(event_cancel(&list, none));
+    assert_false(event_cancel(&list, wild));
+    assert_true(event_cancel(&list, a));
+    assert_false(event_cancel(&list, a));
+    assert_true(event_next(&list, 100, &got));
+    assert_int_equal(got.kind, 2);
+    assert_false(event_cancel(&list, b)); /* it has fired */
+    assert_false(event_next(&list, 100, &got));
+    assert_int_equal(list.cancelled_total, 1);
+    assert_int_equal(list.fired, 1);
+    assert_int_equal(list.count, 0);
+}
+
+static void an_old_handle_does_not_reach_the_next_user_of_its_slot(void **state)
+{
+    (void)state;
+    struct event_handle old = event_schedule_cancellable(&list, 10, 1, 0, 0);
+    assert_true(event_next(&list, 100, &got));
+    struct event_handle young = event_schedule_cancellable(&list, 110, 2, 0, 0);
+    assert_int_equal(old.slot, young.slot);
+    assert_false(event_cancel(&list, old));
+    assert_true(event_cancel(&list, young));
+    /* Cancelled, but its record still lies in the heap: the slot is not handed out again. */
+    struct event_handle other = event_schedule_cancellable(&list, 120, 3, 0, 0);
+    assert_int_not_equal(young.slot, other.slot);
+    assert_false(event_cancel(&list, young));
+    assert_true(event_next(&list, 200, &got));
+    assert_int_equal(got.kind, 3);
+}
+
+/* The slow twin: pending events in no order, the next one by search. */
+enum { TWIN_MAX = 4000 };
+static struct {
+    struct event_handle handle;
+    int64_t time_ns;
+    uint64_t seq;
+    uint32_t entity;
+} twin[TWIN_MAX];
+static uint32_t twin_count;
+
+static uint32_t twin_first(void)
+{
+    uint32_t first = 0;
+    for (uint32_t i = 1; i < twin_count; i++)
+        if (twin[i].time_ns < twin[first].time_ns ||
+            (twin[i].time_ns == twin[first].time_ns && twin[i].seq < twin[first].seq))
+            first = i;
+    return first;
+}
+
+static void twin_schedule(struct rng_stream *draws, uint32_t entity, uint64_t span_ns)
+{
+    int64_t time_ns = list.now_ns + (int64_t)rng_below(draws, span_ns);
+    twin[twin_count].handle = (struct event_handle){0, 0};
+    twin[twin_count].time_ns = time_ns;
+    twin[twin_count].seq = list.next_seq;
+    twin[twin_count].entity = entity;
+    if (rng_below(draws, 3) == 0)
+        event_schedule(&list, time_ns, 7, entity, ~entity);
+    else
+        twin[twin_count].handle = event_schedule_cancellable(&list, time_ns, 7, entity, ~entity);
+    twin_count++;
+}
+
+static void twin_cancel(struct rng_stream *draws)
+{
+    uint32_t i = (uint32_t)rng_below(draws, twin_count);
+    bool cancellable = twin[i].handle.slot != 0;
+    assert_true(event_cancel(&list, twin[i].handle) == cancellable);
+    assert_false(event_cancel(&list, twin[i].handle));
+    if (cancellable) twin[i] = twin[--twin_count];
+}
+
+static void twin_fire(int64_t until_ns)
+{
+    uint32_t first = twin_first();
+    bool due = twin_count > 0 && twin[first].time_ns <= until_ns;
+    assert_true(event_next(&list, until_ns, &got) == due);
+    if (!due) return;
+    assert_int_equal(got.entity, twin[first].entity);
+    assert_int_equal(got.arg, ~twin[first].entity);
+    assert_true(got.time_ns == twin[first].time_ns && got.seq == twin[first].seq);
+    assert_false(event_cancel(&list, twin[first].handle));
+    twin[first] = twin[--twin_count];
+}
+
+/* Phases that grow, shrink, and cancel most of the list, with few and with many ties. */
+static void any_mix_of_operations_equals_the_slow_twin(void **state)
+{
+    (void)state;
+    struct rng_stream draws = rng_open(7, 0, 0, 0);
+    twin_count = 0;
+    for (uint32_t step = 0; step < 200000; step++) {
+        uint64_t schedule = step / 3000 % 3 == 0 ? 60 : 25, fire = step / 3000 % 3 == 1 ? 60 : 15;
+        uint64_t choice = rng_below(&draws, 100);
+        if (choice < schedule) {
+            if (twin_count < TWIN_MAX) twin_schedule(&draws, step, step & 4096 ? 20 : 1000000);
+        } else if (choice < schedule + fire || twin_count == 0) {
+            twin_fire(list.now_ns + (int64_t)rng_below(&draws, 20000));
+        } else {
+            twin_cancel(&draws);
+        }
+        assert_int_equal(list.count - list.cancelled, twin_count);
+        assert_true(list.count <= 2 * twin_count + 66);
+    }
+    assert_true(list.cancelled_total > 5000 && list.fired > 5000 && list.ties > 100);
+    while (twin_count > 0)
+        twin_fire(INT64_MAX);
+    assert_false(event_next(&list, INT64_MAX, &got));
+}
+
+static void mass_cancellation_compacts(void **state)
+{
+    (void)state;
+    enum { MANY = 10000 };
+    struct event_handle *handles = arena_alloc(&memory, MANY, sizeof *handles);
+    for (uint32_t i = 0; i < MANY; i++)
+        handles[i] = event_schedule_cancellable(&list, (int64_t)(i * 7919 % MANY), 0, i, 0);
+    for (uint32_t i = 0; i < MANY; i++)
+        if (i % 100 != 0) assert_true(event_cancel(&list, handles[i]));
+    assert_true(list.count < 300);
+    int64_t last = -1;
+    uint32_t fired = 0;
+    for (; event_next(&list, MANY, &got); fired++) {
+        assert_true(got.time_ns > last && got.entity % 100 == 0);
+        last = got.time_ns;
+    }
+    assert_int_equal(fired, MANY / 100);
+    for (uint32_t i = 0; i < MANY; i++) /* every slot is free again */
+        event_schedule_cancellable(&list, MANY, 0, 0, 0);
+    assert_int_equal(list.slot_count, MANY + 1);
+}
+
+static uint64_t hash_of(const struct event *events, size_t count)
+{
+    struct event_list fresh;
+    event_list_init(&fresh, &memory, 100);
+    for (size_t i = 0; i < count; i++)
+        event_schedule(&fresh, events[i].time_ns, events[i].kind, events[i].entity, events[i].arg);
+    while (event_next(&fresh, INT64_MAX, &got))
+        ;
+    return fresh.hash;
+}
+
+static void the_hash_sees_every_field_and_the_order(void **state)
+{
+    (void)state;
+    const struct event base[2] = {{.time_ns = 10, .entity = 1, .arg = 2, .kind = 3},
+                                  {.time_ns = 10, .entity = 1, .arg = 2, .kind = 4}};
+    uint64_t hashes[9] = {hash_of(base, 2), hash_of(base, 1), hash_of(NULL, 0)};
+    for (int change = 0; change < 6; change++) {
+        struct event e[2] = {base[0], base[1]};
+        if (change == 0) e[1].time_ns++;
+        if (change == 1) e[0].entity = 2;
+        if (change == 2) e[0].arg = 1;
+        if (change == 3) e[0].kind = 5;
+        if (change == 4) e[0].entity = 2, e[0].arg = 1;
+        if (change == 5) e[0] = base[1], e[1] = base[0];
+        hashes[3 + change] = hash_of(e, 2);
+    }
+    for (int i = 0; i < 9; i++)
+        for (int j = 0; j < i; j++)
+            assert_true(hashes[i] != hashes[j]);
+    event_fold(&list, 0);
+    uint64_t once = list.hash;
+    event_fold(&list, 0);
+    assert_true(once != 0 && list.hash != once);
+}
+
+/* Every bit of the input moves about half of the bits of the hash. */
+static void the_hash_avalanches(void **state)
+{
+    (void)state;
+    struct event e = {.time_ns = 3600000000000, .entity = 7, .arg = 0, .kind = 12};
+    uint64_t base = hash_of(&e, 1);
+    int total = 0;
+    for (int bit = 0; bit < 64; bit++) {
+        struct event changed = e;
+        changed.time_ns ^= bit < 63 ? (int64_t)1 << bit : 0;
+        if (bit == 63) changed.arg ^= 1;
+        int moved = __builtin_popcountll(base ^ hash_of(&changed, 1));
+        assert_in_range(moved, 12, 52);
+        total += moved;
+    }
+    assert_in_range(total, 64 * 29, 64 * 35);
+}
+
+/* The trace hash is stored with results: the same history must hash the same for ever. */
+static void the_hash_is_golden(void **state)
+{
+    (void)state;
+    struct rng_stream draws = rng_open(11, 0, 0, 0);
+    for (uint32_t i = 0; i < 1000; i++) {
+        event_schedule(&list, list.now_ns + (int64_t)rng_below(&draws, 1000), (uint16_t)(i % 7), i,
+                       i * i);
+        if (i % 3 == 2) event_next(&list, INT64_MAX, &got);
+    }
+    while (event_next(&list, INT64_MAX, &got))
+        event_fold(&list, got.entity);
+    print_message("golden hash: 0x%016llx\n", (unsigned long long)list.hash);
+    assert_true(list.hash == 0x4c657d5ca02127d0ULL);
+}
+
+/* Run `act` in a child; exit code or minus the signal, and what it printed to standard error. */
+static int run_child(void (*act)(void), char *text, size_t size)
+{
+    int ends[2];
+    assert_int_equal(pipe(ends), 0);
+    fflush(NULL);
+    pid_t child = fork();
+    if (child == 0) {
+        dup2(ends[1], STDERR_FILENO);
+        signal(SIGABRT, SIG_DFL); /* cmocka catches it */
+        act();
+        _exit(0);
+    }
+    close(ends[1]);
+    size_t used = 0;
+    for (ssize_t n; (n = read(ends[0], text + used, size - 1 - used)) > 0;)
+        used += (size_t)n;
+    text[used] = '\0';
+    close(ends[0]);
+    int status;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
+}
+
+static void schedule_in_the_past(void)
+{
+    event_schedule(&list, 100, 1, 0, 0);
+    event_next(&list, 100, &got);
+    event_schedule(&list, 99, 17, 0, 0);
+}
+
+static void schedule_negative(void)
+{
+    event_schedule_cancellable(&list, -1, 5, 0, 0);
+}
+
+static void schedule_too_many(void)
+{
+    event_list_init(&list, &memory, 1000);
+    struct event_handle dead = event_schedule_cancellable(&list, 5, 0, 0, 0);
+    event_cancel(&list, dead);
+    for (uint32_t i = 0;; i++) {
+        if (i == 1000) fputs("at the limit\n", stderr);
+        event_schedule(&list, i, 0, i, 0);
+    }
+}
+
+static void misuse_is_reported(void **state)
+{
+    (void)state;
+    char text[500];
+    assert_int_equal(run_child(schedule_in_the_past, text, sizeof text), -SIGABRT);
+    assert_non_null(strstr(text, "event of kind 17 scheduled at 99 ns, before now (100 ns)"));
+    assert_int_equal(run_child(schedule_negative, text, sizeof text), -SIGABRT);
+    assert_non_null(strstr(text, "event of kind 5 scheduled at -1 ns"));
+    assert_int_equal(run_child(schedule_too_many, text, sizeof text), 3);
+    assert_string_equal(text, "at the limit\n"
+                              "error: event list full: 1000 pending events (limit 1000)\n");
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(events_come_by_time_then_sequence),
+        TEST(the_clock_stops_at_the_horizon),
+        TEST(an_event_at_zero_is_no_tie),
+        TEST(a_cancelled_event_never_fires),
+        TEST(an_old_handle_does_not_reach_the_next_user_of_its_slot),
+        TEST(any_mix_of_operations_equals_the_slow_twin),
+        TEST(mass_cancellation_compacts),
+        TEST(the_hash_sees_every_field_and_the_order),
+        TEST(the_hash_avalanches),
+        TEST(the_hash_is_golden),
+        TEST(misuse_is_reported),
+    };
+    return cmocka_run_group_tests_name("event", tests, NULL, NULL);
+}

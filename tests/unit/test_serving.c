@@ -1,0 +1,771 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Tests of a serving node.
+ *
+ * The contract: over random workloads with preemptions, cancels, failures, model swaps, tiny KV
+ * pools, single-token outputs and chunked prompts, `leap`, `step` and the plain scheduler of
+ * serving_plain.h give the same completions at the same nanosecond and the same counters, whatever
+ * the caller's order of wake-ups.  Then laws: conservation of tokens, work and blocks, first come
+ * first served, Little's law, and queues with known answers. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "models/serving.h"
+#include "sim/sim.h"
+#include "tests/unit/serving_plain.h"
+
+enum { PURPOSE = 901 };
+
+/* ---- a step time for tests --------------------------------------------------------------------
+ */
+
+/* Linear, with another slope above a knot in decode context, as a measured table would have. */
+struct toy {
+    int64_t base, per_seq, per_tok, per_pair, per_sample, slope, upper_slope, knot_tok;
+};
+
+static struct perf_line toy_line(const struct perf *perf, const struct perf_batch *b)
+{
+    const struct toy *t = perf->data;
+    int64_t context = b->decode_context_tok, over = context - t->knot_tok;
+    int64_t ticks = t->base + t->per_seq * (b->decode_seqs + b->prefill_seqs) +
+                    t->per_tok * b->prefill_tok + t->per_pair * b->prefill_pairs +
+                    t->per_sample * b->sampled;
+    if (over > 0)
+        return (struct perf_line){ticks + t->slope * t->knot_tok + t->upper_slope * over,
+                                  t->upper_slope * b->decode_seqs, INT64_MAX};
+    int64_t holds = b->decode_seqs > 0 ? -over / b->decode_seqs + 1 : INT64_MAX;
+    return (struct perf_line){ticks + t->slope * context, t->slope * b->decode_seqs, holds};
+}
+
+static const struct perf_source toy_source = {"toy", toy_line};
+
+static struct perf toy_perf(const struct toy *toy)
+{
+    struct perf perf = perf_build(perf_hardware_find("h200-sxm"), perf_model_find("llama3-8b"),
+                                  PERF_BF16, 1, 0, 0.0);
+    perf.source = &toy_source;
+    perf.data = toy;
+    return perf;
+}
+
+static struct serving_params toy_params(int64_t seqs, int64_t budget, int64_t block, int64_t blocks)
+{
+    return (struct serving_params){.max_num_seqs = seqs,
+                                   .max_num_batched_tokens = budget,
+                                   .gpu_memory_utilization = 0.9,
+                                   .block_tokens = block,
+                                   .kv_blocks = blocks + 1,
+                                   .max_waiting = 1000000,
+                                   .fidelity = SERVING_LEAP};
+}
+
+/* ---- leap equals step equals plain ------------------------------------------------------------
+ */
+
+enum action { SUBMIT, CANCEL, SWAP, FAIL, COUNT };
+
+struct call {
+    int64_t time_ns, prompt, output;
+    enum action action;
+    uint32_t tag;
+};
+
+enum { CALLS_MAX = 160 };
+
+struct world {
+    struct serving_params params;
+    struct toy toys[2];
+    struct perf perfs[2];
+    struct call calls[CALLS_MAX];
+    int call_count;
+};
+
+/* What a node answered; `word` folds everything that is not a completion. */
+struct answers {
+    struct serving_done done[CALLS_MAX];
+    uint32_t done_count;
+    uint64_t words[2 * CALLS_MAX];
+    uint32_t word_count;
+    struct serving_counters counters;
+    uint64_t wakes;
+};
+
+static int64_t between(struct rng_stream *s, int64_t low, int64_t high)
+{
+    return low + (int64_t)rng_below(s, (uint64_t)(high - low + 1));
+}
+
+/* Steps of whole multiples of a grid on which calls lie too, so that calls and step ends often
+ * coincide; or of any length, fractions of a ns included. */
+static struct toy draw_toy(struct rng_stream *s, int64_t grid_ns)
+{
+    bool on_grid = grid_ns > 1, flat = rng_below(s, 2);
+    int64_t unit = on_grid ? grid_ns * PERF_TICKS : between(s, 100, 5000);
+    if (!on_grid && rng_below(s, 3) == 0) unit *= 100;
+    int64_t part = on_grid ? 1 : 16;
+    struct toy t = {
+        .base = PERF_TICKS * grid_ns + unit * between(s, 0, 8),
+        .per_seq = unit * between(s, 0, 2),
+        .per_tok = unit * between(s, 0, 2) / part,
+        .per_pair = flat ? 0 : unit * between(s, 0, 1) / part,
+        .per_sample = unit * between(s, 0, 2),
+        .slope = flat ? 0 : unit * between(s, 0, 3) / part,
+        .upper_slope = flat ? 0 : unit * between(s, 0, 5) / part,
+        .knot_tok = between(s, 0, 400),
+    };
+    return t;
+}
+
+static void draw_call(struct rng_stream *s, struct world *w, int64_t *now_ns, int64_t gap_ns,
+                      int64_t grid_ns, int64_t prompt_max, int64_t output_max)
+{
+    struct call *c = &w->calls[w->call_count];
+    if (rng_below(s, 4) > 0) *now_ns += between(s, 0, gap_ns) / grid_ns * grid_ns;
+    *c = (struct call){
+        .time_ns = *now_ns,
+        .prompt = between(s, 1, prompt_max),
+        .output = rng_below(s, 4) == 0 ? 1 : between(s, 1, output_max),
+        .action = SUBMIT,
+        .tag = (uint32_t)w->call_count,
+    };
+    uint64_t kind = rng_below(s, 40);
+    if (kind < 6) c->action = CANCEL;
+    if (kind == 6) c->action = SWAP;
+    if (kind == 7) c->action = rng_below(s, 3) ? COUNT : FAIL;
+    if (kind > 34) c->action = COUNT;
+    if (c->action == CANCEL && w->call_count > 0)
+        c->tag =
+            (uint32_t)between(s, w->call_count > 12 ? w->call_count - 12 : 0, w->call_count - 1);
+    w->call_count++;
+}
+
+static void draw_world(struct rng_stream *s, struct world *w)
+{
+    int64_t seqs = between(s, 1, rng_below(s, 3) ? 8 : 40), block = between(s, 1, 20);
+    int64_t blocks = between(s, 2, rng_below(s, 2) ? 30 : 400);
+    int64_t budget = seqs + between(s, 0, rng_below(s, 2) ? 40 : 1000);
+    w->params = toy_params(seqs, budget, block, blocks);
+    w->params.max_waiting = rng_below(s, 4) ? 1000 : between(s, 1, 4);
+    int64_t grid_ns = rng_below(s, 2) ? 1 : between(s, 2, 5);
+    for (int i = 0; i < 2; i++) {
+        w->toys[i] = draw_toy(s, grid_ns);
+        w->perfs[i] = toy_perf(&w->toys[i]);
+    }
+    int64_t now_ns = 0, gap_ns = between(s, 0, rng_below(s, 2) ? 30 : 2000);
+    int64_t room = blocks * block;
+    int64_t prompt_max = between(s, 1, rng_below(s, 2) ? 20 : room);
+    int64_t output_max = between(s, 1, rng_below(s, 2) ? 12 : room);
+    int count = (int)between(s, 1, CALLS_MAX);
+    w->call_count = 0;
+    for (int i = 0; i < count; i++)
+        draw_call(s, w, &now_ns, gap_ns, grid_ns, prompt_max, output_max);
+}
+
+static void note(struct answers *a, uint64_t word)
+{
+    a->words[a->word_count++] = word;
+}
+
+static uint64_t mixed(const struct serving_counters *c)
+{
+    const uint64_t fields[] = {(uint64_t)c->busy_ns,
+                               c->steps,
+                               c->prefill_tok,
+                               c->decode_tok,
+                               c->wasted_tok,
+                               c->accepted,
+                               c->completed,
+                               c->cancelled,
+                               c->lost,
+                               c->rejected_full,
+                               c->rejected_long,
+                               c->preemptions,
+                               (uint64_t)c->blocks_peak};
+    uint64_t word = 0;
+    for (size_t i = 0; i < sizeof fields / sizeof *fields; i++)
+        word = (word ^ fields[i]) * 0x9E3779B97F4A7C15u;
+    return word;
+}
+
+static void take_done(struct serving *s, int64_t now_ns, struct answers *a)
+{
+    uint32_t got;
+    while ((got = serving_advance(s, now_ns, &a->done[a->done_count], 2)) > 0)
+        a->done_count += got;
+}
+
+static void check_blocks(const struct serving *s)
+{
+    assert_true(s->blocks_free >= 0 && s->blocks_free <= s->blocks_total);
+    uint32_t in_phases = 0;
+    for (int64_t i = 0; i < s->params->block_tokens; i++)
+        in_phases += s->phase[i];
+    assert_int_equal(in_phases, s->decoding);
+}
+
+static void make_call(struct serving *s, const struct world *w, const struct call *c,
+                      struct answers *a)
+{
+    enum serving_reject why;
+    struct serving_counters counters;
+    switch (c->action) {
+    case SUBMIT:
+        serving_submit(s, c->time_ns, c->tag, c->prompt, c->output, &why);
+        note(a, why);
+        break;
+    case CANCEL:
+        note(a, serving_cancel(s, c->time_ns, c->tag));
+        break;
+    case SWAP:
+        serving_swap_perf(s, c->time_ns, &w->perfs[c->prompt % 2]);
+        break;
+    case FAIL:
+        serving_fail(s, c->time_ns);
+        break;
+    case COUNT:
+        counters = serving_count(s, c->time_ns);
+        note(a, mixed(&counters));
+        note(a, serving_load(s, c->time_ns));
+        break;
+    }
+    check_blocks(s);
+}
+
+/* `manner`: 0 wakes the node whenever it asks, before calls at the same time; 1 after them; 2 only
+ * now and then. */
+static void drive(const struct world *w, int fidelity, int manner, struct answers *a)
+{
+    struct arena arena;
+    struct serving s;
+    struct serving_params params = w->params;
+    params.fidelity = fidelity;
+    arena_init(&arena, "test", 0);
+    memset(a, 0, sizeof *a);
+    serving_init(&s, &params, &w->perfs[0], &arena);
+    for (int i = 0; i < w->call_count; i++) {
+        const struct call *c = &w->calls[i];
+        int64_t next;
+        while ((next = serving_next_ns(&s)) < c->time_ns + (manner == 0)) {
+            if (manner == 2 && i % 5 != 0) break;
+            a->wakes++;
+            take_done(&s, next > s.now_ns ? next : s.now_ns, a);
+        }
+        make_call(&s, w, c, a);
+    }
+    for (int64_t next; (next = serving_next_ns(&s)) != INT64_MAX; a->wakes++)
+        take_done(&s, next > s.now_ns ? next : s.now_ns, a);
+    a->counters = serving_count(&s, s.now_ns);
+    assert_int_equal(s.blocks_free, s.blocks_total);
+    assert_int_equal(s.decoding + s.waiting.count + s.running.count + s.cancels, 0);
+    assert_int_equal(s.computed_tok, 0);
+    arena_free(&arena);
+}
+
+static void drive_plain(const struct world *w, struct answers *a)
+{
+    static struct plain p;
+    memset(a, 0, sizeof *a);
+    plain_init(&p, &w->params, &w->perfs[0]);
+    for (int i = 0; i < w->call_count; i++) {
+        const struct call *c = &w->calls[i];
+        struct serving_counters counters;
+        switch (c->action) {
+        case SUBMIT:
+            note(a, plain_submit(&p, c->time_ns, c->tag, c->prompt, c->output));
+            break;
+        case CANCEL:
+            note(a, plain_cancel(&p, c->time_ns, c->tag));
+            break;
+        case SWAP:
+            plain_swap(&p, c->time_ns, &w->perfs[c->prompt % 2]);
+            break;
+        case FAIL:
+            plain_fail(&p, c->time_ns);
+            break;
+        case COUNT:
+            counters = plain_count(&p, c->time_ns);
+            note(a, mixed(&counters));
+            note(a, plain_load(&p, c->time_ns));
+            break;
+        }
+    }
+    plain_run(&p, INT64_MAX);
+    a->counters = plain_count(&p, INT64_MAX);
+    a->done_count = (uint32_t)p.done_count;
+    memcpy(a->done, p.done, (size_t)p.done_count * sizeof *p.done);
+}
+
+static void check_same(const struct answers *a, const struct answers *b, int world,
+                       const char *what)
+{
+    bool same = a->done_count == b->done_count && a->word_count == b->word_count &&
+                mixed(&a->counters) == mixed(&b->counters) &&
+                memcmp(a->words, b->words, a->word_count * sizeof *a->words) == 0;
+    for (uint32_t i = 0; same && i < a->done_count; i++) {
+        const struct serving_done *x = &a->done[i], *y = &b->done[i];
+        same = x->tag == y->tag && x->outcome == y->outcome && x->done_ns == y->done_ns &&
+               x->first_token_ns == y->first_token_ns;
+    }
+    if (!same) fail_msg("world %d: %s differ", world, what);
+}
+
+static void leap_equals_step_equals_plain(void **state)
+{
+    (void)state;
+    enum { WORLDS = 6000 };
+    static struct world w;
+    static struct answers plain, leap, step;
+    uint64_t preempted = 0, lost = 0, rejected = 0, done = 0, steps = 0, wakes = 0;
+    for (int i = 0; i < WORLDS; i++) {
+        struct rng_stream s = rng_open(20261, (uint32_t)i, PURPOSE, 0);
+        draw_world(&s, &w);
+        drive_plain(&w, &plain);
+        drive(&w, SERVING_LEAP, i % 3, &leap);
+        drive(&w, SERVING_STEP, (i / 3) % 3, &step);
+        check_same(&plain, &leap, i, "plain and leap");
+        check_same(&plain, &step, i, "plain and step");
+        preempted += leap.counters.preemptions;
+        lost += leap.counters.lost;
+        rejected += leap.counters.rejected_full + leap.counters.rejected_long;
+        done += leap.counters.completed;
+        steps += leap.counters.steps;
+        wakes += leap.wakes;
+    }
+    print_message("%d worlds: %llu completed, %llu lost, %llu rejected, %llu preemptions, "
+                  "%llu steps in %llu wake-ups\n",
+                  WORLDS, (unsigned long long)done, (unsigned long long)lost,
+                  (unsigned long long)rejected, (unsigned long long)preempted,
+                  (unsigned long long)steps, (unsigned long long)wakes);
+    assert_true(preempted > 10000 && lost > 1000 && rejected > 10000 && done > 100000);
+}
+
+/* ---- a longer run of one node, for the laws ----------------------------------------------------
+ */
+
+enum { LONG_REQUESTS = 1500 };
+
+struct run {
+    struct serving_params params;
+    struct perf perf;
+    int64_t arrive_ns[LONG_REQUESTS], prompt[LONG_REQUESTS], output[LONG_REQUESTS];
+    int64_t first_ns[LONG_REQUESTS], done_ns[LONG_REQUESTS];
+    int count;
+    __extension__ __int128 load_area_ns; /* integral of requests held */
+    int64_t held_ns;                     /* time with any */
+    uint64_t wakes;
+    struct serving_counters counters;
+};
+
+static void account(struct run *r, int64_t *since_ns, int64_t now_ns, uint32_t load)
+{
+    r->load_area_ns += (__int128)load * (now_ns - *since_ns);
+    if (load > 0) r->held_ns += now_ns - *since_ns;
+    *since_ns = now_ns;
+}
+
+static void run_node(struct run *r)
+{
+    struct arena arena;
+    struct serving s;
+    struct serving_done done;
+    int64_t since_ns = 0, now_ns;
+    uint32_t load = 0;
+    int next = 0;
+    arena_init(&arena, "test", 0);
+    serving_init(&s, &r->params, &r->perf, &arena);
+    r->load_area_ns = r->held_ns = 0;
+    for (r->wakes = 0;; r->wakes++) {
+        int64_t wake_ns = serving_next_ns(&s);
+        int64_t arrive_ns = next < r->count ? r->arrive_ns[next] : INT64_MAX;
+        if (wake_ns == INT64_MAX && arrive_ns == INT64_MAX) break;
+        now_ns = wake_ns < arrive_ns ? wake_ns : arrive_ns;
+        account(r, &since_ns, now_ns, load);
+        while (serving_advance(&s, now_ns, &done, 1) > 0) {
+            r->first_ns[done.tag] = done.first_token_ns;
+            r->done_ns[done.tag] = done.done_ns;
+        }
+        if (arrive_ns == now_ns) {
+            assert_true(
+                serving_submit(&s, now_ns, (uint32_t)next, r->prompt[next], r->output[next], NULL));
+            next++;
+        }
+        load = serving_load(&s, now_ns);
+    }
+    r->counters = serving_count(&s, s.now_ns);
+    arena_free(&arena);
+}
+
+static void draw_run(struct run *r, uint32_t replication, int count, double gap_ns)
+{
+    struct rng_stream s = rng_open(77, replication, PURPOSE, 1);
+    double now_ns = 0.0;
+    r->count = count;
+    for (int i = 0; i < count; i++) {
+        now_ns += variate_exponential(&s, gap_ns);
+        r->arrive_ns[i] = (int64_t)now_ns;
+        r->prompt[i] = between(&s, 1, 2500);
+        r->output[i] = between(&s, 1, 400);
+    }
+}
+
+/* Llama-3-8B on an RTX 4090 with the KV memory that such a card really has, overloaded. */
+static void real_node_leaps_as_it_steps(void **state)
+{
+    (void)state;
+    static struct run leap, step;
+    draw_run(&leap, 1, 600, 0.15e9);
+    leap.params = toy_params(256, 2048, 16, 2587);
+    leap.perf = perf_build(perf_hardware_find("rtx4090"), perf_model_find("llama3-8b"), PERF_BF16,
+                           1, 200000, 0.002);
+    step = leap;
+    step.params.fidelity = SERVING_STEP;
+    run_node(&leap);
+    run_node(&step);
+    assert_memory_equal(leap.done_ns, step.done_ns, sizeof leap.done_ns);
+    assert_memory_equal(leap.first_ns, step.first_ns, sizeof leap.first_ns);
+    assert_true(leap.counters.preemptions > 20);
+    print_message("%llu steps: %llu calls leaping, %llu stepping; %llu preemptions\n",
+                  (unsigned long long)leap.counters.steps, (unsigned long long)leap.wakes,
+                  (unsigned long long)step.wakes, (unsigned long long)leap.counters.preemptions);
+    assert_true(leap.wakes < step.wakes);
+}
+
+static void tokens_work_and_time_are_conserved(void **state)
+{
+    (void)state;
+    static struct run r;
+    for (uint32_t replication = 0; replication < 6; replication++) {
+        draw_run(&r, replication, LONG_REQUESTS, replication % 2 ? 0.1e9 : 0.5e9);
+        r.params = toy_params(64, 2048, 16, replication % 3 ? 5000 : 1000);
+        r.perf = perf_build(perf_hardware_find("a100-80g"), perf_model_find("llama3-8b"), PERF_BF16,
+                            1, 0, 0.0);
+        run_node(&r);
+        __int128 sojourn_ns = 0;
+        uint64_t tokens = 0;
+        for (int i = 0; i < r.count; i++) {
+            sojourn_ns += r.done_ns[i] - r.arrive_ns[i];
+            tokens += (uint64_t)(r.prompt[i] + r.output[i] - 1);
+            assert_true(r.arrive_ns[i] < r.first_ns[i] && r.first_ns[i] <= r.done_ns[i]);
+            assert_true((r.output[i] == 1) == (r.first_ns[i] == r.done_ns[i]));
+        }
+        assert_true(sojourn_ns == r.load_area_ns);       /* Little's law, exact over a whole run */
+        assert_int_equal(r.counters.busy_ns, r.held_ns); /* never idle while it holds a request */
+        assert_int_equal(r.counters.prefill_tok + r.counters.decode_tok,
+                         tokens + r.counters.wasted_tok);
+        assert_int_equal(r.counters.completed, r.count);
+        if (r.counters.preemptions == 0)
+            assert_int_equal(r.counters.prefill_tok + r.counters.decode_tok, tokens);
+    }
+}
+
+static void first_tokens_come_in_order_of_arrival(void **state)
+{
+    (void)state;
+    static struct run r;
+    draw_run(&r, 9, LONG_REQUESTS, 0.05e9);
+    r.params = toy_params(32, 512, 16, 100000);
+    r.perf = perf_build(perf_hardware_find("h100-sxm"), perf_model_find("llama3-8b"), PERF_BF16, 1,
+                        0, 0.0);
+    run_node(&r);
+    assert_int_equal(r.counters.preemptions, 0);
+    for (int i = 1; i < r.count; i++)
+        assert_true(r.first_ns[i - 1] <= r.first_ns[i]);
+}
+
+/* ---- queues with known answers ------------------------------------------------------------------
+ */
+
+static void check_mean(const char *what, const double *values, size_t n, double theory)
+{
+    double mean, half = interval_half_width(values, n, 0.99, &mean);
+    print_message("%s: %.4f +- %.4f, theory %.4f\n", what, mean, half, theory);
+    assert_true(mean - half <= theory && theory <= mean + half);
+    assert_true(half < 0.05 * theory);
+}
+
+/* One place, prompts of one length, outputs of one token: M/D/1, waiting rho D / (2 (1 - rho)). */
+static void one_place_is_m_d_1(void **state)
+{
+    (void)state;
+    enum { REPS = 100, WARM = 200 };
+    static struct run r;
+    double waits[REPS], rho = 0.6;
+    struct toy toy = {.base = 1000 * PERF_TICKS};
+    for (uint32_t rep = 0; rep < REPS; rep++) {
+        draw_run(&r, 100 + rep, LONG_REQUESTS, 1000.0 / rho);
+        r.params = toy_params(1, 2500, 16, 1000);
+        r.perf = toy_perf(&toy);
+        double sum_ns = 0.0;
+        for (int i = 0; i < r.count; i++)
+            r.output[i] = 1;
+        run_node(&r);
+        for (int i = WARM; i < r.count; i++)
+            sum_ns += (double)(r.done_ns[i] - r.arrive_ns[i] - 1000);
+        waits[rep] = sum_ns / (r.count - WARM);
+    }
+    /* Arrivals are cut to whole ns, which moves a mean by half of one at most. */
+    check_mean("M/D/1 wait, ns", waits, REPS, rho * 1000.0 / (2.0 * (1.0 - rho)));
+}
+
+/* A step as long as the number of its sequences, exponential outputs: processor sharing, whose mean
+ * sojourn is E[S] / (1 - rho) whatever the distribution of S. */
+static void equal_shares_are_processor_sharing(void **state)
+{
+    (void)state;
+    enum { REPS = 40, WARM = 300 };
+    static struct run r;
+    double sojourns[REPS], rho = 0.5, work_ns = 200.0 * 100.0;
+    struct toy toy = {.base = PERF_TICKS, .per_seq = 100 * PERF_TICKS};
+    for (uint32_t rep = 0; rep < REPS; rep++) {
+        draw_run(&r, 300 + rep, LONG_REQUESTS, work_ns / rho);
+        r.params = toy_params(1000, 100000, 16, 10000000);
+        r.perf = toy_perf(&toy);
+        struct rng_stream s = rng_open(78, rep, PURPOSE, 2);
+        double sum_ns = 0.0;
+        for (int i = 0; i < r.count; i++) {
+            r.prompt[i] = 1;
+            r.output[i] = 1 + (int64_t)variate_exponential(&s, 199.5);
+        }
+        run_node(&r);
+        for (int i = WARM; i < r.count; i++)
+            sum_ns += (double)(r.done_ns[i] - r.arrive_ns[i]);
+        sojourns[rep] = sum_ns / (r.count - WARM);
+    }
+    /* A newcomer waits for the running step, 2 in 200 of the work; the interval is wider. */
+    check_mean("processor sharing sojourn, ns", sojourns, REPS, work_ns / (1.0 - rho));
+}
+
+/* ---- single behaviours -------------------------------------------------------------------------
+ */
+
+struct node {
+    struct arena arena;
+    struct serving_params params;
+    struct toy toy;
+    struct perf perf;
+    struct serving s;
+};
+
+static void node_open(struct node *n, int64_t seqs, int64_t budget, int64_t block, int64_t blocks)
+{
+    arena_init(&n->arena, "test", 0);
+    n->params = toy_params(seqs, budget, block, blocks);
+    n->toy = (struct toy){.base = 10 * PERF_TICKS};
+    n->perf = toy_perf(&n->toy);
+    serving_init(&n->s, &n->params, &n->perf, &n->arena);
+}
+
+static void check_next(struct node *n, uint32_t tag, int64_t first_ns, int64_t done_ns)
+{
+    struct serving_done done;
+    assert_int_equal(serving_next_ns(&n->s), done_ns);
+    assert_int_equal(serving_advance(&n->s, done_ns, &done, 1), 1);
+    assert_int_equal(done.tag, tag);
+    assert_int_equal(done.outcome, SERVING_DONE);
+    assert_int_equal(done.first_token_ns, first_ns);
+    assert_int_equal(done.done_ns, done_ns);
+}
+
+static void steps_of_one_request(void **state)
+{
+    (void)state;
+    struct node n;
+    node_open(&n, 4, 100, 16, 100);
+    assert_int_equal(serving_next_ns(&n.s), INT64_MAX);
+    assert_true(serving_submit(&n.s, 1000, 7, 250, 5, NULL));
+    /* Chunks of 100, 100 and 50, then four steps of decoding. */
+    for (int64_t t = 1010; t <= 1030; t += 10) {
+        struct serving_done done;
+        assert_int_equal(serving_next_ns(&n.s), t);
+        assert_int_equal(serving_advance(&n.s, t, &done, 1), 0);
+    }
+    check_next(&n, 7, 1030, 1070);
+    assert_int_equal(serving_next_ns(&n.s), INT64_MAX);
+    struct serving_counters c = serving_count(&n.s, 2000);
+    assert_int_equal(c.steps, 7);
+    assert_int_equal(c.prefill_tok, 250);
+    assert_int_equal(c.decode_tok, 4);
+    assert_int_equal(c.busy_ns, 70);
+    assert_int_equal(c.blocks_peak, 16); /* 254 tokens */
+    arena_free(&n.arena);
+}
+
+static void arrivals_join_at_step_starts(void **state)
+{
+    (void)state;
+    struct node n;
+    node_open(&n, 4, 100, 16, 100);
+    serving_submit(&n.s, 0, 1, 10, 10, NULL); /* first token 10, done 100 */
+    serving_submit(&n.s, 35, 2, 10, 2, NULL); /* joins at 40 */
+    serving_submit(&n.s, 40, 3, 10, 2, NULL); /* so does this one, with that step */
+    serving_submit(&n.s, 41, 4, 10, 1, NULL); /* and this one at 50 */
+    struct serving_done done;
+    assert_int_equal(serving_advance(&n.s, 50, &done, 1), 0);
+    check_next(&n, 2, 50, 60);
+    check_next(&n, 3, 50, 60);
+    check_next(&n, 4, 60, 60);
+    check_next(&n, 1, 10, 100);
+    arena_free(&n.arena);
+}
+
+static void last_is_preempted_and_recomputed(void **state)
+{
+    (void)state;
+    struct node n;
+    node_open(&n, 4, 100, 4, 5);
+    serving_submit(&n.s, 0, 1, 8, 9, NULL);  /* 2 blocks, 4 at its end */
+    serving_submit(&n.s, 0, 2, 8, 12, NULL); /* 2 blocks, 5 at its end: not both at once */
+    struct serving_done done;
+    while (serving_next_ns(&n.s) < 90)
+        assert_int_equal(serving_advance(&n.s, serving_next_ns(&n.s), &done, 1), 0);
+    check_next(&n, 1, 10, 90);
+    /* At 10 the first takes the fifth block and the second is preempted at once, with one token
+     * sampled; at 90 it computes those 9 tokens again and needs 10 more steps. */
+    while (serving_next_ns(&n.s) < 200)
+        assert_int_equal(serving_advance(&n.s, serving_next_ns(&n.s), &done, 1), 0);
+    check_next(&n, 2, 10, 200);
+    struct serving_counters c = serving_count(&n.s, 200);
+    assert_int_equal(c.preemptions, 1);
+    assert_int_equal(c.wasted_tok, 8);
+    arena_free(&n.arena);
+}
+
+static void limits_reject(void **state)
+{
+    (void)state;
+    struct node n;
+    enum serving_reject why;
+    node_open(&n, 1, 100, 4, 5);
+    n.params.max_waiting = 1;
+    assert_false(serving_submit(&n.s, 0, 1, 20, 2, &why)); /* 21 tokens in 20 places */
+    assert_int_equal(why, SERVING_TOO_LONG);
+    assert_true(serving_submit(&n.s, 0, 2, 20, 1, &why));
+    assert_int_equal(why, SERVING_ACCEPTED);
+    assert_true(serving_submit(&n.s, 0, 3, 1, 1, &why));
+    assert_false(serving_submit(&n.s, 0, 4, 1, 1, &why));
+    assert_int_equal(why, SERVING_QUEUE_FULL);
+    assert_int_equal(serving_load(&n.s, 5), 2);
+    struct serving_counters c = serving_count(&n.s, 5);
+    assert_int_equal(c.rejected_full, 1);
+    assert_int_equal(c.rejected_long, 1);
+    assert_int_equal(c.accepted, 2);
+    arena_free(&n.arena);
+}
+
+static void cancel_frees_at_the_step_end(void **state)
+{
+    (void)state;
+    struct node n;
+    node_open(&n, 1, 100, 4, 5);
+    serving_submit(&n.s, 0, 1, 4, 10, NULL);
+    serving_submit(&n.s, 0, 2, 4, 1, NULL);
+    serving_submit(&n.s, 0, 3, 4, 1, NULL);
+    assert_true(serving_cancel(&n.s, 34, 1)); /* leaves at 40 */
+    assert_false(serving_cancel(&n.s, 34, 1));
+    assert_true(serving_cancel(&n.s, 34, 3)); /* still waits: leaves now */
+    assert_int_equal(serving_load(&n.s, 35), 1);
+    struct serving_done done;
+    assert_int_equal(serving_advance(&n.s, 40, &done, 1), 0);
+    check_next(&n, 2, 50, 50);
+    struct serving_counters c = serving_count(&n.s, 60);
+    assert_int_equal(c.cancelled, 2);
+    assert_int_equal(c.completed, 1);
+    arena_free(&n.arena);
+}
+
+static void failure_loses_all_at_once(void **state)
+{
+    (void)state;
+    struct node n;
+    struct serving_done done[3];
+    node_open(&n, 1, 100, 4, 5);
+    serving_submit(&n.s, 0, 1, 4, 10, NULL);
+    serving_submit(&n.s, 0, 2, 4, 1, NULL);
+    serving_fail(&n.s, 37);
+    assert_int_equal(serving_next_ns(&n.s), 37);
+    assert_int_equal(serving_advance(&n.s, 37, done, 3), 2);
+    assert_int_equal(done[0].tag, 1);
+    assert_int_equal(done[0].outcome, SERVING_LOST);
+    assert_int_equal(done[0].first_token_ns, 10);
+    assert_int_equal(done[1].tag, 2);
+    assert_int_equal(done[1].first_token_ns, -1);
+    serving_submit(&n.s, 37, 5, 4, 1, NULL);
+    check_next(&n, 5, 47, 47);
+    assert_int_equal(serving_count(&n.s, 50).busy_ns, 47);
+    arena_free(&n.arena);
+}
+
+static void swap_recomputes_on_the_new_model(void **state)
+{
+    (void)state;
+    struct node n;
+    node_open(&n, 4, 100, 4, 50);
+    struct toy fast = {.base = 1 * PERF_TICKS};
+    struct perf cheaper = toy_perf(&fast);
+    serving_submit(&n.s, 0, 1, 8, 6, NULL);
+    serving_swap_perf(&n.s, 25, &cheaper); /* at 30, with 3 tokens sampled */
+    struct serving_done done;
+    assert_int_equal(serving_advance(&n.s, 30, &done, 1), 0);
+    assert_int_equal(serving_next_ns(&n.s), 31); /* 11 tokens recomputed: the fourth */
+    assert_int_equal(serving_advance(&n.s, 31, &done, 1), 0);
+    check_next(&n, 1, 10, 33);
+    arena_free(&n.arena);
+}
+
+static void memory_follows_what_is_held(void **state)
+{
+    (void)state;
+    struct node n;
+    struct serving_done done[64];
+    node_open(&n, 4, 100, 16, 100);
+    size_t used = 0;
+    for (int i = 0; i < 20000; i++) {
+        serving_submit(&n.s, 50 * i, (uint32_t)i, 10, 3, NULL);
+        serving_advance(&n.s, 50 * i, done, 64);
+        if (i == 1000) used = n.arena.used_bytes;
+    }
+    assert_int_equal(n.arena.used_bytes, used);
+    arena_free(&n.arena);
+}
+
+static void table_checks_its_keys(void **state)
+{
+    (void)state;
+    struct serving_params p = toy_params(256, 8192, 16, 100);
+    assert_null(serving_table.check(&p));
+    p.max_num_batched_tokens = 255;
+    assert_non_null(serving_table.check(&p));
+    p = toy_params(256, 8192, 16, 0);
+    assert_non_null(serving_table.check(&p));
+    assert_int_equal(serving_table.size, sizeof p);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(leap_equals_step_equals_plain),
+        cmocka_unit_test(real_node_leaps_as_it_steps),
+        cmocka_unit_test(tokens_work_and_time_are_conserved),
+        cmocka_unit_test(first_tokens_come_in_order_of_arrival),
+        cmocka_unit_test(one_place_is_m_d_1),
+        cmocka_unit_test(equal_shares_are_processor_sharing),
+        cmocka_unit_test(steps_of_one_request),
+        cmocka_unit_test(arrivals_join_at_step_starts),
+        cmocka_unit_test(last_is_preempted_and_recomputed),
+        cmocka_unit_test(limits_reject),
+        cmocka_unit_test(cancel_frees_at_the_step_end),
+        cmocka_unit_test(failure_loses_all_at_once),
+        cmocka_unit_test(swap_recomputes_on_the_new_model),
+        cmocka_unit_test(memory_follows_what_is_held),
+        cmocka_unit_test(table_checks_its_keys),
+    };
+    return cmocka_run_group_tests_name("serving", tests, NULL, NULL);
+}
