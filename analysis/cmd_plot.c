@@ -23,25 +23,39 @@ static error_t parse(int key, char *argument, struct argp_state *state)
 {
     struct plot_arguments *arguments = state->input;
     switch (key) {
-    case ARGP_KEY_INIT: state->child_inputs[0] = &arguments->db; return 0;
-    case KEY_OUTPUT: arguments->output = argument; return 0;
-    case KEY_AGAINST: arguments->against = argument; return 0;
-    case KEY_LIST: arguments->list = true; return 0;
+    case ARGP_KEY_INIT:
+        state->child_inputs[0] = &arguments->db;
+        return 0;
+    case KEY_OUTPUT:
+        arguments->output = argument;
+        return 0;
+    case KEY_AGAINST:
+        arguments->against = argument;
+        return 0;
+    case KEY_LIST:
+        arguments->list = true;
+        return 0;
     case ARGP_KEY_ARG:
-        if (state->arg_num > 1) argp_error(state, "too many arguments: '%s'", argument);
-        else if (state->arg_num == 0) arguments->run = argument;
-        else arguments->figure = argument;
+        if (state->arg_num > 1)
+            argp_error(state, "too many arguments: '%s'", argument);
+        else if (state->arg_num == 0)
+            arguments->run = argument;
+        else
+            arguments->figure = argument;
         return 0;
     case ARGP_KEY_END:
         if (!arguments->list && !arguments->figure)
             argp_error(state, "expected RUN and FIGURE; --list names the figures");
         return 0;
-    default: return ARGP_ERR_UNKNOWN;
+    default:
+        return ARGP_ERR_UNKNOWN;
     }
 }
 
 static const struct argp_option plot_options[] = {
-    {.name = "output", .key = KEY_OUTPUT, .arg = "FILE",
+    {.name = "output",
+     .key = KEY_OUTPUT,
+     .arg = "FILE",
      .doc = "ends in .svg or .png (default: results/SCENARIO/FIGURE.svg)"},
     {.name = "against", .key = KEY_AGAINST, .arg = "RUN", .doc = "a second run, drawn dashed"},
     {.name = "list", .key = KEY_LIST, .doc = "the figures and what they show"},

@@ -423,6 +423,13 @@ static const char *expect_leaves(const struct expect_node *node, const struct mo
     return expect_leaves(node->right, values, arena, text);
 }
 
+static bool expect_has_metric(const struct expect_node *node)
+{
+    if (node == NULL || node->kind == EXPECT_CONSTANT) return false;
+    if (node->kind == EXPECT_METRIC) return true;
+    return expect_has_metric(node->left) || expect_has_metric(node->right);
+}
+
 static void expect_explain(const struct expect *expect, const struct models_value *values,
                            struct arena *arena, struct expect_outcome *out)
 {
@@ -431,7 +438,7 @@ static void expect_explain(const struct expect *expect, const struct models_valu
     out->actual = "";
     for (size_t i = 0; i < sizeof sides / sizeof *sides; i++) {
         const struct expect_node *side = sides[i];
-        if (side == NULL || side->kind == EXPECT_CONSTANT) continue;
+        if (!expect_has_metric(side)) continue; /* a constant is as it was written */
         out->actual = expect_equation(arena, out->actual, side, values);
         if (side->kind != EXPECT_METRIC) parts = expect_leaves(side, values, arena, parts);
     }

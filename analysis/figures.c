@@ -107,8 +107,7 @@ static const struct figures_figure figures[] = {
      {{.kind = FIGURES_SERIES,
        .title = "Since the start",
        .unit = "OPG",
-       .lines = {{"econ.supply_opg.burned", "burned", NULL},
-                 {"econ.emitted_opg", "emitted", NULL}},
+       .lines = {{"econ.supply_opg.burned", "burned", NULL}, {"econ.emitted_opg", "emitted", NULL}},
        .absent = "Nothing was burned or emitted."},
       {.kind = FIGURES_SERIES,
        .title = "Price",
@@ -152,7 +151,8 @@ const struct figures_figure *figures_find(const char *name)
 const char *figures_nearest(const char *name)
 {
     const char *names[FIGURES];
-    for (size_t i = 0; i < FIGURES; i++) names[i] = figures[i].name;
+    for (size_t i = 0; i < FIGURES; i++)
+        names[i] = figures[i].name;
     return diag_nearest(name, names, FIGURES);
 }
 
@@ -223,9 +223,8 @@ static const char *missing(const struct figures_job *job, const struct figures_p
             if (drawn) continue;
             bool zero = panel->kind == FIGURES_SERIES &&
                         result_series(job->runs[run], panel->lines[i].name);
-            text = arena_print(arena, "%s%s\xE2\x80\x9C%s\xE2\x80\x9D %s", text,
-                               *text ? " " : "", panel->lines[i].label,
-                               zero ? "stayed 0" : "has no values");
+            text = arena_print(arena, "%s%s\xE2\x80\x9C%s\xE2\x80\x9D %s", text, *text ? " " : "",
+                               panel->lines[i].label, zero ? "stayed 0" : "has no values");
             if (job->runs[1]) text = arena_print(arena, "%s in %s", text, job->runs[run]->run.name);
             text = arena_print(arena, "%s.", text);
         }
@@ -241,7 +240,8 @@ const char *figures_notes(const struct figures_job *job, struct arena *arena)
         struct figures_traces traces = figures_collect(job, panel);
         if (traces.count == 0)
             text = arena_print(arena, "%s%s%s", text, *text ? " " : "", panel->absent);
-        else text = missing(job, panel, &traces, arena, text);
+        else
+            text = missing(job, panel, &traces, arena, text);
     }
     return text;
 }

@@ -30,11 +30,11 @@ struct figures_panel {
     enum figures_kind kind;
     const char *title;
     const char *unit; /* series: of the values; shares: name of the axis; dots: its numbers */
-    double scale; /* from the stored unit to `unit`; 0 means 1 */
-    bool filled;  /* area under the first line */
-    bool steady;  /* the axis need not start at 0 */
-    bool decades; /* logarithmic when the values span two decades */
-    bool coincide; /* the first line is wider, as the others may lie on it */
+    double scale;     /* from the stored unit to `unit`; 0 means 1 */
+    bool filled;      /* area under the first line */
+    bool steady;      /* the axis need not start at 0 */
+    bool decades;     /* logarithmic when the values span two decades */
+    bool coincide;    /* the first line is wider, as the others may lie on it */
     struct figures_line lines[FIGURES_LINES];
     const char *absent; /* words for a panel without lines */
 };

@@ -17,21 +17,22 @@
 #include "analysis/table.h"
 
 enum { /* layout in points of the picture */
-    WIDTH = 880,
-    EDGE = 12, /* where titles and headings start */
-    LEFT = 64,
-    RIGHT = 24,
-    TITLE = 62,   /* title and subtitle of a figure */
-    LETTER = 7,   /* width of one, generously, where names must fit beside dots */
-    HEADING = 34, /* above a panel */
-    KEY_ROW = 20, /* of a key above its panel */
-    KEY_END = 6,  /* between key and panel */
-    BELOW = 58,   /* under the last panel: numbers and name of the axis */
-    SHARES = 260,
-    SERIES = 140,
-    DOT_ROW = 30,
-    WORDS = 90,
-    TICS = 5, /* at most, on a vertical axis */
+       WIDTH = 880,
+       EDGE = 12, /* where titles and headings start */
+       LEFT = 64,
+       RIGHT = 24,
+       TITLE = 62,   /* title and subtitle of a figure */
+       LETTER = 7,   /* width of one, generously, where names must fit beside dots */
+       HEADING = 34, /* above a panel */
+       KEY_ROW = 20, /* of a key above its panel */
+       KEY_END = 6,  /* between key and panel */
+       BELOW = 60,   /* under the last panel: numbers and name of the axis */
+       NUMBERS = 32, /* numbers alone */
+       SHARES = 260,
+       SERIES = 140,
+       DOT_ROW = 30,
+       WORDS = 90,
+       TICS = 5, /* at most, on a vertical axis */
 };
 
 #define AXIS "#888888"
@@ -47,7 +48,7 @@ struct canvas {
     const struct figures_job *job;
     FILE *script;
     struct arena *arena;
-    int height, top; /* of the picture; where the next panel starts */
+    int height, top;    /* of the picture; where the next panel starts */
     struct span time_s; /* of all series */
     double time_unit_s;
     const char *time_unit;
@@ -89,10 +90,11 @@ static void choose_time(struct canvas *canvas)
     static const struct {
         double up_to_s, unit_s;
         const char *name;
-    } units[] = {{300, 1, "s"}, {3 * 3600, 60, "min"}, {4 * 86400, 3600, "h"},
-                 {INFINITY, 86400, "d"}};
+    } units[] = {
+        {300, 1, "s"}, {3 * 3600, 60, "min"}, {4 * 86400, 3600, "h"}, {INFINITY, 86400, "d"}};
     size_t i = 0;
-    while (canvas->time_s.high > units[i].up_to_s) i++;
+    while (canvas->time_s.high > units[i].up_to_s)
+        i++;
     canvas->time_unit_s = units[i].unit_s;
     canvas->time_unit = units[i].name;
 }
@@ -107,27 +109,35 @@ static const char *amount_words(double high, double *divisor)
 
 /* ---- pieces of a picture ------------------------------------------------------------------- */
 
-static const char *run_words(const struct result *result, struct arena *arena)
+/* Lines are those of one replication, dots are means over all. */
+static const char *run_words(const struct canvas *canvas, const struct result *result)
 {
     const struct store_run *run = &result->run;
-    return arena_print(arena, "%.40s (%s, seed %llu%s)", run->name, run->design,
-                       (unsigned long long)run->seed,
-                       run->done > 1 ? arena_print(arena, ", replication 1 of %u", run->done) : "");
+    bool mean = canvas->job->figure->panels[0].kind == FIGURES_DOTS;
+    const char *which = "";
+    if (run->done > 1)
+        which =
+            arena_print(canvas->arena, mean ? ", mean of %u" : ", replication 1 of %u", run->done);
+    return arena_print(canvas->arena, "%.40s (%s, seed %llu%s)", run->name, run->design,
+                       (unsigned long long)run->seed, which);
 }
 
 static void draw_title(struct canvas *canvas)
 {
     const struct figures_job *job = canvas->job;
     struct arena *arena = canvas->arena;
-    const char *subtitle = run_words(job->runs[0], arena);
+    const char *subtitle = run_words(canvas, job->runs[0]);
+    bool dots = job->figure->panels[0].kind == FIGURES_DOTS;
     if (job->runs[1])
-        subtitle = arena_print(arena, "%s; dashed: %s", subtitle, run_words(job->runs[1], arena));
+        subtitle = arena_print(arena, "%s; %s: %s", subtitle, dots ? "hollow" : "dashed",
+                               run_words(canvas, job->runs[1]));
     subtitle = arena_print(arena, "%s; hacasim %s", subtitle, job->runs[0]->run.version);
     fprintf(canvas->script,
             "set label 100 %s at screen %.6f,%.6f left font 'sans-serif:Bold,17' noenhanced\n"
             "set label 101 %s at screen %.6f,%.6f left tc rgb '" SOFT "' noenhanced\n",
-            gnuplot_quote(arena, job->figure->title), (double)EDGE / WIDTH, 1 - 22. / canvas->height,
-            gnuplot_quote(arena, subtitle), (double)EDGE / WIDTH, 1 - 44. / canvas->height);
+            gnuplot_quote(arena, job->figure->title), (double)EDGE / WIDTH,
+            1 - 22. / canvas->height, gnuplot_quote(arena, subtitle), (double)EDGE / WIDTH,
+            1 - 44. / canvas->height);
 }
 
 /* Place the next panel: `height` points under a heading and `above` more. */
@@ -183,38 +193,54 @@ static void key_rows(struct canvas *canvas, double heading)
 {
     fprintf(canvas->script,
             "set key at screen 0.006,%.6f left top vertical maxcols 1 Left reverse samplen 2.2 "
-            "spacing 1.2 noenhanced\n",
-            heading - 14. / canvas->height);
+            "spacing %.2f noenhanced\n",
+            heading - 14. / canvas->height,
+            canvas->job->format == FIGURES_SVG ? 1.0 : 1.2); /* gnuplot counts lines differently */
 }
 
 /* ---- shares -------------------------------------------------------------------------------- */
 
 /* Round times for a logarithmic axis; the finer ones are for a range of less than two decades. */
-static void time_tics(struct canvas *canvas, struct span x)
+static const struct time_tic {
+    double at_s;
+    const char *label;
+    bool fine;
+} time_tics[] = {
+    {1e-4, "0.1 ms", false}, {2e-4, "0.2 ms", true}, {5e-4, "0.5 ms", true}, {1e-3, "1 ms", false},
+    {2e-3, "2 ms", true},    {5e-3, "5 ms", true},   {0.01, "10 ms", false}, {0.02, "20 ms", true},
+    {0.05, "50 ms", true},   {0.1, "0.1 s", false},  {0.2, "0.2 s", true},   {0.5, "0.5 s", true},
+    {1, "1 s", false},       {2, "2 s", true},       {5, "5 s", true},       {10, "10 s", false},
+    {20, "20 s", true},      {30, "30 s", true},     {60, "1 min", false},   {120, "2 min", true},
+    {300, "5 min", true},    {600, "10 min", false}, {1800, "30 min", true}, {3600, "1 h", false},
+    {7200, "2 h", true},     {18000, "5 h", true},   {36000, "10 h", false}, {86400, "1 d", true},
+    {864000, "10 d", false},
+};
+enum { TIME_TICS = sizeof time_tics / sizeof time_tics[0] };
+
+/* Both ends, for a range so short that no round time lies in it. */
+static void end_tics(struct canvas *canvas, struct span x)
 {
-    static const struct {
-        double at_s;
-        const char *label;
-        bool fine;
-    } tics[] = {{1e-4, "0.1 ms", false}, {2e-4, "0.2 ms", true}, {5e-4, "0.5 ms", true},
-                {1e-3, "1 ms", false},   {2e-3, "2 ms", true},   {5e-3, "5 ms", true},
-                {0.01, "10 ms", false},  {0.02, "20 ms", true},  {0.05, "50 ms", true},
-                {0.1, "0.1 s", false},   {0.2, "0.2 s", true},   {0.5, "0.5 s", true},
-                {1, "1 s", false},       {2, "2 s", true},       {5, "5 s", true},
-                {10, "10 s", false},     {20, "20 s", true},     {30, "30 s", true},
-                {60, "1 min", false},    {120, "2 min", true},   {300, "5 min", true},
-                {600, "10 min", false},  {1800, "30 min", true}, {3600, "1 h", false},
-                {7200, "2 h", true},     {18000, "5 h", true},   {36000, "10 h", false},
-                {86400, "1 d", true},    {864000, "10 d", false}};
+    char low[SUMMARY_TEXT], high[SUMMARY_TEXT];
+    summary_format(low, SUMMARY_SECONDS, x.low, x.low);
+    summary_format(high, SUMMARY_SECONDS, x.high, x.high);
+    fprintf(canvas->script, "set xtics ('%s' %.9g,'%s' %.9g)\n", low, x.low, high, x.high);
+}
+
+static void write_time_tics(struct canvas *canvas, struct span x)
+{
     bool narrow = x.high < 100 * x.low;
-    const char *separator = "";
-    fputs("set xtics (", canvas->script);
-    for (size_t i = 0; i < sizeof tics / sizeof tics[0]; i++) {
-        if (tics[i].at_s < x.low || tics[i].at_s > x.high || (tics[i].fine && !narrow)) continue;
-        fprintf(canvas->script, "%s'%s' %.9g", separator, tics[i].label, tics[i].at_s);
-        separator = ",";
+    const char *list = "";
+    int count = 0;
+    for (int i = 0; i < TIME_TICS; i++) {
+        const struct time_tic *tic = &time_tics[i];
+        if (tic->at_s < x.low || tic->at_s > x.high || (tic->fine && !narrow)) continue;
+        list = arena_print(canvas->arena, "%s%s'%s' %.9g", list, count++ ? "," : "", tic->label,
+                           tic->at_s);
     }
-    fputs(")\n", canvas->script);
+    if (count < 2)
+        end_tics(canvas, x);
+    else
+        fprintf(canvas->script, "set xtics (%s)\n", list);
 }
 
 /* A time of 0 has no place on a logarithmic axis: the curve starts on the left edge with the share
@@ -244,28 +270,36 @@ static const char *share_label(struct canvas *canvas, const struct figures_trace
                        summary_format(p99, SUMMARY_SECONDS, tail, tail));
 }
 
+/* Without any time above 0 the axis still needs a range. */
+static struct span share_range(const struct figures_traces *traces)
+{
+    struct span x = span_of(traces, true, true);
+    if (!(x.low > 0)) x = (struct span){0.01, 10};
+    return (struct span){x.low / 1.2, x.high * 1.2};
+}
+
 static void draw_shares(struct canvas *canvas, const struct figures_panel *panel,
                         const struct figures_traces *traces)
 {
-    struct span x = span_of(traces, true, true);
-    x.low /= 1.2;
-    x.high *= 1.2;
+    struct span x = share_range(traces);
     double y = heading_y(canvas);
     place(canvas, SHARES, key_height(traces->count), LEFT);
     heading(canvas, y, panel->title, "");
     key_rows(canvas, y);
-    for (size_t t = 0; t < traces->count; t++) share_data(canvas, &traces->items[t], t, x);
-    time_tics(canvas, x);
+    for (size_t t = 0; t < traces->count; t++)
+        share_data(canvas, &traces->items[t], t, x);
+    write_time_tics(canvas, x);
     fprintf(canvas->script,
             "set logscale x\nset xrange [%.9g:%.9g]\nset yrange [0:1.01]\n"
             "set ytics ('0' 0,'25 %%%%' 0.25,'50 %%%%' 0.5,'75 %%%%' 0.75,'100 %%%%' 1)\n"
-            "set xlabel '%s' tc rgb '" SOFT "'\nplot ",
+            "set xlabel '%s' offset 0,0.4 tc rgb '" SOFT "'\nplot ",
             x.low, x.high, panel->unit);
     for (size_t t = 0; t < traces->count; t++) {
         const struct figures_trace *trace = &traces->items[t];
         fprintf(canvas->script, "%s$d%zu using 1:2 with lines lw %.1f lc rgb '%s'%s title %s",
-                t ? ", " : "", t, panel->coincide && trace->colour == 0 ? 4.5 : 2.2, colours[trace->colour],
-                dash(trace), gnuplot_quote(canvas->arena, share_label(canvas, trace)));
+                t ? ", " : "", t, panel->coincide && trace->colour == 0 ? 4.5 : 2.2,
+                colours[trace->colour], dash(trace),
+                gnuplot_quote(canvas->arena, share_label(canvas, trace)));
     }
     fputc('\n', canvas->script);
 }
@@ -281,7 +315,8 @@ static void series_data(struct canvas *canvas, const struct figures_trace *trace
         if (isfinite(line->y[i]))
             fprintf(canvas->script, "%.9g %.9g\n", line->x[i] / canvas->time_unit_s,
                     line->y[i] * scale);
-        else fputc('\n', canvas->script); /* a break in the line */
+        else
+            fputc('\n', canvas->script); /* a break in the line */
     }
     fputs("EOD\n", canvas->script);
 }
@@ -291,8 +326,10 @@ static struct span axis_range(const struct figures_panel *panel, struct span y, 
 {
     struct span range = {y.low * scale, y.high * scale};
     double room = 0.08 * (range.high - range.low);
-    if (!panel->steady && range.low >= 0) range.low = 0;
-    else range.low -= room > 0 ? room : 0.02 * fabs(range.low);
+    if (!panel->steady && range.low >= 0)
+        range.low = 0;
+    else
+        range.low -= room > 0 ? room : 0.02 * fabs(range.low);
     range.high += room > 0 ? room : 0.02 * fabs(range.high);
     return range;
 }
@@ -313,23 +350,27 @@ static void series_axes(struct canvas *canvas, const struct figures_panel *panel
     bool decades = panel->decades && y.low > 0 && y.high > 100 * y.low;
     struct span range = axis_range(panel, y, scale);
     if (decades) range = (struct span){y.low * scale / 1.5, y.high * scale * 1.5};
-    if (decades) fputs("set logscale y\n", canvas->script);
-    else fprintf(canvas->script, "set ytics %.9g\n", round_step(range.high - range.low));
-    fprintf(canvas->script,
-            "set xrange [%.9g:%.9g]\nset yrange [%.9g:%.9g]\nset format y '%%g'\n",
+    if (decades)
+        fputs("set logscale y\n", canvas->script);
+    else
+        fprintf(canvas->script, "set ytics %.9g\n", round_step(range.high - range.low));
+    fprintf(canvas->script, "set xrange [%.9g:%.9g]\nset yrange [%.9g:%.9g]\nset format y '%%g'\n",
             canvas->time_s.low / canvas->time_unit_s, canvas->time_s.high / canvas->time_unit_s,
             range.low, range.high);
-    if (last) fprintf(canvas->script, "set xlabel 'simulated time [%s]' tc rgb '" SOFT "'\n",
-                      canvas->time_unit);
-    else fputs("set format x ''\n", canvas->script);
+    if (last)
+        fprintf(canvas->script, "set xlabel 'simulated time [%s]' offset 0,0.4 tc rgb '" SOFT "'\n",
+                canvas->time_unit);
+    else
+        fputs("set format x ''\n", canvas->script);
 }
 
 static void series_lines(struct canvas *canvas, const struct figures_panel *panel,
                          const struct figures_traces *traces)
 {
     if (!canvas->job->runs[1] && panel->lines[1].name)
-        fputs("set key at graph 1,1.03 right bottom horizontal Left reverse samplen 1.8 noenhanced\n",
-              canvas->script);
+        fputs(
+            "set key at graph 1,1.03 right bottom horizontal Left reverse samplen 1.8 noenhanced\n",
+            canvas->script);
     fputs("plot ", canvas->script);
     for (size_t t = 0; t < traces->count; t++) {
         const struct figures_trace *trace = &traces->items[t];
@@ -402,7 +443,8 @@ static void draw_dots(struct canvas *canvas, const struct figures_panel *panel,
     }
     place(canvas, DOT_ROW * (int)traces->count, 0, EDGE + LETTER * (int)(longest + 2));
     heading(canvas, y, panel->title, "");
-    for (size_t t = 0; t < traces->count; t++) dot_row(canvas, traces, t);
+    for (size_t t = 0; t < traces->count; t++)
+        dot_row(canvas, traces, t);
     fprintf(canvas->script,
             "set border 1 lc rgb '" AXIS "'\nunset ytics\nset logscale x\nset grid xtics lt 1 lw "
             "0.6 lc rgb '" GRID "'\nset xrange [%.9g:%.9g]\nset yrange [0.4:%g]\n"
@@ -421,9 +463,12 @@ static int panel_height(const struct figures_job *job, const struct figures_pane
                         size_t traces)
 {
     switch (panel->kind) {
-    case FIGURES_SHARES: return HEADING + SHARES + key_height(traces);
-    case FIGURES_SERIES: return HEADING + SERIES + (job->runs[1] ? key_height(traces) : 0);
-    case FIGURES_DOTS: return HEADING + DOT_ROW * (int)traces;
+    case FIGURES_SHARES:
+        return HEADING + SHARES + key_height(traces);
+    case FIGURES_SERIES:
+        return HEADING + SERIES + (job->runs[1] ? key_height(traces) : 0);
+    case FIGURES_DOTS:
+        return HEADING + DOT_ROW * (int)traces;
     }
     return 0;
 }
@@ -445,7 +490,9 @@ static int measure(struct canvas *canvas)
         widen(&canvas->time_s, x.low);
         widen(&canvas->time_s, x.high);
     }
-    canvas->height += drawn > 0 ? BELOW : WORDS;
+    if (!(canvas->time_s.high > canvas->time_s.low)) canvas->time_s.high = canvas->time_s.low + 1;
+    bool named = canvas->job->figure->panels[0].kind != FIGURES_DOTS;
+    canvas->height += drawn == 0 ? WORDS : named ? BELOW : NUMBERS;
     return drawn;
 }
 
@@ -481,9 +528,12 @@ static void draw_panels(struct canvas *canvas, int drawn)
         struct figures_traces traces = figures_collect(canvas->job, panel);
         if (traces.count == 0) continue;
         drawn--;
-        if (panel->kind == FIGURES_SHARES) draw_shares(canvas, panel, &traces);
-        else if (panel->kind == FIGURES_DOTS) draw_dots(canvas, panel, &traces);
-        else draw_series(canvas, panel, &traces, drawn == 0);
+        if (panel->kind == FIGURES_SHARES)
+            draw_shares(canvas, panel, &traces);
+        else if (panel->kind == FIGURES_DOTS)
+            draw_dots(canvas, panel, &traces);
+        else
+            draw_series(canvas, panel, &traces, drawn == 0);
     }
 }
 
@@ -501,8 +551,10 @@ enum status figures_draw(const struct figures_job *job, struct arena *arena, cha
     canvas.title_due = job->titled;
     draw_terminal(&canvas);
     fputs("set multiplot\n", plot.script);
-    if (drawn > 0) draw_panels(&canvas, drawn);
-    else draw_words(&canvas);
+    if (drawn > 0)
+        draw_panels(&canvas, drawn);
+    else
+        draw_words(&canvas);
     fputs("unset multiplot\n", plot.script);
     TRY(gnuplot_finish(&plot, picture, size), "drawing %s", job->figure->name);
     return STATUS_OK;

@@ -134,8 +134,10 @@ enum status gnuplot_finish(struct gnuplot *plot, char **picture, size_t *size)
     bool written = ferror(plot->script) == 0;
     written = fclose(plot->script) == 0 && written;
     enum status code = STATUS_OK;
-    if (written) code = collect(plot, run(script, messages), picture, size);
-    else code = status_fail(STATUS_OPERATING, "cannot write %s: disk full?", script);
+    if (written)
+        code = collect(plot, run(script, messages), picture, size);
+    else
+        code = status_fail(STATUS_OPERATING, "cannot write %s: disk full?", script);
     remove_folder(plot);
     return code;
 }

@@ -7,14 +7,24 @@
 
 void html_text(FILE *out, const char *text)
 {
-    if (!text) text = "\xE2\x80\x94";
+    if (!text) text = HTML_DASH;
     for (; *text; text++) {
         switch (*text) {
-        case '&': fputs("&amp;", out); break;
-        case '<': fputs("&lt;", out); break;
-        case '>': fputs("&gt;", out); break;
-        case '"': fputs("&quot;", out); break;
-        case '\'': fputs("&#39;", out); break;
+        case '&':
+            fputs("&amp;", out);
+            break;
+        case '<':
+            fputs("&lt;", out);
+            break;
+        case '>':
+            fputs("&gt;", out);
+            break;
+        case '"':
+            fputs("&quot;", out);
+            break;
+        case '\'':
+            fputs("&#39;", out);
+            break;
         default:
             if ((unsigned char)*text >= ' ' || *text == '\n' || *text == '\t') fputc(*text, out);
         }
@@ -31,11 +41,20 @@ void html_print(FILE *out, const char *format, ...)
             continue;
         }
         switch (*++format) {
-        case 's': html_text(out, va_arg(arguments, const char *)); break;
-        case 'u': fprintf(out, "%u", va_arg(arguments, unsigned)); break;
-        case 'd': fprintf(out, "%d", va_arg(arguments, int)); break;
-        case '%': fputc('%', out); break;
-        default: assert(!"html_print knows %s, %u, %d and %%");
+        case 's':
+            html_text(out, va_arg(arguments, const char *));
+            break;
+        case 'u':
+            fprintf(out, "%u", va_arg(arguments, unsigned));
+            break;
+        case 'd':
+            fprintf(out, "%d", va_arg(arguments, int));
+            break;
+        case '%':
+            fputc('%', out);
+            break;
+        default:
+            assert(!"html_print knows %s, %u, %d and %%");
         }
     }
     va_end(arguments);

@@ -5,6 +5,8 @@
 
 #include <stdio.h>
 
+#define HTML_DASH "\xE2\x80\x94" /* for what has no value */
+
 /* Escaped for content and for attributes in either kind of quotes.  NULL prints as a dash. */
 void html_text(FILE *out, const char *text);
 

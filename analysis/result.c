@@ -31,8 +31,7 @@ enum status result_load(struct store *store, struct arena *arena, const char *na
     return STATUS_OK;
 }
 
-static const struct store_line *find(const struct store_line *lines, size_t count,
-                                     const char *name)
+static const struct store_line *find(const struct store_line *lines, size_t count, const char *name)
 {
     for (size_t i = 0; i < count; i++)
         if (strcmp(lines[i].name, name) == 0) return &lines[i];
@@ -55,7 +54,11 @@ double result_metric(const struct result *result, const char *name)
     return row && row->n > 0 ? row->mean : (double)NAN;
 }
 
+/* A name from a database must not lead out of the folder. */
 const char *result_path(const struct result *result, struct arena *arena, const char *file)
 {
-    return arena_print(arena, "results/%s/%s", result->run.name, file);
+    char *name = arena_text(arena, result->run.name, strlen(result->run.name));
+    for (char *c = name; *c; c++)
+        if (*c == '/' || (*c == '.' && c == name)) *c = '_';
+    return arena_print(arena, "results/%s/%s", name, file);
 }

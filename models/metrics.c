@@ -115,7 +115,7 @@ void metrics_close_window(struct metrics *m)
 void metrics_sample(struct metrics *m, int64_t now_ns, const double values[SERIES_COUNT])
 {
     if (m->samples == METRICS_SAMPLES) return;
-    m->sample_time[m->samples] = (double)now_ns * 1e-9;
+    m->sample_time[m->samples] = (double)now_ns / 1e9;
     for (int i = 0; i < SERIES_COUNT; i++) {
         m->series[i][m->samples] = values[i];
     }
@@ -188,10 +188,10 @@ static void metrics_fill_hist(const struct metrics *m, struct models_value *valu
     const struct hist *h = &m->hist[which];
     const struct hist none = {0};
     const struct hist *cut = which == HIST_GAP ? &m->hist[HIST_GAP_CENSORED] : &none;
-    metrics_set_real(values, mean_id, hist_mean(h) * 1e-9);
+    metrics_set_real(values, mean_id, hist_mean(h) / 1e9);
     for (int k = 0; k < SPREAD_LEVELS; k++) {
         double x = metrics_censored_quantile(h, cut, spread_levels[k]);
-        metrics_set_real(values, mean_id + 1 + (unsigned)k, x * 1e-9);
+        metrics_set_real(values, mean_id + 1 + (unsigned)k, x / 1e9);
     }
 }
 
@@ -208,10 +208,10 @@ static void metrics_fill_gap(const struct metrics *m, struct models_value *value
     metrics_fill_hist(m, values, METRIC_gap_settled, HIST_GAP_SETTLED);
     metrics_set_real(values, METRIC_gap_never, metrics_ratio((double)m->never, (double)m->answers));
     metrics_set_real(values, METRIC_gap_open, metrics_ratio((double)open, (double)m->answers));
-    metrics_set_real(values, METRIC_risk_mean, level_mean(&m->risk, m->end_ns) * 1e-9);
+    metrics_set_real(values, METRIC_risk_mean, level_mean(&m->risk, m->end_ns) / 1e9);
     metrics_set_exact(values, METRIC_risk_peak, m->risk.peak, 9);
-    metrics_set_real(values, METRIC_risk_p95, hist_quantile(risk, 0.95) * 1e-9);
-    metrics_set_real(values, METRIC_risk_p99, hist_quantile(risk, 0.99) * 1e-9);
+    metrics_set_real(values, METRIC_risk_p95, hist_quantile(risk, 0.95) / 1e9);
+    metrics_set_real(values, METRIC_risk_p99, hist_quantile(risk, 0.99) / 1e9);
     metrics_set_exact(values, METRIC_unverified_value, m->unverified_nano, 9);
     metrics_set_exact(values, METRIC_exploited, m->exploited_nano, 9);
     metrics_set_exact(values, METRIC_recovered, m->recovered_nano, 9);
@@ -250,7 +250,7 @@ static void metrics_fill_chain(const struct metrics *m, struct models_value *val
     metrics_fill_hist(m, values, METRIC_rounds, HIST_ROUNDS);
     metrics_fill_hist(m, values, METRIC_validator_cpu, HIST_CPU);
     metrics_set_integer(values, METRIC_blocks, (int64_t)m->blocks);
-    metrics_set_real(values, METRIC_halted, (double)m->halted_ns * 1e-9);
+    metrics_set_real(values, METRIC_halted, (double)m->halted_ns / 1e9);
     metrics_set_integer(values, METRIC_safety_violations, (int64_t)m->safety_violations);
     metrics_set_real(values, METRIC_gas_used,
                      metrics_ratio((double)m->gas_charged, (double)m->gas_limit));
@@ -287,7 +287,7 @@ void metrics_curves(const struct metrics *m, struct models_record *record)
         double *share = arena_alloc(m->arena, CURVE_POINTS, sizeof *share);
         for (uint32_t k = 0; k < count; k++) {
             share[k] = (double)k / (CURVE_POINTS - 1);
-            x[k] = hist_quantile(h, share[k]) * 1e-9;
+            x[k] = hist_quantile(h, share[k]) / 1e9;
         }
         curves[i] = (struct models_curve){
             .name = curve_rows[i].name, .unit = curve_rows[i].unit, .x = x, .share = share,

@@ -17,7 +17,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* ---- catalog ------------------------------------------------------------------------------- */
+/* ---- catalog -------------------------------------------------------------------------------- */
 
 /* One accelerator (or one PC).  The ratios say what share of a peak the engine's kernels reach. */
 struct perf_hardware {
@@ -67,7 +67,7 @@ struct perf_shape {
 };
 struct perf_shape perf_shape_of(const struct perf_model *model);
 
-/* ---- step time ----------------------------------------------------------------------------- */
+/* ---- step time ------------------------------------------------------------------------------ */
 
 enum { PERF_TICKS = 1024 }; /* per ns */
 
@@ -147,7 +147,7 @@ void perf_batch_prefill(struct perf_batch *batch, int64_t before_tok, int64_t ch
                         int sampled);
 void perf_batch_decode(struct perf_batch *batch, int64_t context_tok);
 
-/* ---- memory -------------------------------------------------------------------------------- */
+/* ---- memory --------------------------------------------------------------------------------- */
 
 struct perf_memory { /* bytes are per GPU */
     int64_t blocks;  /* 0 or less: the model does not fit */

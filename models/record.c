@@ -28,7 +28,7 @@ static double record_waiting(struct world *w)
 static double record_utilisation(struct world *w, double step_s)
 {
     int64_t busy = fleet_busy_ns(w);
-    double share = step_s > 0 ? (double)(busy - w->sampled_busy_ns) * 1e-9 /
+    double share = step_s > 0 ? (double)(busy - w->sampled_busy_ns) / 1e9 /
                                     (step_s * (double)w->node_count)
                               : (double)NAN;
     w->sampled_busy_ns = busy;
@@ -57,13 +57,13 @@ static void record_collapse(struct world *w)
 void record_sample(struct world *w)
 {
     struct metrics *m = &w->metrics;
-    double step_s = m->samples ? (double)world_now(w) * 1e-9 - m->sample_time[m->samples - 1] : 0;
+    double step_s = m->samples ? (double)world_now(w) / 1e9 - m->sample_time[m->samples - 1] : 0;
     struct token_supply supply = token_supply(&w->token);
     double row[SERIES_COUNT] = {
-        [SERIES_RISK] = (double)m->risk.value * 1e-9,
+        [SERIES_RISK] = (double)m->risk.value / 1e9,
         [SERIES_OPEN] = (double)m->open,
-        [SERIES_UNVERIFIED] = (double)m->unverified_nano * 1e-9,
-        [SERIES_EXPLOITED] = (double)m->exploited_nano * 1e-9,
+        [SERIES_UNVERIFIED] = (double)m->unverified_nano / 1e9,
+        [SERIES_EXPLOITED] = (double)m->exploited_nano / 1e9,
         [SERIES_ARRIVED] = record_rate(w->arrived, &w->sampled_arrived, step_s),
         [SERIES_COMPLETED] =
             record_rate(w->states[REQUEST_COMPLETED], &w->sampled_completed, step_s),
@@ -93,7 +93,7 @@ static double record_rent_usd_per_h(const struct world *w, uint32_t node)
 
 static double record_elapsed_h(const struct world *w)
 {
-    return (double)world_now(w) * 1e-9 / 3600.0;
+    return (double)world_now(w) / 1e9 / 3600.0;
 }
 
 static double record_fleet_usd(const struct world *w)
@@ -120,13 +120,13 @@ static double record_replicas_usd(const struct world *w)
 
 static double record_kwh(struct world *w)
 {
-    double idle = w->params->costs.idle_power, sum = 0, elapsed_s = (double)world_now(w) * 1e-9;
+    double idle = w->params->costs.idle_power, sum = 0, elapsed_s = (double)world_now(w) / 1e9;
     for (uint32_t i = 0; i < w->node_count; i++) {
         const struct scenario_node *c =
             (const struct scenario_node *)w->params->nodes.items + w->nodes[i].class;
         double watts = perf_hardware_find(c->gpu)->power_w * (double)c->gpus;
         double busy_s =
-            (double)serving_count(&w->nodes[i].serving, world_now(w)).busy_ns * 1e-9;
+            (double)serving_count(&w->nodes[i].serving, world_now(w)).busy_ns / 1e9;
         sum += watts * (idle * elapsed_s + (1 - idle) * busy_s);
     }
     return sum / 3.6e6;
@@ -232,7 +232,7 @@ static void record_supply(struct world *w, struct models_value *values)
 {
     struct token_supply s = token_supply(&w->token);
     money_t emitted = w->ledger.total[LEDGER_OPG][LEDGER_EMISSION];
-    double years = (double)world_now(w) * 1e-9 / YEAR_S;
+    double years = (double)world_now(w) / 1e9 / YEAR_S;
     double issued = money_real(emitted + s.minted, 18), burned = money_real(s.burned, 18);
     double stake = money_real(record_validator_stake(w), 18);
     metrics_set_exact(values, METRIC_supply_total, s.total, 18);

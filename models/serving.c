@@ -7,7 +7,7 @@
 #include "models/serving_queue.h"
 #include "models/serving_step.h"
 
-/* ---- parameters ------------------------------------------------------------------------------ */
+/* ---- parameters ----------------------------------------------------------------------------- */
 
 static const struct param tee_rows[] = {
     PARAM(serving_tee, step, PARAM_DURATION, "0.2 ms", "0", "100 ms",
@@ -68,7 +68,7 @@ int64_t serving_blocks(const struct serving_params *params, const struct perf *p
     return params->kv_blocks > 0 ? params->kv_blocks : m.blocks;
 }
 
-/* ---- a node ---------------------------------------------------------------------------------- */
+/* ---- a node --------------------------------------------------------------------------------- */
 
 static const struct serving_list empty_list = {SERVING_NONE, SERVING_NONE, 0};
 

@@ -32,7 +32,7 @@
 #include "models/perf.h"
 #include "sim/sim.h"
 
-/* ---- parameters ---------------------------------------------------------------------------- */
+/* ---- parameters ----------------------------------------------------------------------------- */
 
 enum serving_fidelity { SERVING_LEAP, SERVING_STEP };
 
@@ -58,7 +58,7 @@ extern const struct param_table serving_table; /* checks the keys against each o
 int64_t serving_blocks(const struct serving_params *params, const struct perf *perf,
                        struct perf_memory *memory);
 
-/* ---- a node -------------------------------------------------------------------------------- */
+/* ---- a node --------------------------------------------------------------------------------- */
 
 enum { SERVING_NONE = -1 }; /* no request */
 

@@ -171,7 +171,7 @@ static void plan(struct serving *s)
     set_plan(s, leap_length(s));
 }
 
-/* ---- beginning a step ------------------------------------------------------------------------ */
+/* ---- beginning a step ----------------------------------------------------------------------- */
 
 static void preempt_last(struct serving *s)
 {
@@ -268,7 +268,7 @@ void serving_step_extend(struct serving *s)
     plan(s);
 }
 
-/* ---- finishing steps ------------------------------------------------------------------------- */
+/* ---- finishing steps ------------------------------------------------------------------------ */
 
 static void pass_time(struct serving *s, int64_t steps)
 {
@@ -372,7 +372,7 @@ void serving_step_finish(struct serving *s, int64_t steps)
     if (s->next_perf != NULL) swap_perf(s);
 }
 
-/* ---- stopping within a leap ------------------------------------------------------------------ */
+/* ---- stopping within a leap ----------------------------------------------------------------- */
 
 static int64_t reached(const struct serving *s, int64_t now_ns)
 {

@@ -38,8 +38,8 @@ static struct diag_item *diag_append(struct diag *diag)
 {
     if (diag->count == diag->capacity) {
         uint32_t capacity = diag->capacity ? 2 * diag->capacity : DIAG_FIRST_CAPACITY;
-        diag->items = arena_grow(diag->arena, diag->items, diag->capacity, capacity,
-                                 sizeof *diag->items);
+        diag->items =
+            arena_grow(diag->arena, diag->items, diag->capacity, capacity, sizeof *diag->items);
         diag->capacity = capacity;
     }
     return &diag->items[diag->count++];

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Diagnostics: user errors, collected and printed like a compiler's.
  *
- *     scenarios/x.yaml:41:16: error: nodes[2].count: 3.7 is not a whole number (allowed: 1 to 1000000)
+ *     scenarios/x.yaml:41:16: error: nodes[2].count: 3.7 is not a whole number (allowed: 1 to 99)
  *
  * Findings are sorted by source (in order of loading), line and column before printing, so one
  * run of the program shows all of them.  An override reports as `--set#2`. */
@@ -15,8 +15,8 @@
 #include "sim/arena.h"
 
 struct diag_where {
-    const char *file; /* path as the user gave it, or "--set#N"; NULL: no place */
-    uint32_t order;   /* order of loading, for sorting */
+    const char *file;      /* path as the user gave it, or "--set#N"; NULL: no place */
+    uint32_t order;        /* order of loading, for sorting */
     uint32_t line, column; /* from 1; 0: the whole file */
 };
 

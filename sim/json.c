@@ -208,8 +208,7 @@ static void json_set_key(struct json *json, struct json_node *object, const char
     *slot = object->count;
 }
 
-void json_set(struct json *json, struct json_node *object, const char *key,
-              struct json_node *value)
+void json_set(struct json *json, struct json_node *object, const char *key, struct json_node *value)
 {
     json_set_key(json, object, key, strlen(key), value);
 }

@@ -243,6 +243,7 @@ double money_real(money_t amount, int decimals)
 
 static money_u128 money_mask(int bits) /* that many low bits set, 0 to 128 */
 {
+    assert(bits >= 0 && bits <= 128);
     return bits == 0 ? 0 : ~(money_u128)0 >> (128 - bits);
 }
 

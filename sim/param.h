@@ -9,7 +9,7 @@
  *         PARAM(fee_params, denominator, PARAM_COUNT, "8", "1", "1000000",
  *               "largest step of the base fee is 1/this", "geth params/protocol_params.go"),
  *         PARAM(fee_params, min_share, PARAM_RATIO, "50%", "0%", "100%", "...", "..."),
- *         PARAM_SUB(fee_params, delay, PARAM_CHOICE, param_dist_seconds, "2 s", "...", "assumption"),
+ *         PARAM_SUB(fee_params, delay, PARAM_CHOICE, param_dist_seconds, "2 s", "...", "..."),
  *     };
  *     const struct param_table feemarket_table = PARAM_TABLE("feemarket", fee_params, rows);
  *
@@ -81,9 +81,9 @@ struct param {
     size_t offset;
     const char *def, *min, *max; /* scenario text; def NULL: required; "" for an empty list */
     const char *meaning, *source;
-    const struct param_table *sub;  /* GROUP, CHOICE, LIST */
-    const char *const *names;       /* ENUM, NULL-terminated */
-    enum param_type element;        /* REALS */
+    const struct param_table *sub; /* GROUP, CHOICE, LIST */
+    const char *const *names;      /* ENUM, NULL-terminated */
+    enum param_type element;       /* REALS */
     unsigned flags;
 };
 
@@ -154,8 +154,8 @@ struct param_table {
  * {lognormal: {median: 2 s, sigma: 0.5}}. */
 extern const struct param_table param_dist_seconds, param_dist_dollars, param_dist_real;
 
-/* One number, quantity or bool, read as the user's text would be.  0 on success; else *why says what
- * was wrong in words ("has no unit; expected a time such as 50 ms"), which live until the next
+/* One number, quantity or bool, read as the user's text would be.  0 on success; else *why says
+ * what was wrong in words ("has no unit; expected a time such as 50 ms"), which live until the next
  * call in the same thread.  `out` has the C type of `type`. */
 int param_scan(enum param_type type, const char *text, size_t length, void *out, const char **why);
 /* Print a value (not an ENUM) back as the shortest scenario text that reads to the same value. */

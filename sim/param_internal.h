@@ -20,8 +20,16 @@ struct param_unit {
     unsigned divisor;
 };
 
-enum param_class { PARAM_AS_BOOL, PARAM_AS_INT64, PARAM_AS_UINT64, PARAM_AS_DOUBLE,
-                   PARAM_AS_MONEY, PARAM_AS_TEXT, PARAM_AS_INT, PARAM_AS_STRUCT };
+enum param_class {
+    PARAM_AS_BOOL,
+    PARAM_AS_INT64,
+    PARAM_AS_UINT64,
+    PARAM_AS_DOUBLE,
+    PARAM_AS_MONEY,
+    PARAM_AS_TEXT,
+    PARAM_AS_INT,
+    PARAM_AS_STRUCT
+};
 
 struct param_form {
     const char *label;   /* "duration", for the schema */
@@ -45,12 +53,12 @@ int param_compare(enum param_type type, const void *a, const void *b);
 
 enum {
     PARAM_FILE_BYTES_MAX = 16 << 20,
-    PARAM_DEPTH_MAX = 64,       /* of lists and mappings in each other */
-    PARAM_KEYS_MAX = 1000,      /* in one mapping */
-    PARAM_NODES_MAX = 1000000,  /* values in one file */
-    PARAM_BASE_DEPTH_MAX = 16,  /* files that base: may chain */
-    PARAM_SET_PARTS_MAX = 32,   /* keys and indexes in the path of one --set */
-    PARAM_SET_ORDER = 1000,     /* diag order of --set#1, above that of all files, is this + 1 */
+    PARAM_DEPTH_MAX = 64,      /* of lists and mappings in each other */
+    PARAM_KEYS_MAX = 1000,     /* in one mapping */
+    PARAM_NODES_MAX = 1000000, /* values in one file */
+    PARAM_BASE_DEPTH_MAX = 16, /* files that base: may chain */
+    PARAM_SET_PARTS_MAX = 32,  /* keys and indexes in the path of one --set */
+    PARAM_SET_ORDER = 1000,    /* diag order of --set#1, above that of all files, is this + 1 */
 };
 
 /* Where text came from. */
@@ -65,17 +73,17 @@ enum param_node_kind { PARAM_NODE_SCALAR, PARAM_NODE_LIST, PARAM_NODE_MAPPING };
 
 struct param_pair {
     const char *key;
-    uint32_t hash;  /* of key */
-    uint32_t layer; /* of the source that gave it last */
+    uint32_t hash;           /* of key */
+    uint32_t layer;          /* of the source that gave it last */
     struct diag_where where; /* of the key */
     struct param_node *value;
 };
 
 struct param_node {
     enum param_node_kind kind;
-    bool plain;          /* scalar without quotes */
-    const char *text;    /* scalar; holds no NUL */
-    uint32_t length;     /* of text */
+    bool plain;       /* scalar without quotes */
+    const char *text; /* scalar; holds no NUL */
+    uint32_t length;  /* of text */
     uint32_t count, capacity;
     union {
         struct param_node **items; /* list */
@@ -99,9 +107,8 @@ struct param_node *param_node_make(struct arena *arena, enum param_node_kind kin
                                    const struct param_source *source, struct diag_where where);
 void param_node_push(struct arena *arena, struct param_node *list, struct param_node *item);
 struct param_pair *param_node_find(const struct param_node *mapping, const char *key);
-struct param_pair *param_node_add(struct arena *arena, struct param_node *mapping,
-                                  const char *key, struct diag_where where,
-                                  struct param_node *value);
+struct param_pair *param_node_add(struct arena *arena, struct param_node *mapping, const char *key,
+                                  struct diag_where where, struct param_node *value);
 void param_node_drop(struct param_node *mapping, struct param_pair *pair);
 /* A plain scalar that says "nothing": empty, ~ or null. */
 bool param_node_is_null(const struct param_node *node);
@@ -123,8 +130,7 @@ int param_path_split(struct arena *arena, const char *path, size_t length,
 /* ---- sources (param_load.c) ---------------------------------------------------------------- */
 
 /* A file named in `source`: relative to its directory; an override's to the current one. */
-const char *param_resolve(struct arena *arena, const struct param_source *source,
-                          const char *path);
+const char *param_resolve(struct arena *arena, const struct param_source *source, const char *path);
 
 /* ---- tables (param_read.c) ----------------------------------------------------------------- */
 
@@ -144,7 +150,6 @@ enum status param_schema_json(const struct param_table *table, FILE *out);
 /* The tree of one YAML document, NULL after findings that leave none.  `key` names the --set path
  * in findings, or NULL.  An empty document is a null scalar. */
 struct param_node *param_parse(struct arena *arena, const struct param_source *source,
-                               const char *key, const char *text, size_t length,
-                               struct diag *diag);
+                               const char *key, const char *text, size_t length, struct diag *diag);
 
 #endif

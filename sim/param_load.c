@@ -37,8 +37,7 @@ struct param_loader {
 
 /* ---- files --------------------------------------------------------------------------------- */
 
-const char *param_resolve(struct arena *arena, const struct param_source *source,
-                          const char *path)
+const char *param_resolve(struct arena *arena, const struct param_source *source, const char *path)
 {
     const char *slash = source->positions ? strrchr(source->name, '/') : NULL;
     if (path[0] == '/' || !slash) return arena_text(arena, path, strlen(path));
@@ -255,10 +254,10 @@ static const char *param_set_path(const struct param_set *set, int count)
 {
     const char *path = "";
     for (int i = 0; i < count; i++)
-        path = set->steps[i].key ? arena_print(set->loader->arena, "%s%s%s", path,
-                                               i > 0 ? "." : "", set->steps[i].key)
-                                 : arena_print(set->loader->arena, "%s[%u]", path,
-                                               set->steps[i].index);
+        path = set->steps[i].key
+                   ? arena_print(set->loader->arena, "%s%s%s", path, i > 0 ? "." : "",
+                                 set->steps[i].key)
+                   : arena_print(set->loader->arena, "%s[%u]", path, set->steps[i].index);
     return path;
 }
 
@@ -269,8 +268,7 @@ static struct param_node **param_set_item(struct param_set *set, struct param_no
     uint32_t index = set->steps[at].index;
     const char *list = param_set_path(set, at);
     if (node->kind != PARAM_NODE_LIST)
-        diag_add(diag, set->where, set->path, "%s is %s, not a list", list,
-                 param_node_noun(node));
+        diag_add(diag, set->where, set->path, "%s is %s, not a list", list, param_node_noun(node));
     else if (index >= node->count)
         diag_add(diag, set->where, set->path, "%s has %u item%s, so there is none at index %u",
                  list, node->count, node->count == 1 ? "" : "s", index);
@@ -408,5 +406,6 @@ struct param_doc *param_load_text(struct arena *arena, const char *name, const c
 
 void param_close(struct param_doc *doc)
 {
-    if (doc) doc->root = NULL; /* all memory is the arena's; what is used after this shows at once */
+    if (doc)
+        doc->root = NULL; /* all memory is the arena's; what is used after this shows at once */
 }

@@ -27,8 +27,8 @@ struct param_reader {
     struct diag_where given; /* innermost given mapping: where a missing key is reported */
 };
 
-static void param_read_row(struct param_reader *r, const struct param *row,
-                           struct param_node *node, void *field);
+static void param_read_row(struct param_reader *r, const struct param *row, struct param_node *node,
+                           void *field);
 
 /* ---- key paths ----------------------------------------------------------------------------- */
 
@@ -118,8 +118,8 @@ static const char *param_expected_choice(struct arena *arena, const struct param
     const char *text = "";
     if (words[0]) text = arena_print(arena, "one of %s", words);
     if (bare)
-        text = arena_print(arena, "%s%s%s", text, text[0] ? " or " : "",
-                           param_expected(arena, bare));
+        text =
+            arena_print(arena, "%s%s%s", text, text[0] ? " or " : "", param_expected(arena, bare));
     if (keys[0])
         text = arena_print(arena, "%s%sa mapping with one of the keys %s", text,
                            text[0] ? " or " : "", keys);
@@ -149,8 +149,7 @@ const char *param_expected(struct arena *arena, const struct param *row)
     case PARAM_ENUM: return arena_print(arena, "one of %s", param_enum_names(arena, row));
     case PARAM_CHOICE: return param_expected_choice(arena, row->sub);
     case PARAM_GROUP:
-        return arena_print(arena, "a mapping with the keys %s",
-                           param_key_names(arena, row->sub));
+        return arena_print(arena, "a mapping with the keys %s", param_key_names(arena, row->sub));
     case PARAM_BOOL:
     case PARAM_COUNT:
     case PARAM_REAL:
@@ -180,8 +179,8 @@ static const char *param_range_note(struct param_reader *r, const struct param *
 }
 
 /* "; did you mean 'x'?" or nothing.  When the list of findings is full, nobody will read it. */
-static const char *param_guess(struct param_reader *r, const char *word,
-                               const char *const *names, size_t count)
+static const char *param_guess(struct param_reader *r, const char *word, const char *const *names,
+                               size_t count)
 {
     if (r->diag->count >= DIAG_LIMIT) return "";
     const char *nearest = diag_nearest(word, names, count);
@@ -238,8 +237,8 @@ static void param_note(struct param_reader *r, const struct param_node *node, co
         doc->effective_capacity = capacity;
     }
     const char *origin = node->source->positions
-                             ? arena_print(r->arena, "%s:%u:%u", node->where.file,
-                                           node->where.line, node->where.column)
+                             ? arena_print(r->arena, "%s:%u:%u", node->where.file, node->where.line,
+                                           node->where.column)
                              : node->source->name;
     doc->effective[doc->effective_count++] = (struct param_effective){
         .path = arena_text(r->arena, r->path, r->length), .value = value, .origin = origin};
@@ -324,8 +323,8 @@ static void param_read_text(struct param_reader *r, const struct param *row,
         param_find(r, node->where, "is empty (expected a file name)");
         return;
     }
-    *field = row->type == PARAM_PATH ? param_resolve(r->arena, node->source, node->text)
-                                     : node->text;
+    *field =
+        row->type == PARAM_PATH ? param_resolve(r->arena, node->source, node->text) : node->text;
     param_note(r, node, *field);
 }
 
@@ -387,8 +386,7 @@ static void param_read_unknown(struct param_reader *r, const struct param_table 
         size_t back = param_enter_key(r, pair->key);
         const char *guess = param_guess_key(r, pair->key, table);
         if (guess[0] == '\0')
-            guess = arena_print(r->arena, " (allowed here: %s)",
-                                param_key_names(r->arena, table));
+            guess = arena_print(r->arena, " (allowed here: %s)", param_key_names(r->arena, table));
         param_find(r, pair->where, "unknown key%s", guess);
         param_leave(r, back);
     }
@@ -476,8 +474,8 @@ static void param_read_variant(struct param_reader *r, const struct param *row,
 {
     param_keep_top_layer(node);
     if (node->count != 1) {
-        param_find(r, node->where, "has %u keys, but exactly one of %s may stand here",
-                   node->count, param_key_names(r->arena, row->sub));
+        param_find(r, node->where, "has %u keys, but exactly one of %s may stand here", node->count,
+                   param_key_names(r->arena, row->sub));
         return;
     }
     struct param_pair *pair = &node->pairs[0];
@@ -561,16 +559,15 @@ static void param_read_list(struct param_reader *r, const struct param *row,
         size_t back = param_enter_item(r, i);
         void *field = (char *)list->items + i * size;
         param_read_row(r, &item, node->items[i], field); /* a param_text begins with its text */
-        if (row->type == PARAM_TEXTS)
-            ((struct param_text *)field)->where = node->items[i]->where;
+        if (row->type == PARAM_TEXTS) ((struct param_text *)field)->where = node->items[i]->where;
         param_leave(r, back);
     }
 }
 
 /* ---- dispatch ------------------------------------------------------------------------------ */
 
-static void param_read_row(struct param_reader *r, const struct param *row,
-                           struct param_node *node, void *field)
+static void param_read_row(struct param_reader *r, const struct param *row, struct param_node *node,
+                           void *field)
 {
     switch (row->type) {
     case PARAM_GROUP:

@@ -35,8 +35,8 @@ enum { PARAM_NUMBER_MAX = 64 };
 static const struct param_unit unit_none[] = {{"", 1, 0, 1}};
 static const struct param_unit unit_ratio[] = {{"%", 1, -2, 1}, {"", 1, 0, 1}};
 static const struct param_unit unit_time[] = {
-    {"ns", 1, -9, 1},  {"us", 1, -6, 1},   {"ms", 1, -3, 1},    {"s", 1, 0, 1},
-    {"min", 60, 0, 1}, {"h", 3600, 0, 1},  {"d", 86400, 0, 1},  {"y", 31557600, 0, 1},
+    {"ns", 1, -9, 1},  {"us", 1, -6, 1},  {"ms", 1, -3, 1},   {"s", 1, 0, 1},
+    {"min", 60, 0, 1}, {"h", 3600, 0, 1}, {"d", 86400, 0, 1}, {"y", 31557600, 0, 1},
 };
 static const struct param_unit unit_size[] = {
     {"B", 1, 0, 1},      {"kB", 1, 3, 1},     {"MB", 1, 6, 1},
@@ -44,15 +44,18 @@ static const struct param_unit unit_size[] = {
     {"MiB", MEBI, 0, 1}, {"GiB", GIBI, 0, 1}, {"TiB", TEBI, 0, 1},
 };
 static const struct param_unit unit_rate[] = {
-    {"/s", 1, 0, 1}, {"/min", 1, 0, 60}, {"/h", 1, 0, 3600}, {"/d", 1, 0, 86400},
+    {"/s", 1, 0, 1},
+    {"/min", 1, 0, 60},
+    {"/h", 1, 0, 3600},
+    {"/d", 1, 0, 86400},
 };
 static const struct param_unit unit_bandwidth[] = {
-    {"B/s", 1, 0, 1},    {"kB/s", 1, 3, 1},   {"MB/s", 1, 6, 1},   {"GB/s", 1, 9, 1},
-    {"TB/s", 1, 12, 1},  {"bit/s", 1, 0, 8},  {"kbit/s", 1, 3, 8}, {"Mbit/s", 1, 6, 8},
+    {"B/s", 1, 0, 1},    {"kB/s", 1, 3, 1},    {"MB/s", 1, 6, 1},   {"GB/s", 1, 9, 1},
+    {"TB/s", 1, 12, 1},  {"bit/s", 1, 0, 8},   {"kbit/s", 1, 3, 8}, {"Mbit/s", 1, 6, 8},
     {"Gbit/s", 1, 9, 8}, {"Tbit/s", 1, 12, 8},
 };
 static const struct param_unit unit_flops[] = {
-    {"FLOP/s", 1, 0, 1},  {"MFLOP/s", 1, 6, 1},  {"GFLOP/s", 1, 9, 1},
+    {"FLOP/s", 1, 0, 1},   {"MFLOP/s", 1, 6, 1},  {"GFLOP/s", 1, 9, 1},
     {"TFLOP/s", 1, 12, 1}, {"PFLOP/s", 1, 15, 1}, {"EFLOP/s", 1, 18, 1},
 };
 static const struct param_unit unit_watts[] = {{"W", 1, 0, 1}, {"kW", 1, 3, 1}, {"MW", 1, 6, 1}};
@@ -74,16 +77,16 @@ static const struct param_form forms[] = {
                         UNITS(unit_time), .exact = 9, .step = "1 ns"},
     [PARAM_SECONDS] = {"duration", "a time", "50 ms", SIZED(PARAM_AS_DOUBLE, double),
                        UNITS(unit_time), .exact = -1},
-    [PARAM_BYTES] = {"size", "a size", "80 GiB", SIZED(PARAM_AS_UINT64, uint64_t),
-                     UNITS(unit_size), .exact = 0, .step = "1 B"},
+    [PARAM_BYTES] = {"size", "a size", "80 GiB", SIZED(PARAM_AS_UINT64, uint64_t), UNITS(unit_size),
+                     .exact = 0, .step = "1 B"},
     [PARAM_RATE] = {"rate", "a rate", "5.5/s", SIZED(PARAM_AS_DOUBLE, double), UNITS(unit_rate),
                     .exact = -1},
     [PARAM_BANDWIDTH] = {"bandwidth", "a bandwidth", "4.8 TB/s", SIZED(PARAM_AS_DOUBLE, double),
                          UNITS(unit_bandwidth), .exact = -1},
     [PARAM_FLOPS] = {"compute speed", "a compute speed", "989 TFLOP/s",
                      SIZED(PARAM_AS_DOUBLE, double), UNITS(unit_flops), .exact = -1},
-    [PARAM_WATTS] = {"power", "a power", "700 W", SIZED(PARAM_AS_DOUBLE, double),
-                     UNITS(unit_watts), .exact = -1},
+    [PARAM_WATTS] = {"power", "a power", "700 W", SIZED(PARAM_AS_DOUBLE, double), UNITS(unit_watts),
+                     .exact = -1},
     [PARAM_OPG] = {"OPG", "an amount of OPG", "0.1 OPG", SIZED(PARAM_AS_MONEY, money_t),
                    UNITS(unit_opg), .exact = 18, .step = "1e-18 OPG"},
     [PARAM_USD] = {"USD", "an amount of USD", "$0.50", SIZED(PARAM_AS_MONEY, money_t),
@@ -141,8 +144,7 @@ static int param_refuse_unit(const struct param_form *form, const char *unit, si
                              const char **why)
 {
     if (length == 0)
-        return param_refuse(why, "has no unit; expected %s such as %s", form->noun,
-                            form->example);
+        return param_refuse(why, "has no unit; expected %s such as %s", form->noun, form->example);
     if (form->units == unit_none || form->units == unit_ratio || form->dollar)
         return param_refuse_number(form, why);
     char expected[96] = "";
@@ -289,8 +291,7 @@ static const struct param_unit *param_unit_find(const struct param_form *form, c
                                                 size_t length)
 {
     for (size_t i = 0; i < form->unit_count; i++)
-        if (strlen(form->units[i].text) == length &&
-            memcmp(form->units[i].text, text, length) == 0)
+        if (strlen(form->units[i].text) == length && memcmp(form->units[i].text, text, length) == 0)
             return &form->units[i];
     return NULL;
 }

@@ -106,11 +106,10 @@ static void param_line_add(struct param_schema_out *out, struct param_section *s
     const char *meaning = row->meaning ? row->meaning : "";
     if (row->flags & PARAM_BARE)
         meaning = arena_print(&out->arena, "%s; may stand without its key", meaning);
-    section->lines[section->count++] =
-        (struct param_line){.column = {key, param_type_text(out, row), def,
-                                       param_allowed_text(out, row)},
-                            .meaning = meaning,
-                            .source = row->source};
+    section->lines[section->count++] = (struct param_line){
+        .column = {key, param_type_text(out, row), def, param_allowed_text(out, row)},
+        .meaning = meaning,
+        .source = row->source};
 }
 
 static void param_collect(struct param_schema_out *out, struct param_section *section,
@@ -149,8 +148,8 @@ static void param_collect_all(struct param_schema_out *out, const struct param_t
     }
     for (size_t i = 0; i < out->table_count; i++) {
         if (out->uses[i] < 2) continue;
-        const char *note = out->choices[i] ? "used by several keys; exactly one of"
-                                           : "used by several keys";
+        const char *note =
+            out->choices[i] ? "used by several keys; exactly one of" : "used by several keys";
         param_collect(out, param_section_add(out, out->tables[i]->name, note), out->tables[i], "",
                       out->choices[i]);
     }
@@ -170,9 +169,9 @@ static const char *param_units_text(struct arena *arena, const struct param_form
 static void param_write_legend(struct param_schema_out *out, bool markdown, FILE *file)
 {
     static const enum param_type shown[] = {
-        PARAM_COUNT, PARAM_REAL,  PARAM_RATIO, PARAM_DURATION, PARAM_BYTES,
-        PARAM_RATE,  PARAM_BANDWIDTH, PARAM_FLOPS, PARAM_WATTS, PARAM_OPG,
-        PARAM_USD,   PARAM_USD_PER_H, PARAM_NAME,  PARAM_STRING, PARAM_PATH};
+        PARAM_COUNT, PARAM_REAL,      PARAM_RATIO, PARAM_DURATION, PARAM_BYTES,
+        PARAM_RATE,  PARAM_BANDWIDTH, PARAM_FLOPS, PARAM_WATTS,    PARAM_OPG,
+        PARAM_USD,   PARAM_USD_PER_H, PARAM_NAME,  PARAM_STRING,   PARAM_PATH};
     fputs(markdown ? "## types\n\n| type | such as | units |\n|---|---|---|\n" : "types\n", file);
     for (size_t i = 0; i < sizeof shown / sizeof shown[0]; i++) {
         const struct param_form *form = param_form(shown[i]);
@@ -241,7 +240,8 @@ static void param_write_markdown(const struct param_section *section, FILE *file
 {
     fprintf(file, "## %s\n\n", section->title);
     if (section->note) fprintf(file, "%s\n\n", section->note);
-    fputs("| key | type | default | allowed | meaning | source |\n|---|---|---|---|---|---|\n", file);
+    fputs("| key | type | default | allowed | meaning | source |\n|---|---|---|---|---|---|\n",
+          file);
     for (size_t i = 0; i < section->count; i++) {
         const struct param_line *line = &section->lines[i];
         fputs("| ", file);

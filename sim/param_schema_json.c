@@ -83,8 +83,7 @@ static void param_json_quantity(struct param_json *s, struct json_node *node,
     json_set(s->json, node, "maximum", json_integer(s->json, 0));
 }
 
-static void param_json_enum(struct param_json *s, struct json_node *node,
-                            const char *const *names)
+static void param_json_enum(struct param_json *s, struct json_node *node, const char *const *names)
 {
     struct json_node *list = json_array(s->json);
     for (; *names; names++)
@@ -92,8 +91,7 @@ static void param_json_enum(struct param_json *s, struct json_node *node,
     json_set(s->json, node, "enum", list);
 }
 
-static void param_json_scalar(struct param_json *s, struct json_node *node,
-                              const struct param *row)
+static void param_json_scalar(struct param_json *s, struct json_node *node, const struct param *row)
 {
     switch (row->type) {
     case PARAM_BOOL: param_json_set(s, node, "type", "boolean"); break;
@@ -105,8 +103,9 @@ static void param_json_scalar(struct param_json *s, struct json_node *node,
         break;
     case PARAM_NAME:
         param_json_types(s, node, "string", "number");
-        param_json_set(s, node, "pattern", "^[A-Za-z0-9_\\u0080-\\uffff][-A-Za-z0-9_.:/+\\u0080-"
-                                           "\\uffff]*$");
+        param_json_set(s, node, "pattern",
+                       "^[A-Za-z0-9_\\u0080-\\uffff][-A-Za-z0-9_.:/+\\u0080-"
+                       "\\uffff]*$");
         break;
     case PARAM_STRING: param_json_types(s, node, "string", "number"); break;
     case PARAM_PATH:
@@ -140,8 +139,7 @@ static struct json_node *param_json_wrap(struct param_json *s, const char *key,
 }
 
 /* The variants with a key: an object with exactly one property. */
-static struct json_node *param_json_variants(struct param_json *s,
-                                             const struct param_table *table)
+static struct json_node *param_json_variants(struct param_json *s, const struct param_table *table)
 {
     struct json_node *properties = json_object(s->json), *node = json_object(s->json);
     bool any = false;
@@ -184,8 +182,7 @@ static void param_json_count_limit(struct param_json *s, struct json_node *node,
     param_json_limit(s, node, key, &count, text);
 }
 
-static void param_json_list(struct param_json *s, struct json_node *node,
-                            const struct param *row)
+static void param_json_list(struct param_json *s, struct json_node *node, const struct param *row)
 {
     struct json_node *item = json_object(s->json);
     struct param number = {.type = row->element, .min = row->min, .max = row->max};
@@ -262,8 +259,7 @@ static struct json_node *param_json_row(struct param_json *s, const struct param
     return node;
 }
 
-static struct json_node *param_json_required(struct param_json *s,
-                                             const struct param_table *table)
+static struct json_node *param_json_required(struct param_json *s, const struct param_table *table)
 {
     struct json_node *keys = NULL;
     for (size_t i = 0; i < table->count; i++) {

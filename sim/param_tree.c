@@ -3,7 +3,8 @@
  *
  * Answers for: building and searching the tree, the syntax of key paths ("nodes[2].region"), the
  * position a cross check reports at, and the text that a hash of the scenario is made of.
- * Leaves out: where trees come from (param_parse.c, param_load.c) and what keys mean (param_read.c).
+ * Leaves out: where trees come from (param_parse.c, param_load.c) and what keys mean
+ * (param_read.c).
  *
  * All nodes lie in the arena of the caller.  Keys of a mapping are compared by hash first, which
  * keeps reading and merging fast for mappings up to PARAM_KEYS_MAX without an index. */
@@ -27,8 +28,7 @@ void param_node_push(struct arena *arena, struct param_node *list, struct param_
 {
     if (list->count == list->capacity) {
         uint32_t capacity = list->capacity ? 2 * list->capacity : 4;
-        list->items =
-            arena_grow(arena, list->items, list->capacity, capacity, sizeof *list->items);
+        list->items = arena_grow(arena, list->items, list->capacity, capacity, sizeof *list->items);
         list->capacity = capacity;
     }
     list->items[list->count++] = item;
@@ -51,9 +51,8 @@ struct param_pair *param_node_find(const struct param_node *mapping, const char 
     return NULL;
 }
 
-struct param_pair *param_node_add(struct arena *arena, struct param_node *mapping,
-                                  const char *key, struct diag_where where,
-                                  struct param_node *value)
+struct param_pair *param_node_add(struct arena *arena, struct param_node *mapping, const char *key,
+                                  struct diag_where where, struct param_node *value)
 {
     if (mapping->count == mapping->capacity) {
         uint32_t capacity = mapping->capacity ? 2 * mapping->capacity : 4;
@@ -158,8 +157,7 @@ struct diag_where param_where(struct param_doc *doc, const char *path)
         if (steps[i].key && node->kind == PARAM_NODE_MAPPING) {
             struct param_pair *pair = param_node_find(node, steps[i].key);
             if (pair) next = pair->value;
-        } else if (!steps[i].key && node->kind == PARAM_NODE_LIST &&
-                   steps[i].index < node->count) {
+        } else if (!steps[i].key && node->kind == PARAM_NODE_LIST && steps[i].index < node->count) {
             next = node->items[steps[i].index];
         }
         if (!next) break;
@@ -228,7 +226,7 @@ static void param_out_scalar(struct param_text_out *out, const char *text)
     for (; *text; text++) {
         char escape[8];
         unsigned char c = (unsigned char)*text;
-        int length = c == '"' || c == '\\'    ? snprintf(escape, sizeof escape, "\\%c", c)
+        int length = c == '"' || c == '\\'   ? snprintf(escape, sizeof escape, "\\%c", c)
                      : c < 0x20 || c == 0x7F ? snprintf(escape, sizeof escape, "\\x%02X", c)
                                              : snprintf(escape, sizeof escape, "%c", c);
         param_out(out, escape, (size_t)length);

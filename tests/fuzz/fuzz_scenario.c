@@ -47,9 +47,8 @@ static struct param_doc *read_all(struct arena *arena, struct diag *diag, struct
 {
     diag_init(diag, arena);
     memset(sample, 0, sizeof *sample);
-    struct param_doc *doc =
-        param_load_text(arena, "fuzz", text, length, input ? input->sets : NULL,
-                        input ? input->set_count : 0, diag);
+    struct param_doc *doc = param_load_text(arena, "fuzz", text, length, input ? input->sets : NULL,
+                                            input ? input->set_count : 0, diag);
     if (doc) param_read(doc, &sample_table, sample, diag);
     return doc;
 }

@@ -171,7 +171,8 @@ static void test_large(void **state)
     json_set(json, root, "list", list);
     char *text = written(json, root, false);
     clock_gettime(CLOCK_MONOTONIC, &end);
-    double seconds = (double)(end.tv_sec - begin.tv_sec) + 1e-9 * (double)(end.tv_nsec - begin.tv_nsec);
+    double seconds =
+        (double)(end.tv_sec - begin.tv_sec) + 1e-9 * (double)(end.tv_nsec - begin.tv_nsec);
     assert_true(seconds < 2.0); /* 0.1 s here; quadratic work would take minutes */
     assert_ptr_equal(strstr(text, "{\n  \"key 0\": 0,\n"), text);
     assert_non_null(strstr(text, "\n  \"key 99999\": 14285.57142857143,\n"));
@@ -195,8 +196,7 @@ static void test_parses(void **state)
     assert_int_equal(fy_node_mapping_item_count(node), 2);
     struct fy_node_pair *pair = fy_node_mapping_get_by_index(node, 0);
     assert_string_equal(fy_node_get_scalar0(fy_node_pair_key(pair)), "\"\\\b\x01 \xC3\xA9 # : -");
-    assert_string_equal(fy_node_get_scalar0(fy_node_pair_value(pair)),
-                        "\xF0\x9F\x98\x80 \"q\" \t");
+    assert_string_equal(fy_node_get_scalar0(fy_node_pair_value(pair)), "\xF0\x9F\x98\x80 \"q\" \t");
     fy_document_destroy(document);
     free(text);
     json_close(json);
@@ -219,10 +219,10 @@ static void test_full_disk(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_layout),  cmocka_unit_test(test_escapes),
+        cmocka_unit_test(test_layout),      cmocka_unit_test(test_escapes),
         cmocka_unit_test(test_utf8_prefix), cmocka_unit_test(test_numbers),
-        cmocka_unit_test(test_locale),  cmocka_unit_test(test_large),
-        cmocka_unit_test(test_parses),  cmocka_unit_test(test_full_disk),
+        cmocka_unit_test(test_locale),      cmocka_unit_test(test_large),
+        cmocka_unit_test(test_parses),      cmocka_unit_test(test_full_disk),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

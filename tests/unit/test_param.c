@@ -44,8 +44,8 @@ static void load_text(struct loaded *l, const char *text, const char *const *set
     memset(l, 0, sizeof *l);
     arena_init(&l->arena, "test", 0);
     diag_init(&l->diag, &l->arena);
-    l->doc = param_load_text(&l->arena, "x.yaml", text, strlen(text), sets, count_sets(sets),
-                             &l->diag);
+    l->doc =
+        param_load_text(&l->arena, "x.yaml", text, strlen(text), sets, count_sets(sets), &l->diag);
     if (l->doc) param_read(l->doc, &sample_table, &l->sample, &l->diag);
 }
 
@@ -246,8 +246,8 @@ static void test_counts_and_bools(void **state)
     assert_int_equal(param_scan(PARAM_COUNT, "-17", 3, &count, &why), 0);
     assert_int_equal(count, -17);
     check_refused(PARAM_COUNT, "9223372036854775808", "is too large");
-    static const char *const junk[] = {"3.7", "1e3", "0x10", "--5", "007", "+1", "1_000", "", "-",
-                                       "nan", "5 ", " 5", "\xD9\xA3"};
+    static const char *const junk[] = {"3.7", "1e3", "0x10", "--5", "007", "+1",      "1_000",
+                                       "",    "-",   "nan",  "5 ",  " 5",  "\xD9\xA3"};
     for (size_t i = 0; i < sizeof junk / sizeof junk[0]; i++)
         check_refused(PARAM_COUNT, junk[i], "is not a whole number");
     check_refused(PARAM_BOOL, "yes", "is not true or false");
@@ -300,9 +300,9 @@ static void test_print(void **state)
 static void test_print_any(void **state)
 {
     (void)state;
-    static const enum param_type types[] = {PARAM_REAL,  PARAM_RATIO,   PARAM_SECONDS,
+    static const enum param_type types[] = {PARAM_REAL,  PARAM_RATIO,     PARAM_SECONDS,
                                             PARAM_RATE,  PARAM_BANDWIDTH, PARAM_FLOPS,
-                                            PARAM_WATTS, PARAM_DOLLARS, PARAM_USD_PER_H};
+                                            PARAM_WATTS, PARAM_DOLLARS,   PARAM_USD_PER_H};
     struct arena arena;
     arena_init(&arena, "test", 0);
     uint64_t x = 88172645463325252U;
@@ -441,34 +441,39 @@ static void test_where(void **state)
 static void test_values(void **state)
 {
     (void)state;
-    check("count: 3.7", "x.yaml:2:8: error: count: 3.7 is not a whole number (allowed: 1 to 1000000)\n");
+    check("count: 3.7",
+          "x.yaml:2:8: error: count: 3.7 is not a whole number (allowed: 1 to 1000000)\n");
     check("count: 0", "x.yaml:2:8: error: count: 0 is out of range (allowed: 1 to 1000000)\n");
     check("count: -5", "x.yaml:2:8: error: count: -5 is out of range (allowed: 1 to 1000000)\n");
     check("count: 99999999999999999999",
           "x.yaml:2:8: error: count: 99999999999999999999 is too large (allowed: 1 to 1000000)\n");
     check("hacasim: 2", "x.yaml:2:10: error: hacasim: 2 is out of range (allowed: 1)\n");
-    check("horizon: 50msx", "x.yaml:2:10: error: horizon: 50msx: unit 'msx' is not a time; expected "
-                            "ns us ms s min h d y (allowed: 1 ns to 100 y)\n");
+    check("horizon: 50msx",
+          "x.yaml:2:10: error: horizon: 50msx: unit 'msx' is not a time; expected "
+          "ns us ms s min h d y (allowed: 1 ns to 100 y)\n");
     check("horizon: 50 MB", "x.yaml:2:10: error: horizon: 50 MB: unit 'MB' is not a time; expected "
                             "ns us ms s min h d y (allowed: 1 ns to 100 y)\n");
     check("wait_s: 5", "x.yaml:2:9: error: wait_s: 5 has no unit; expected a time such as 50 ms "
                        "(allowed: 0 s to 1 h)\n");
-    check("rent: $11/h", "x.yaml:2:7: error: rent: $11/h is out of range (allowed: at most $10/h)\n");
+    check("rent: $11/h",
+          "x.yaml:2:7: error: rent: $11/h is out of range (allowed: at most $10/h)\n");
     check("stake: -1 OPG",
           "x.yaml:2:8: error: stake: -1 OPG is out of range (allowed: at least 0 OPG)\n");
     check("real: nan", "x.yaml:2:7: error: real: nan is not a number (allowed: -1e3 to 1e3)\n");
     check("share: 130%", "x.yaml:2:8: error: share: 130% is out of range (allowed: 0% to 100%)\n");
     check("pictures: yes", "x.yaml:2:11: error: pictures: yes is not true or false\n");
-    check("lock_rule: legasy", "x.yaml:2:12: error: lock_rule: legasy is not one of legacy, current, "
-                               "future; did you mean 'legacy'?\n");
+    check("lock_rule: legasy",
+          "x.yaml:2:12: error: lock_rule: legasy is not one of legacy, current, "
+          "future; did you mean 'legacy'?\n");
     check("lock_rule: none", "x.yaml:2:12: error: lock_rule: none is not one of legacy, current, "
                              "future\n");
     check("trace: ''", "x.yaml:2:8: error: trace: is empty (expected a file name)\n");
     check("nodes: [{name: a b}]", "x.yaml:2:16: error: nodes[0].name: a b is not a name (letters, "
                                   "digits and _ - . : / + only)\n");
     check("count: '7'\ndoc: \"~\"\nreal: 1e2\nquantiles: []", "");
-    check("count: \"\\a\\tbell\"", "x.yaml:2:8: error: count: ??bell is not a whole number (allowed: "
-                                   "1 to 1000000)\n");
+    check("count: \"\\a\\tbell\"",
+          "x.yaml:2:8: error: count: ??bell is not a whole number (allowed: "
+          "1 to 1000000)\n");
     check("lock_rule: aaaaaaaaaabbbbbbbbbbccccccccccddddddddddeeeeeeeeeeffffffffffgg",
           "x.yaml:2:12: error: lock_rule: "
           "aaaaaaaaaabbbbbbbbbbccccccccccddddddddddeeeeeeeeeeffffffffff... is not one of legacy, "
@@ -482,7 +487,8 @@ static void test_kinds(void **state)
     check("count: ~", "x.yaml:2:8: error: count: has no value (expected a whole number)\n");
     check("doc: null", "x.yaml:2:6: error: doc: has no value (expected a text)\n");
     check("count: [1]", "x.yaml:2:8: error: count: is a list, not a whole number\n");
-    check("horizon: {a: 1}", "x.yaml:2:10: error: horizon: is a mapping, not a time such as 50 ms\n");
+    check("horizon: {a: 1}",
+          "x.yaml:2:10: error: horizon: is a mapping, not a time such as 50 ms\n");
     check("lock_rule: [x]",
           "x.yaml:2:12: error: lock_rule: is a list, not one of legacy, current, future\n");
     check("point: 5", "x.yaml:2:8: error: point: 5 is not a mapping with the keys low, high\n");
@@ -518,12 +524,13 @@ static void test_keys(void **state)
           "x.yaml:3:5: error: nodes[0].name: required key is missing (name of the class)\n");
     check("point: {low: 2}", "x.yaml:2:8: error: point.high: required key is missing (largest)\n");
     check("point: {low: 5, high: 3}", "x.yaml:2:8: error: point: low is above high\n");
-    check("'a\\tb\"': 1\n\"\\x07\": 2",
-          "x.yaml:2:1: error: a\\tb\": unknown key (allowed here: hacasim, name, doc, trace, count, "
-          "horizon, pictures, real, share, wait_s, rate, bandwidth, ...)\n"
-          "x.yaml:3:1: error: ?: unknown key (allowed here: hacasim, name, doc, trace, count, "
-          "horizon, pictures, real, share, wait_s, rate, bandwidth, ...)\n"
-          "2 errors\n");
+    check(
+        "'a\\tb\"': 1\n\"\\x07\": 2",
+        "x.yaml:2:1: error: a\\tb\": unknown key (allowed here: hacasim, name, doc, trace, count, "
+        "horizon, pictures, real, share, wait_s, rate, bandwidth, ...)\n"
+        "x.yaml:3:1: error: ?: unknown key (allowed here: hacasim, name, doc, trace, count, "
+        "horizon, pictures, real, share, wait_s, rate, bandwidth, ...)\n"
+        "2 errors\n");
     struct loaded l;
     load_text(&l, "# nothing but\ncount: 5", NULL);
     check_printed(&l, "x.yaml:2:1: error: name: required key is missing (name of the scenario)\n");
@@ -543,9 +550,10 @@ static void test_choices(void **state)
     check("start: {marks: [1 s, -1 s]}",
           "x.yaml:2:22: error: start.marks[1]: -1 s is out of range (allowed: at least 0 s)\n");
     check("start: window", "x.yaml:2:8: error: start: window needs a value: write {window: ...}\n");
-    check("start:", "x.yaml:2:1: error: start: has no value (expected one of at_once, on_finality or "
-                    "a ratio such as 30% or 0.3 or a mapping with one of the keys share, window, "
-                    "marks)\n");
+    check("start:",
+          "x.yaml:2:1: error: start: has no value (expected one of at_once, on_finality or "
+          "a ratio such as 30% or 0.3 or a mapping with one of the keys share, window, "
+          "marks)\n");
     check("delay: soon", "x.yaml:2:8: error: delay: soon is not a time such as 50 ms (allowed: at "
                          "least 0 s)\n");
     check("delay: lognormal",
@@ -571,7 +579,8 @@ static void test_choices(void **state)
 static void test_yaml(void **state)
 {
     (void)state;
-    check("a: [1\nb: 2", "x.yaml:4:1: error: syntax error: flow sequence without a closing bracket\n");
+    check("a: [1\nb: 2",
+          "x.yaml:4:1: error: syntax error: flow sequence without a closing bracket\n");
     check(" count: 2", "x.yaml:1:7: error: syntax error: invalid multiline plain key (is the next "
                        "line indented too far?)\n");
     check("a: &x 1\nb: *x\nc: !!str d\n<<: 4",
@@ -673,7 +682,8 @@ static void test_set_findings(void **state)
                "--set#3: error: zzz: unknown key (allowed here: hacasim, name, doc, trace, count, "
                "horizon, pictures, real, share, wait_s, rate, bandwidth, ...)\n"
                "3 errors\n");
-    check_sets(text, SETS("novalue", "=x", "a..b=3", "nodes[b]=1", "nodes[1=2", ".a=1", "a.=1", "[0]=1"),
+    check_sets(text,
+               SETS("novalue", "=x", "a..b=3", "nodes[b]=1", "nodes[1=2", ".a=1", "a.=1", "[0]=1"),
                "--set#1: error: novalue is not KEY=VALUE\n"
                "--set#2: error: '' is not a key path such as a.b[2].c\n"
                "--set#3: error: a..b is not a key path such as a.b[2].c\n"
@@ -683,7 +693,8 @@ static void test_set_findings(void **state)
                "--set#7: error: a. is not a key path such as a.b[2].c\n"
                "--set#8: error: [0] is not a key path such as a.b[2].c\n"
                "8 errors\n");
-    check_sets(text, SETS("nodes[2].count=3", "nodes.count=3", "name.x=3", "name[0]=3", "expect[0]=3"),
+    check_sets(text,
+               SETS("nodes[2].count=3", "nodes.count=3", "name.x=3", "name[0]=3", "expect[0]=3"),
                "--set#1: error: nodes[2].count: nodes has 2 items, so there is none at index 2\n"
                "--set#2: error: nodes.count: nodes is a list, not a mapping\n"
                "--set#3: error: name.x: name is a value, not a mapping\n"
@@ -691,14 +702,15 @@ static void test_set_findings(void **state)
                "--set#5: error: expect[0]: expect is not given in the scenario, so it has no item "
                "0\n"
                "5 errors\n");
-    check_sets(text, SETS("point=[1", "count=", "base=b.yaml", "doc=\xFF", "nodes[0]=5"),
-               "--set#1: error: point: syntax error in [1: flow sequence without a closing bracket\n"
-               "--set#2: error: count: has no value (expected a whole number)\n"
-               "--set#3: error: base: cannot be set here, only in the file\n"
-               "--set#4: error: the text is not UTF-8\n"
-               "--set#5: error: nodes[0]: 5 is not a mapping with the keys name, region, count, "
-               "gpu_price, point\n"
-               "5 errors\n");
+    check_sets(
+        text, SETS("point=[1", "count=", "base=b.yaml", "doc=\xFF", "nodes[0]=5"),
+        "--set#1: error: point: syntax error in [1: flow sequence without a closing bracket\n"
+        "--set#2: error: count: has no value (expected a whole number)\n"
+        "--set#3: error: base: cannot be set here, only in the file\n"
+        "--set#4: error: the text is not UTF-8\n"
+        "--set#5: error: nodes[0]: 5 is not a mapping with the keys name, region, count, "
+        "gpu_price, point\n"
+        "5 errors\n");
     check_sets(text, SETS("point={high: 1, high: 2}", "nodes[1]={name: c, x: &a 1}"),
                "--set#1: error: point.high: duplicate key\n"
                "--set#2: error: nodes[1].x: anchors (&) are not supported; use base: to inherit\n"
@@ -782,7 +794,8 @@ static void test_base_findings(void **state)
                "directory\n2 errors\n");
     write_text("a.yaml", "name: a\nbase: b.yaml\n");
     write_text("b.yaml", "\n\nbase: a.yaml\n");
-    check_file("a.yaml", "@/b.yaml:3:1: error: base: cannot use @/a.yaml: it inherits from itself\n");
+    check_file("a.yaml",
+               "@/b.yaml:3:1: error: base: cannot use @/a.yaml: it inherits from itself\n");
     write_text("dir.yaml", "base: .\n");
     check_file("dir.yaml", "@/dir.yaml:1:1: error: base: cannot use @/.: it is a directory\n");
     write_text("list.yaml", "base: [a]\n");
@@ -799,15 +812,17 @@ static void test_base_findings(void **state)
         snprintf(text, sizeof text, "name: c\nbase: c%d.yaml\n", i + 1);
         write_text(name, text);
     }
-    check_file("c0.yaml", "@/c16.yaml:2:1: error: base: more than 16 files inherit from each other\n");
+    check_file("c0.yaml",
+               "@/c16.yaml:2:1: error: base: more than 16 files inherit from each other\n");
     write_text("c16.yaml", "count: 3\n");
     check_file("c0.yaml", "");
     write_text("bad_base.yaml", "name: x\ncount: x\n");
     write_text("on_bad.yaml", "real: x\nbase: bad_base.yaml\n");
-    check_file("on_bad.yaml",
-               "@/on_bad.yaml:1:7: error: real: x is not a number (allowed: -1e3 to 1e3)\n"
-               "@/bad_base.yaml:2:8: error: count: x is not a whole number (allowed: 1 to 1000000)\n"
-               "2 errors\n");
+    check_file(
+        "on_bad.yaml",
+        "@/on_bad.yaml:1:7: error: real: x is not a number (allowed: -1e3 to 1e3)\n"
+        "@/bad_base.yaml:2:8: error: count: x is not a whole number (allowed: 1 to 1000000)\n"
+        "2 errors\n");
 }
 
 static void test_bad_files(void **state)
@@ -831,7 +846,8 @@ static void test_bad_files(void **state)
     write_text("cut.yaml", "doc: \xC3\xA9\xE2\x82");
     check_file("cut.yaml", "@/cut.yaml:1:7: error: the file is not UTF-8: byte 0xE2 at offset 7\n");
     write_text("top.yaml", "- a\n- b\n");
-    check_file("top.yaml", "@/top.yaml:1:1: error: the file is a list, not a mapping (key: value)\n");
+    check_file("top.yaml",
+               "@/top.yaml:1:1: error: the file is a list, not a mapping (key: value)\n");
     write_text("word.yaml", "hello\n");
     check_file("word.yaml",
                "@/word.yaml:1:1: error: the file is a value, not a mapping (key: value)\n");
@@ -846,8 +862,7 @@ static void test_bad_files(void **state)
     snprintf(path, sizeof path, "%s/secret.yaml", folder);
     assert_int_equal(chmod(path, 0), 0);
     if (access(path, R_OK) != 0) /* root reads it all the same */
-        check_file("secret.yaml",
-                   "@/secret.yaml: error: cannot use the file: Permission denied\n");
+        check_file("secret.yaml", "@/secret.yaml: error: cannot use the file: Permission denied\n");
     struct loaded l;
     load_file(&l, "/dev/zero", NULL);
     check_printed(&l, "/dev/zero: error: the file is larger than 16 MiB\n");
@@ -889,9 +904,10 @@ static void test_canonical(void **state)
     check_canonical("# comment\nc: [1, {k: 'v: # \"q\"'}, ['', \"null\", \" \\t\xC3\xA9\"]]\n"
                     "b: {z: ~, y: {}, x: []}\na:   '50 ms'\n'odd key!': $0.5",
                     expected);
-    check_canonical("'odd key!': \"$0.5\"\na: 50 ms # another\nb:\n  y: {}\n  x: []\n  z:\nc:\n- 1\n"
-                    "- k: \"v: # \\\"q\\\"\"\n- - \"\"\n  - 'null'\n  - \" \\t\xC3\xA9\"\n",
-                    expected);
+    check_canonical(
+        "'odd key!': \"$0.5\"\na: 50 ms # another\nb:\n  y: {}\n  x: []\n  z:\nc:\n- 1\n"
+        "- k: \"v: # \\\"q\\\"\"\n- - \"\"\n  - 'null'\n  - \" \\t\xC3\xA9\"\n",
+        expected);
     check_canonical("{}", "# hacasim canonical scenario 1\n{}\n");
 }
 
@@ -930,7 +946,8 @@ static void test_schema_text(void **state)
     check_holds(text, "\n  high  number  required             largest\n");
     free(text);
     text = schema(PARAM_SCHEMA_MARKDOWN);
-    check_holds(text, "# Keys of a scenario (hacasim: 1)\n\n## types\n\n| type | such as | units |\n");
+    check_holds(text,
+                "# Keys of a scenario (hacasim: 1)\n\n## types\n\n| type | such as | units |\n");
     check_holds(text, "\n## nodes\n\na list; each item has\n\n| key | type | default | allowed | "
                       "meaning | source |\n|---|---|---|---|---|---|\n| `nodes[].name` | name | "
                       "required |  | name of the class |  |\n");
@@ -941,7 +958,8 @@ static void test_schema_text(void **state)
 
 static const char *json_at(struct fy_document *document, const char *path)
 {
-    struct fy_node *node = fy_node_by_path(fy_document_root(document), path, FY_NT, FYNWF_DONT_FOLLOW);
+    struct fy_node *node =
+        fy_node_by_path(fy_document_root(document), path, FY_NT, FYNWF_DONT_FOLLOW);
     if (!node) fail_msg("the schema has no %s", path);
     return fy_node_is_scalar(node) ? fy_node_get_scalar0(node) : "";
 }
@@ -967,8 +985,8 @@ static void test_schema_json(void **state)
     assert_string_equal(json_at(document, "/properties/nodes/maxItems"), "3");
     assert_string_equal(json_at(document, "/properties/nodes/items/required/0"), "name");
     assert_string_equal(json_at(document, "/properties/start/oneOf/0/enum/1"), "on_finality");
-    assert_string_equal(
-        json_at(document, "/properties/start/oneOf/2/properties/window/required/0"), "high");
+    assert_string_equal(json_at(document, "/properties/start/oneOf/2/properties/window/required/0"),
+                        "high");
     assert_string_equal(json_at(document, "/properties/value/default/lognormal/median"), "$0.5");
     assert_string_equal(json_at(document, "/if/not/required/0"), "base");
     assert_string_equal(json_at(document, "/then/required/0"), "name");

@@ -60,8 +60,7 @@ static void compare(const char *what, double ours, double published, double boun
         fail_msg("%s is off by more than %.0f %%", what, bound * 100);
 }
 
-/* ---- against published figures ------------------------------------------------------------------
- */
+/* ---- against published figures -------------------------------------------------------------- */
 
 /* Sums of GEMM and attention kernels of Llama-3-8B bf16 (aiconfigurator tables). */
 static void kernel_sums_of_decoding(void **state)
@@ -227,8 +226,7 @@ static void shapes_add_up(void **state)
             0.03);
 }
 
-/* ---- properties ---------------------------------------------------------------------------------
- */
+/* ---- properties ----------------------------------------------------------------------------- */
 
 /* The line of a batch is what the source answers for each later step of the same sequences. */
 static void lines_are_exact(void **state)

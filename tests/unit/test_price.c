@@ -221,10 +221,10 @@ static void test_walk_has_the_stated_law(void **state)
 {
     (void)state;
     enum { PATHS = 2000 };
-    const double years = 90 / 365.25, sigma = 0.8, mu = 0.2;
+    const double years = 90 / 365.25, sigma = 3, mu = 0.2;
     double sum = 0, squares = 0;
     for (uint32_t r = 0; r < PATHS; r++) {
-        open_market("{rule: gbm, gbm: {drift: 20%, volatility: 80%}}", 1, r);
+        open_market("{rule: gbm, gbm: {drift: 20%, volatility: 300%}}", 1, r);
         for (int day = 10; day <= 90; day += 10) {
             price_step(&price, day * NS_PER_DAY);
         }

@@ -1,0 +1,326 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * A whole world: conservation after each block, that every invariant fires on a planted breach,
+ * that streams are keyed (an unrelated node class changes no arrival), and that the two serving
+ * fidelities give the same run. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "models/world.h"
+
+#define SECOND 1000000000LL
+
+static struct arena arena;
+
+static int setup(void **state)
+{
+    (void)state;
+    arena_init(&arena, "test", 0);
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    arena_free(&arena);
+    return 0;
+}
+
+static struct models_scenario *load(const char *path, const char *const *sets, size_t count)
+{
+    struct diag diag;
+    diag_init(&diag, &arena);
+    struct models_scenario *scenario = models_load(&arena, path, sets, count, &diag);
+    if (!scenario) diag_print(&diag, stderr);
+    assert_non_null(scenario);
+    return scenario;
+}
+
+static struct world *open_at(const struct models_scenario *scenario, int64_t until_ns)
+{
+    struct world *w = arena_alloc(&arena, 1, sizeof *w);
+    assert_int_equal(world_open(w, scenario, 11, 0, &arena), STATUS_OK);
+    assert_int_equal(world_advance(w, until_ns, NULL), STATUS_OK);
+    assert_true(w->block.height > 10);
+    return w;
+}
+
+static void close_world(struct world *w, struct models_scenario *scenario)
+{
+    world_close(w);
+    models_close(scenario);
+}
+
+static const char *const short_run[] = {"horizon=5 min", "drain=2 min", "events=[]"};
+
+/* ---- planted breaches ------------------------------------------------------------------------ */
+
+/* Corrupt one thing in a running world; the next block must stop the run, naming block and seed. */
+static void expect_breach(void (*plant)(struct world *), const char *what)
+{
+    struct models_scenario *scenario = load("scenarios/baseline.yaml", short_run, 3);
+    struct world *w = open_at(scenario, 60 * SECOND);
+    assert_true(invariant_check(w));
+    plant(w);
+    assert_int_equal(world_advance(w, 120 * SECOND, NULL), STATUS_BREACH);
+    char text[1024];
+    status_take(text, sizeof text);
+    printf("measured: %s\n", text);
+    assert_non_null(strstr(text, "block "));
+    assert_non_null(strstr(text, "seed 11"));
+    assert_non_null(strstr(text, what));
+    close_world(w, scenario);
+}
+
+static void plant_created_money(struct world *w)
+{
+    w->ledger.balance[LEDGER_OPG][w->token.at.market] += 1;
+}
+static void plant_negative(struct world *w)
+{
+    money_t all = w->ledger.balance[LEDGER_OPG][w->token.at.users];
+    w->ledger.balance[LEDGER_OPG][w->token.at.users] = -1;
+    w->ledger.balance[LEDGER_OPG][w->token.at.market] += all + 1;
+}
+static void plant_unburned(struct world *w)
+{
+    /* burned falls and the sum follows, so that only monotony can tell */
+    assert_true(w->ledger.burned[LEDGER_OPG] > 0);
+    w->ledger.burned[LEDGER_OPG] -= 1;
+    w->ledger.balance[LEDGER_OPG][w->token.at.market] += 1;
+    w->ledger.burned_before[LEDGER_OPG] = w->ledger.burned[LEDGER_OPG] + 1000 * MONEY_ATTO;
+}
+static void plant_lost_fee(struct world *w)
+{
+    w->token.charged_opg += 1;
+}
+static void plant_lost_request(struct world *w)
+{
+    w->states[REQUEST_COMPLETED]--;
+}
+static void plant_freed_record(struct world *w)
+{
+    w->states[REQUEST_SENT] += 100000;
+    w->arrived += 100000;
+}
+static void plant_negative_pending(struct world *w)
+{
+    w->metrics.open = -1000000;
+}
+static void plant_recovered(struct world *w)
+{
+    w->metrics.recovered_nano = w->metrics.exploited_nano + 1;
+}
+
+static void test_planted_breaches(void **state)
+{
+    (void)state;
+    expect_breach(plant_created_money, "OPG");
+    expect_breach(plant_negative, "OPG");
+    expect_breach(plant_unburned, "burned");
+    expect_breach(plant_lost_fee, "fee");
+    expect_breach(plant_lost_request, "requests");
+    expect_breach(plant_freed_record, "records are in use");
+    expect_breach(plant_negative_pending, "pending");
+    expect_breach(plant_recovered, "recovered");
+}
+
+/* A negative value at risk cannot wait for the next block: its distribution would assert first. */
+static void test_negative_risk_is_a_breach(void **state)
+{
+    (void)state;
+    struct models_scenario *scenario = load("scenarios/baseline.yaml", short_run, 3);
+    struct world *w = open_at(scenario, 60 * SECOND);
+    w->metrics.risk.value = -1;
+    assert_false(invariant_check(w));
+    assert_non_null(strstr(invariant_text(w), "value at risk"));
+    close_world(w, scenario);
+}
+
+/* ---- conservation ---------------------------------------------------------------------------- */
+
+static double metric(const struct models_record *record, const char *name)
+{
+    long index = models_metric_find(name);
+    assert_true(index >= 0);
+    assert_int_not_equal(record->values[index].kind, MODELS_NULL);
+    return record->values[index].real;
+}
+
+static void run(const char *path, const char *const *sets, size_t count,
+                struct models_record *record)
+{
+    struct models_scenario *scenario = load(path, sets, count);
+    assert_int_equal(models_run(scenario, 3, 0, NULL, &arena, record), STATUS_OK);
+    models_close(scenario);
+}
+
+static void check_requests(const struct models_record *r)
+{
+    double ends = metric(r, "requests.completed") + metric(r, "requests.rejected") +
+                  metric(r, "requests.failed") + metric(r, "requests.timed_out") +
+                  metric(r, "requests.in_flight");
+    assert_true(metric(r, "requests.arrived") == ends);
+    assert_true(metric(r, "requests.arrived") > 1000);
+    assert_true(metric(r, "ledger.residual") == 0);
+}
+
+static void test_every_design_conserves(void **state)
+{
+    (void)state;
+    const char *const designs[][5] = {
+        {"horizon=5 min", "drain=20 min", "verification.design=haca_tee", "events=[]", "seed=1"},
+        {"horizon=5 min", "drain=20 min", "verification.design=og_batch", "events=[]", "seed=1"},
+        {"horizon=5 min", "drain=20 min", "verification.design=replicated", "events=[]", "seed=1"},
+        {"horizon=5 min", "drain=20 min", "token.design=as_coded", "token.burn_share=0%", "events=[]"},
+    };
+    for (size_t i = 0; i < sizeof designs / sizeof designs[0]; i++) {
+        struct models_record record;
+        run("scenarios/baseline.yaml", designs[i], 5, &record);
+        check_requests(&record);
+    }
+}
+
+/* Every answer ends in exactly one way: proofs of the counted answers add up. */
+static void test_every_answer_has_one_end(void **state)
+{
+    (void)state;
+    struct models_record r;
+    run("scenarios/baseline.yaml", NULL, 0, &r);
+    double ends = metric(&r, "verify.accepted") + metric(&r, "verify.rejected") +
+                  metric(&r, "verify.expired") + metric(&r, "verify.lost");
+    assert_true(ends == metric(&r, "verify.submitted"));
+    assert_true(metric(&r, "requests.completed") == ends);
+    assert_true(metric(&r, "cheat.detected") + metric(&r, "cheat.undetected") ==
+                metric(&r, "cheat.attempted"));
+    check_requests(&r);
+}
+
+static void test_a_halted_facilitator_loses_records(void **state)
+{
+    (void)state;
+    const char *const sets[] = {"horizon=10 min",
+                                "events=[{at: 2 min, do: facilitator_outage, for: 3 min}]"};
+    struct models_record r;
+    run("scenarios/og_as_coded.yaml", sets, 2, &r);
+    assert_true(metric(&r, "verify.lost") > 100); /* 3 min at 5.5/s are about 990 */
+    assert_true(metric(&r, "gap.never_ratio") == 1);
+    check_requests(&r);
+}
+
+static void test_a_chain_without_quorum_halts(void **state)
+{
+    (void)state;
+    const char *const sets[] = {
+        "horizon=10 min", "validators.regions={one: Tokyo}",
+        "events=[{at: 2 min, do: outage, region: Tokyo, for: 3 min}]"};
+    struct models_record r;
+    run("scenarios/baseline.yaml", sets, 3, &r);
+    assert_true(metric(&r, "chain.halted_s") > 175 && metric(&r, "chain.halted_s") < 185);
+    assert_true(metric(&r, "gap.s.max") > 170);
+    assert_true(metric(&r, "gap.never_ratio") == 0);
+    check_requests(&r);
+}
+
+/* ---- keyed streams and twins ----------------------------------------------------------------- */
+
+static void test_unrelated_nodes_change_no_arrival(void **state)
+{
+    (void)state;
+    const char *const plain[] = {"horizon=5 min", "events=[]", "adversaries=[]"};
+    const char *const more[] = {
+        "horizon=5 min", "events=[]", "adversaries=[]",
+        "models=[{name: llama3-70b}, {name: llama3-8b, share: 0%}]",
+        "nodes=[{name: eu, region: Frankfurt, count: 16, gpu: a100-80g, gpus: 4, model: llama3-70b}, "
+        "{name: us, region: N_Virginia, count: 16, gpu: a100-80g, gpus: 4, model: llama3-70b}, "
+        "{name: asia, region: Tokyo, count: 8, gpu: a100-80g, gpus: 4, model: llama3-70b}, "
+        "{name: extra, region: Seoul, count: 5, gpu: l40s, model: llama3-8b}]"};
+    struct models_scenario *a = load("scenarios/baseline.yaml", plain, 3);
+    struct models_scenario *b = load("scenarios/baseline.yaml", more, 5);
+    struct world *wa = open_at(a, 30 * SECOND), *wb = open_at(b, 30 * SECOND);
+    assert_int_equal(wb->node_count, wa->node_count + 5);
+    for (int64_t t = 30; t < 300; t++) {
+        assert_int_equal(world_advance(wa, t * SECOND, NULL), STATUS_OK);
+        assert_int_equal(world_advance(wb, t * SECOND, NULL), STATUS_OK);
+        assert_int_equal(wa->arrived, wb->arrived);
+        assert_memory_equal(&wa->next_arrival, &wb->next_arrival, sizeof wa->next_arrival);
+    }
+    /* nor where and how the requests are served: the timings of answers are the same too */
+    assert_memory_equal(wa->metrics.hist[HIST_TTFT].cells, wb->metrics.hist[HIST_TTFT].cells,
+                        HIST_CELLS * sizeof(uint64_t));
+    close_world(wa, a);
+    close_world(wb, b);
+}
+
+static void test_leap_equals_step(void **state)
+{
+    (void)state;
+    const char *const leap[] = {"horizon=4 min", "serving.fidelity=leap"};
+    const char *const step[] = {"horizon=4 min", "serving.fidelity=step"};
+    struct models_record a, b;
+    run("scenarios/baseline.yaml", leap, 2, &a);
+    run("scenarios/baseline.yaml", step, 2, &b);
+    for (size_t i = 0; i < models_metric_count(); i++) {
+        const char *name = models_metric(i)->name;
+        if (strncmp(name, "sim.", 4) == 0) continue; /* stepping has more events by design */
+        assert_int_equal(a.values[i].kind, b.values[i].kind);
+        if (a.values[i].kind == MODELS_NULL) continue;
+        if (a.values[i].real != b.values[i].real) fail_msg("%s differs", name);
+    }
+    assert_true(metric(&b, "sim.events") > metric(&a, "sim.events"));
+}
+
+static void test_seed_and_replication_matter(void **state)
+{
+    (void)state;
+    struct models_scenario *s = load("scenarios/baseline.yaml", short_run, 3);
+    struct models_record a, again, other_seed, other_rep;
+    assert_int_equal(models_run(s, 3, 0, NULL, &arena, &a), STATUS_OK);
+    assert_int_equal(models_run(s, 3, 0, NULL, &arena, &again), STATUS_OK);
+    assert_int_equal(models_run(s, 4, 0, NULL, &arena, &other_seed), STATUS_OK);
+    assert_int_equal(models_run(s, 3, 1, NULL, &arena, &other_rep), STATUS_OK);
+    assert_true(a.trace_hash == again.trace_hash);
+    assert_true(a.trace_hash != other_seed.trace_hash);
+    assert_true(a.trace_hash != other_rep.trace_hash);
+    models_close(s);
+}
+
+/* With the pending ones censored, quantiles of the gap do not move with the horizon beyond noise:
+ * a run cut short in the middle of its proofs against one that drains. */
+static void test_censoring_keeps_the_quantiles(void **state)
+{
+    (void)state;
+    const char *const cut[] = {"horizon=20 min", "drain=0 s", "events=[]"};
+    const char *const drained[] = {"horizon=20 min", "drain=20 min", "events=[]"};
+    struct models_record a, b;
+    run("scenarios/baseline.yaml", cut, 3, &a);
+    run("scenarios/baseline.yaml", drained, 3, &b);
+    double p50 = metric(&a, "gap.s.p50") / metric(&b, "gap.s.p50");
+    double p99 = metric(&a, "gap.s.p99") / metric(&b, "gap.s.p99");
+    printf("measured: p50 ratio %.4f, p99 ratio %.4f\n", p50, p99);
+    assert_true(p50 > 0.98 && p50 < 1.02); /* 6,600 answers: 2 % is above the cell width */
+    assert_true(p99 > 0.95 && p99 < 1.05);
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+    const struct CMUnitTest tests[] = {
+        TEST(test_planted_breaches),
+        TEST(test_negative_risk_is_a_breach),
+        TEST(test_every_design_conserves),
+        TEST(test_every_answer_has_one_end),
+        TEST(test_a_halted_facilitator_loses_records),
+        TEST(test_a_chain_without_quorum_halts),
+        TEST(test_unrelated_nodes_change_no_arrival),
+        TEST(test_leap_equals_step),
+        TEST(test_seed_and_replication_matter),
+        TEST(test_censoring_keeps_the_quantiles),
+    };
+    return cmocka_run_group_tests_name("world", tests, NULL, NULL);
+}
