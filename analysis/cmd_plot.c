@@ -107,8 +107,8 @@ static enum status load(const struct plot_arguments *arguments, struct arena *ar
                         struct result *results, struct figures_job *job)
 {
     struct store *store = NULL;
-    TRY(store_open(&store, arena, arguments->db, STORE_READ), "opening %s", arguments->db);
-    enum status code = result_load(store, arena, arguments->run, &results[0]);
+    enum status code = store_open(&store, arena, arguments->db, STORE_READ);
+    if (code == STATUS_OK) code = result_load(store, arena, arguments->run, &results[0]);
     if (code == STATUS_OK && arguments->against)
         code = result_load(store, arena, arguments->against, &results[1]);
     store_close(store);

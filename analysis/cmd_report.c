@@ -71,8 +71,8 @@ static enum status load(const struct report_arguments *arguments, struct arena *
                         struct result *run, struct result *against)
 {
     struct store *store = NULL;
-    TRY(store_open(&store, arena, arguments->db, STORE_READ), "opening %s", arguments->db);
-    enum status code = result_load(store, arena, arguments->run, run);
+    enum status code = store_open(&store, arena, arguments->db, STORE_READ);
+    if (code == STATUS_OK) code = result_load(store, arena, arguments->run, run);
     if (code == STATUS_OK && arguments->against)
         code = result_load(store, arena, arguments->against, against);
     store_close(store);
@@ -90,9 +90,11 @@ static enum status make(const struct report_arguments *arguments, struct arena *
                             .pictures = gnuplot_available()};
     const char *path =
         arguments->output ? arguments->output : result_path(&run, arena, "report.html");
-    TRY(outfile_open(&file, path), "reporting on %s", arguments->run);
+    code = outfile_open(&file, path);
+    if (code != STATUS_OK) return code;
     report_write(&report, arena, file.stream);
-    TRY(outfile_commit(&file), "reporting on %s", arguments->run);
+    code = outfile_commit(&file);
+    if (code != STATUS_OK) return code;
     if (!report.pictures)
         fputs("no gnuplot: the report has tables and no pictures (Debian: gnuplot-nox)\n", stderr);
     printf("%s\n", path);

@@ -27,6 +27,8 @@ struct param_parser {
     const struct param_source *source;
     const char *prefix; /* path of the --set, or NULL */
     struct diag *diag;
+    const char *input;
+    size_t input_length;
     struct fy_parser *events;
     struct fy_diag *messages;
     struct param_frame frames[PARAM_DEPTH_MAX];
@@ -75,8 +77,28 @@ static void param_parse_refuse(struct param_parser *p, struct diag_where where, 
 
 /* ---- building ------------------------------------------------------------------------------ */
 
-/* The text of a scalar, gathered chunk by chunk: fy_token_get_text of 0.7.12 works out the length
- * of a text of many single quotes wrongly, and then gives no text and leaks. */
+/* Text in single quotes on one line, from the source itself: libfyaml 0.7.12 reads two doubled
+ * quotes in a row as three quotes.  NULL for anything else (over several lines its reading stays). */
+static const char *param_parse_single(const struct param_parser *p, struct fy_token *token,
+                                      uint32_t *length)
+{
+    size_t begin = fy_token_start_mark(token)->input_pos, size = 0;
+    size_t end = fy_token_end_mark(token)->input_pos;
+    if (begin == 0 || begin > end || end >= p->input_length || p->input[begin - 1] != '\'' ||
+        p->input[end] != '\'' || memchr(p->input + begin, '\n', end - begin) ||
+        memchr(p->input + begin, '\r', end - begin))
+        return NULL;
+    char *text = arena_alloc(p->arena, end - begin + 1, 1);
+    for (size_t at = begin; at < end; at++) {
+        text[size++] = p->input[at];
+        at += p->input[at] == '\''; /* the second of a pair */
+    }
+    *length = (uint32_t)size;
+    return text;
+}
+
+/* The text of a scalar, gathered chunk by chunk: fy_token_get_text works out the length of a text
+ * with many single quotes wrongly, and then gives no text and leaks. */
 static const char *param_parse_text(struct param_parser *p, struct fy_token *token,
                                     struct diag_where where, uint32_t *length)
 {
@@ -162,7 +184,9 @@ static void param_parse_scalar(struct param_parser *p, struct fy_token *token,
     bool quoted = style == FYSS_SINGLE_QUOTED || style == FYSS_DOUBLE_QUOTED;
     where.column -= quoted && where.column > 1; /* the mark is behind the quote */
     uint32_t length;
-    const char *text = param_parse_text(p, token, where, &length);
+    const char *text =
+        style == FYSS_SINGLE_QUOTED ? param_parse_single(p, token, &length) : NULL;
+    if (!text) text = param_parse_text(p, token, where, &length);
     if (param_parse_expects_key(p)) {
         param_parse_key(p, &p->frames[p->depth - 1], text, where);
         return;
@@ -246,7 +270,7 @@ static const char *param_parse_hint(const char *message)
 }
 
 /* The first message of libfyaml: later ones follow from it. */
-static void param_parse_syntax(struct param_parser *p, const char *text)
+static void param_parse_syntax(struct param_parser *p)
 {
     void *iterator = NULL;
     const struct fy_diag_error *error;
@@ -257,7 +281,7 @@ static void param_parse_syntax(struct param_parser *p, const char *text)
     const char *message = error && error->msg ? error->msg : "not YAML";
     p->failed = true;
     if (!p->source->positions) {
-        diag_add(p->diag, where, p->prefix, "syntax error in %s: %s", param_show(p->arena, text),
+        diag_add(p->diag, where, p->prefix, "syntax error in %s: %s", param_show(p->arena, p->input),
                  message);
         return;
     }
@@ -268,15 +292,15 @@ static void param_parse_syntax(struct param_parser *p, const char *text)
     diag_add(p->diag, where, NULL, "syntax error: %s%s", message, param_parse_hint(message));
 }
 
-static void param_parse_run(struct param_parser *p, const char *text, size_t length)
+static void param_parse_run(struct param_parser *p)
 {
     struct fy_event *event;
-    if (fy_parser_set_string(p->events, text, length) != 0) p->stop = p->failed = true;
+    if (fy_parser_set_string(p->events, p->input, p->input_length) != 0) p->stop = p->failed = true;
     while (!p->stop && (event = fy_parser_parse(p->events))) {
         param_parse_event(p, event);
         fy_parser_event_free(p->events, event);
     }
-    if (!p->stop && fy_parser_get_stream_error(p->events)) param_parse_syntax(p, text);
+    if (!p->stop && fy_parser_get_stream_error(p->events)) param_parse_syntax(p);
 }
 
 struct param_node *param_parse(struct arena *arena, const struct param_source *source,
@@ -292,9 +316,11 @@ struct param_node *param_parse(struct arena *arena, const struct param_source *s
                              .source = source,
                              .prefix = key,
                              .diag = diag,
+                             .input = text,
+                             .input_length = length,
                              .messages = messages,
                              .events = fy_parser_create(&config)};
-    param_parse_run(&p, text, length);
+    param_parse_run(&p);
     fy_parser_destroy(p.events);
     fy_diag_destroy(messages);
     if (p.failed) return NULL;

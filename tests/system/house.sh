@@ -20,7 +20,10 @@ check() ( # check TREE: prints findings, fails when there are any
         owner["cuda"] = "^gpu/.*\\.cu$"; owner["argp.h"] = "^analysis/"
     }
     { split(FILENAME, part, "/"); folder = part[1] }
-    length($0) > 100 { say("line longer than 100 columns") }
+    /clang-format off/ { free = 1 } # a table laid out by hand
+    /clang-format on/ { free = 0 }
+    FNR == 1 { free = 0 }
+    length($0) > 100 && !free { say("line longer than 100 columns") }
     /[ \t]$/ { say("white space at the end of the line") }
     /^#include "/ {
         split($0, quote, "\""); name = quote[2]; split(name, at, "/"); other = at[1]

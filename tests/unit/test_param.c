@@ -386,6 +386,33 @@ static const char *origin_of(struct loaded *l, const char *path, const char *val
     return NULL;
 }
 
+static void check_doc(const char *quoted, const char *expected)
+{
+    struct loaded l;
+    char text[200];
+    snprintf(text, sizeof text, "name: x\ndoc: %s\n", quoted);
+    load_text(&l, text, NULL);
+    assert_int_equal(l.diag.count, 0);
+    assert_string_equal(l.sample.doc, expected);
+    unload(&l);
+}
+
+static void test_quoting(void **state)
+{
+    (void)state;
+    check_doc("it's # comment", "it's");
+    check_doc("'it''s'", "it's");
+    check_doc("''''", "'");
+    check_doc("''''''''''''", "'''''");
+    check_doc("'a''''b  '", "a''b  ");
+    check_doc("'a\n  b\n\n  c'", "a b\nc");
+    check_doc("\"\\u00e9\\x41\\t\\\"  \"", "\xC3\xA9" "A\t\"  ");
+    check_doc("|\n  two\n    lines\n", "two\n  lines\n");
+    check_doc(">-\n  two\n  lines\n", "two lines");
+    check_doc("''", "");
+    check_doc("two\n  lines", "two lines");
+}
+
 static void test_effective(void **state)
 {
     (void)state;
@@ -1026,6 +1053,7 @@ int main(void)
         cmocka_unit_test(test_doubles),       cmocka_unit_test(test_counts_and_bools),
         cmocka_unit_test(test_print),         cmocka_unit_test(test_print_any),
         cmocka_unit_test(test_fills_structs), cmocka_unit_test(test_effective),
+        cmocka_unit_test(test_quoting),
         cmocka_unit_test(test_where),         cmocka_unit_test(test_values),
         cmocka_unit_test(test_kinds),         cmocka_unit_test(test_keys),
         cmocka_unit_test(test_choices),       cmocka_unit_test(test_yaml),

@@ -271,7 +271,7 @@ static void check_same(const struct answers *a, const struct answers *b, int wor
 static void leap_equals_step_equals_plain(void **state)
 {
     (void)state;
-    enum { WORLDS = 10000 };
+    enum { WORLDS = 7000 };
     static struct world w;
     static struct answers plain, leap, step;
     uint64_t preempted = 0, lost = 0, rejected = 0, done = 0, steps = 0, wakes = 0;

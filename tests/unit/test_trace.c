@@ -192,6 +192,7 @@ static void faults_are_placed_and_named(void **state)
         {OWN "1.,1,2\n",
          "x.csv:2:1: error: time_s: \"1.\" is not a time in seconds (0 to 9000000000)\n"},
         {OWN "0,1,\"2\n", "x.csv:2:5: error: a quote is not closed\n"},
+        {OWN "0,\"x\",2\n", "x.csv:2:4: error: prompt_tok: \"x\" is not a whole number\n"},
         {OWN "0,\"1\"1,2\n", "x.csv:2:3: error: text after a closing quote\n"},
         {OWN "0,1,2\n0,0\x01\xff,2\n",
          "x.csv:3:3: error: prompt_tok: \"0?\?\" is not a whole number\n"},
