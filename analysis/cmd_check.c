@@ -40,18 +40,26 @@ static error_t check_parse(int key, char *argument, struct argp_state *state)
     switch (key) {
     case ARGP_KEY_INIT:
         state->child_inputs[0] = &check->simulate;
-        check->scenarios =
-            arena_alloc(check->arena, (size_t)state->argc, sizeof *check->scenarios);
+        check->scenarios = arena_alloc(check->arena, (size_t)state->argc, sizeof *check->scenarios);
         return 0;
-    case KEY_JUNIT: check->junit_path = argument; return 0;
-    case ARGP_KEY_ARG: check->scenarios[check->count++].path = argument; return 0;
-    case ARGP_KEY_NO_ARGS: argp_error(state, "which scenario?"); return EINVAL;
-    default: return ARGP_ERR_UNKNOWN;
+    case KEY_JUNIT:
+        check->junit_path = argument;
+        return 0;
+    case ARGP_KEY_ARG:
+        check->scenarios[check->count++].path = argument;
+        return 0;
+    case ARGP_KEY_NO_ARGS:
+        argp_error(state, "which scenario?");
+        return EINVAL;
+    default:
+        return ARGP_ERR_UNKNOWN;
     }
 }
 
 static const struct argp_option check_options[] = {
-    {.name = "junit", .key = KEY_JUNIT, .arg = "FILE",
+    {.name = "junit",
+     .key = KEY_JUNIT,
+     .arg = "FILE",
      .doc = "write the outcome as JUnit XML, too; - for standard output"},
     {.name = NULL},
 };
@@ -106,8 +114,8 @@ static void check_fail(struct check *check, const char *name, const char *summar
 }
 
 static const char *check_detail(const struct check *check, const struct check_scenario *one,
-                                const struct param_text *line,
-                                const struct expect_outcome *outcome, uint32_t reps)
+                                const struct param_text *line, const struct expect_outcome *outcome,
+                                uint32_t reps)
 {
     struct arena *arena = check->arena;
     const char *which = "", *parts = "";
@@ -137,7 +145,8 @@ static void check_expectations(struct check *check, const struct check_scenario 
     for (uint32_t i = 0; i < one->info.expect_count; i++) {
         const struct param_text *line = &one->info.expects[i];
         struct expect_outcome outcome = expect_judge(one->expects[i], check->arena, values, reps);
-        if (outcome.failures == 0) check_pass(check, line->text);
+        if (outcome.failures == 0)
+            check_pass(check, line->text);
         else
             check_fail(check, line->text, outcome.miss,
                        check_detail(check, one, line, &outcome, reps));
@@ -186,11 +195,11 @@ static enum status check_one(struct check *check, const struct check_scenario *o
 
 static enum status check_write_junit(const struct check *check)
 {
-    FILE *out;
+    struct output output;
     if (check->junit_path == NULL) return STATUS_OK;
-    TRY(output_open(check->junit_path, &out), "writing the JUnit file");
-    junit_write(&check->junit, out);
-    return output_close(check->junit_path, out, STATUS_OK);
+    TRY(output_open(&output, check->junit_path), "writing the JUnit file");
+    junit_write(&check->junit, output.stream);
+    return output_close(&output, STATUS_OK);
 }
 
 static int check_run(struct check *check)

@@ -17,7 +17,8 @@
 
 enum { KEY_CSV = 256, KEY_JSON, KEY_SQLITE };
 
-struct export {
+struct export
+{
     const char *db, *name, *path;
     int form; /* KEY_CSV, KEY_JSON, KEY_SQLITE; 0: none given yet */
     struct arena *arena;
@@ -29,7 +30,9 @@ static error_t export_parse(int key, char *argument, struct argp_state *state)
 {
     struct export *export = state->input;
     switch (key) {
-    case ARGP_KEY_INIT: state->child_inputs[0] = &export->db; return 0;
+    case ARGP_KEY_INIT:
+        state->child_inputs[0] = &export->db;
+        return 0;
     case KEY_CSV:
     case KEY_JSON:
     case KEY_SQLITE:
@@ -47,16 +50,23 @@ static error_t export_parse(int key, char *argument, struct argp_state *state)
         if (export->name == NULL) argp_error(state, "which run?");
         if (export->form == 0) argp_error(state, "one of --csv, --json, --sqlite is missing");
         return 0;
-    default: return ARGP_ERR_UNKNOWN;
+    default:
+        return ARGP_ERR_UNKNOWN;
     }
 }
 
 static const struct argp_option export_options[] = {
-    {.name = "csv", .key = KEY_CSV, .arg = "FILE",
+    {.name = "csv",
+     .key = KEY_CSV,
+     .arg = "FILE",
      .doc = "lines run,rep,metric,value,text; - for standard output"},
-    {.name = "json", .key = KEY_JSON, .arg = "FILE",
+    {.name = "json",
+     .key = KEY_JSON,
+     .arg = "FILE",
      .doc = "the object of `run --json`; - for standard output"},
-    {.name = "sqlite", .key = KEY_SQLITE, .arg = "FILE",
+    {.name = "sqlite",
+     .key = KEY_SQLITE,
+     .arg = "FILE",
      .doc = "a new database with this run alone, series and curves included"},
     {.name = NULL},
 };
@@ -82,8 +92,7 @@ static enum status export_csv_to(const struct export *export, FILE *out)
     for (size_t i = 0; i < count; i++) {
         fprintf(out, "%" PRId64 ",%" PRIu32 ",", export->run.id, values[i].rep);
         table_csv_field(out, values[i].name);
-        fprintf(out, ",%s,", isnan(values[i].value) ? ""
-                                                    : json_real_text(number, values[i].value));
+        fprintf(out, ",%s,", isnan(values[i].value) ? "" : json_real_text(number, values[i].value));
         table_csv_field(out, values[i].text == NULL ? "" : values[i].text);
         fputc('\n', out);
     }
@@ -92,9 +101,9 @@ static enum status export_csv_to(const struct export *export, FILE *out)
 
 static enum status export_csv(const struct export *export)
 {
-    FILE *out;
-    TRY(output_open(export->path, &out), "exporting");
-    return output_close(export->path, out, export_csv_to(export, out));
+    struct output output;
+    TRY(output_open(&output, export->path), "exporting");
+    return output_close(&output, export_csv_to(export, output.stream));
 }
 
 static enum status export_json(const struct export *export)

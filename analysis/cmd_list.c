@@ -17,9 +17,14 @@ static error_t list_parse(int key, char *argument, struct argp_state *state)
 {
     (void)argument;
     switch (key) {
-    case ARGP_KEY_INIT: state->child_inputs[0] = state->input; return 0;
-    case ARGP_KEY_ARG: argp_error(state, "list takes no arguments"); return EINVAL;
-    default: return ARGP_ERR_UNKNOWN;
+    case ARGP_KEY_INIT:
+        state->child_inputs[0] = state->input;
+        return 0;
+    case ARGP_KEY_ARG:
+        argp_error(state, "list takes no arguments");
+        return EINVAL;
+    default:
+        return ARGP_ERR_UNKNOWN;
     }
 }
 
@@ -76,7 +81,8 @@ static enum status list_runs(struct store *store, struct arena *arena)
     TRY(store_runs(store, &runs, &count), "listing");
     table_row(table, (const char *const[]){"id", "hash", "scenario", "design", "seed", "reps",
                                            "state", list_metric, "age"});
-    for (size_t i = 0; i < count; i++) TRY(list_row(store, arena, table, &runs[i]), "listing");
+    for (size_t i = 0; i < count; i++)
+        TRY(list_row(store, arena, table, &runs[i]), "listing");
     table_print(table, stdout);
     return STATUS_OK;
 }

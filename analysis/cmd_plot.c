@@ -112,6 +112,8 @@ static enum status load(const struct plot_arguments *arguments, struct arena *ar
     if (code == STATUS_OK && arguments->against)
         code = result_load(store, arena, arguments->against, &results[1]);
     store_close(store);
+    if (code == STATUS_OK && arguments->against)
+        result_distinguish(&results[0], &results[1], arena);
     job->runs[0] = &results[0];
     job->runs[1] = arguments->against ? &results[1] : NULL;
     return code;

@@ -76,6 +76,7 @@ static enum status load(const struct report_arguments *arguments, struct arena *
     if (code == STATUS_OK && arguments->against)
         code = result_load(store, arena, arguments->against, against);
     store_close(store);
+    if (code == STATUS_OK && arguments->against) result_distinguish(run, against, arena);
     return code;
 }
 

@@ -42,18 +42,25 @@ static error_t run_parse(int key, char *argument, struct argp_state *state)
         state->child_inputs[0] = &run->simulate;
         state->child_inputs[1] = &run->db;
         return 0;
-    case KEY_JSON: run->json = argument; return 0;
+    case KEY_JSON:
+        run->json = argument;
+        return 0;
     case ARGP_KEY_ARG:
         if (run->path != NULL) argp_error(state, "one scenario at a time");
         run->path = argument;
         return 0;
-    case ARGP_KEY_NO_ARGS: argp_error(state, "which scenario?"); return EINVAL;
-    default: return ARGP_ERR_UNKNOWN;
+    case ARGP_KEY_NO_ARGS:
+        argp_error(state, "which scenario?");
+        return EINVAL;
+    default:
+        return ARGP_ERR_UNKNOWN;
     }
 }
 
 static const struct argp_option run_options[] = {
-    {.name = "json", .key = KEY_JSON, .arg = "FILE",
+    {.name = "json",
+     .key = KEY_JSON,
+     .arg = "FILE",
      .doc = "write the results as one JSON object; - for standard output, and nothing else there"},
     {.name = NULL},
 };
@@ -135,10 +142,10 @@ static enum status run_end(struct run *run, enum status status)
     char chain[CHAIN_BYTES];
     status_take(chain, sizeof chain);
     if (run->result.done == run->row.reps)
-        run->trace_hash = digest_hex(arena_alloc(run->arena, DIGEST_HEX, 1),
-                                     pool_trace_hash(&run->result));
-    enum status ended = store_end(run->store, run->id, run_state(run, status), run->trace_hash,
-                                  run->result.wall_s);
+        run->trace_hash =
+            digest_hex(arena_alloc(run->arena, DIGEST_HEX, 1), pool_trace_hash(&run->result));
+    enum status ended =
+        store_end(run->store, run->id, run_state(run, status), run->trace_hash, run->result.wall_s);
     if (status == STATUS_OK || status == STATUS_INTERRUPTED)
         return ended == STATUS_OK ? status : ended;
     return status_fail(status, "%s", chain);
@@ -154,16 +161,14 @@ static enum status run_simulate(struct run *run)
                            .keep = run_keep,
                            .context = run};
     TRY(store_open(&run->store, run->arena, run->db, STORE_WRITE), "nothing was simulated");
-    TRY(store_begin(run->store, &run->row, run_effective(run), run->info.effective_count,
-                    &run->id),
+    TRY(store_begin(run->store, &run->row, run_effective(run), run->info.effective_count, &run->id),
         "nothing was simulated");
     pool_catch_signals();
     enum status status = run_end(run, pool_run(&job, run->arena, &run->result));
     if (status != STATUS_BREACH) return status;
-    return status_context(status,
-                          "replication %" PRIu32 " broke an invariant; it runs again with: %s",
-                          run->result.failed,
-                          options_replay(&run->simulate, &run->info, run->result.failed));
+    return status_context(
+        status, "replication %" PRIu32 " broke an invariant; it runs again with: %s",
+        run->result.failed, options_replay(&run->simulate, &run->info, run->result.failed));
 }
 
 /* ---- output ------------------------------------------------------------------------------- */

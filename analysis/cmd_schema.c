@@ -16,10 +16,17 @@ static error_t schema_parse(int key, char *argument, struct argp_state *state)
     enum param_schema *form = state->input;
     (void)argument;
     switch (key) {
-    case KEY_MARKDOWN: *form = PARAM_SCHEMA_MARKDOWN; return 0;
-    case KEY_JSON: *form = PARAM_SCHEMA_JSON; return 0;
-    case ARGP_KEY_ARG: argp_error(state, "schema takes no arguments"); return EINVAL;
-    default: return ARGP_ERR_UNKNOWN;
+    case KEY_MARKDOWN:
+        *form = PARAM_SCHEMA_MARKDOWN;
+        return 0;
+    case KEY_JSON:
+        *form = PARAM_SCHEMA_JSON;
+        return 0;
+    case ARGP_KEY_ARG:
+        argp_error(state, "schema takes no arguments");
+        return EINVAL;
+    default:
+        return ARGP_ERR_UNKNOWN;
     }
 }
 

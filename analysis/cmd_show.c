@@ -32,17 +32,27 @@ static error_t show_parse(int key, char *argument, struct argp_state *state)
         state->child_inputs[0] = &show->db;
         show->names = arena_alloc(show->arena, (size_t)state->argc, sizeof *show->names);
         return 0;
-    case KEY_ALL: show->all = true; return 0;
-    case KEY_EFFECTIVE: show->effective = true; return 0;
-    case ARGP_KEY_ARG: show->names[show->count++] = argument; return 0;
-    case ARGP_KEY_NO_ARGS: argp_error(state, "which run?"); return EINVAL;
-    default: return ARGP_ERR_UNKNOWN;
+    case KEY_ALL:
+        show->all = true;
+        return 0;
+    case KEY_EFFECTIVE:
+        show->effective = true;
+        return 0;
+    case ARGP_KEY_ARG:
+        show->names[show->count++] = argument;
+        return 0;
+    case ARGP_KEY_NO_ARGS:
+        argp_error(state, "which run?");
+        return EINVAL;
+    default:
+        return ARGP_ERR_UNKNOWN;
     }
 }
 
 static const struct argp_option show_options[] = {
     {.name = "all", .key = KEY_ALL, .doc = "every metric, not only the headline"},
-    {.name = "effective", .key = KEY_EFFECTIVE,
+    {.name = "effective",
+     .key = KEY_EFFECTIVE,
      .doc = "the scenario as it was run: every key with where its value came from"},
     {.name = NULL},
 };
@@ -92,8 +102,8 @@ static enum status show_caveats(const struct show *show)
         size_t count;
         TRY(store_caveats(show->store, show->runs[i].id, &caveats, &count), "showing %s",
             show->names[i]);
-        if (count > 0 && show->count > 1) printf("\n%s (run %" PRId64 ")", show->runs[i].name,
-                                                 show->runs[i].id);
+        if (count > 0 && show->count > 1)
+            printf("\n%s (run %" PRId64 ")", show->runs[i].name, show->runs[i].id);
         summary_print_caveats(caveats, count, stdout);
     }
     return STATUS_OK;
@@ -103,10 +113,9 @@ static void show_hashes(const struct show *show)
 {
     putchar('\n');
     for (size_t i = 0; i < show->count; i++)
-        printf("run %" PRId64 "  %.12s  %s  trace hash %s\n", show->runs[i].id,
-               show->runs[i].hash, show->runs[i].name,
-               show->runs[i].trace_hash == NULL ? "none (not complete)"
-                                                : show->runs[i].trace_hash);
+        printf("run %" PRId64 "  %.12s  %s  trace hash %s\n", show->runs[i].id, show->runs[i].hash,
+               show->runs[i].name,
+               show->runs[i].trace_hash == NULL ? "none (not complete)" : show->runs[i].trace_hash);
 }
 
 static enum status show_results(const struct show *show)

@@ -28,13 +28,18 @@ static error_t sql_parse(int key, char *argument, struct argp_state *state)
 {
     struct sql *sql = state->input;
     switch (key) {
-    case ARGP_KEY_INIT: state->child_inputs[0] = &sql->db; return 0;
-    case KEY_CSV: sql->csv = true; return 0;
+    case ARGP_KEY_INIT:
+        state->child_inputs[0] = &sql->db;
+        return 0;
+    case KEY_CSV:
+        sql->csv = true;
+        return 0;
     case ARGP_KEY_ARG:
         if (sql->query != NULL) argp_error(state, "one query at a time; quote it for the shell");
         sql->query = argument;
         return 0;
-    default: return ARGP_ERR_UNKNOWN;
+    default:
+        return ARGP_ERR_UNKNOWN;
     }
 }
 
@@ -92,8 +97,10 @@ static void sql_table_row(struct sql *sql, size_t columns, const char *const *ce
 static void sql_row(void *context, size_t columns, const char *const *cells, bool names)
 {
     struct sql *sql = context;
-    if (sql->csv) sql_csv_row(columns, cells);
-    else sql_table_row(sql, columns, cells, names);
+    if (sql->csv)
+        sql_csv_row(columns, cells);
+    else
+        sql_table_row(sql, columns, cells, names);
 }
 
 static enum status sql_read_input(struct sql *sql)

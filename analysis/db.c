@@ -62,10 +62,11 @@ static enum status db_fail(const struct db *db)
         return status_fail(STATUS_OPERATING, "%s is locked: another program held it for %d s",
                            db->path, DB_BUSY_MS / 1000);
     case SQLITE_NOTADB:
-        return status_fail(STATUS_OPERATING, "%s is not a results database (not SQLite)",
-                           db->path);
-    case SQLITE_CORRUPT: return db_damaged(db, what);
-    case SQLITE_FULL: return status_fail(STATUS_OPERATING, "no space left for %s", db->path);
+        return status_fail(STATUS_OPERATING, "%s is not a results database (not SQLite)", db->path);
+    case SQLITE_CORRUPT:
+        return db_damaged(db, what);
+    case SQLITE_FULL:
+        return status_fail(STATUS_OPERATING, "no space left for %s", db->path);
     case SQLITE_IOERR:
     case SQLITE_CANTOPEN:
         if (cause != 0)
@@ -75,7 +76,8 @@ static enum status db_fail(const struct db *db)
                                "%s: %s (disk full, or a quota or file size limit reached?)",
                                db->path, what);
         break;
-    default: break;
+    default:
+        break;
     }
     return status_fail(STATUS_OPERATING, "%s: %s", db->path, what);
 }
@@ -94,13 +96,18 @@ static enum status db_prepare(const struct db *db, const char *sql, sqlite3_stmt
 }
 
 /* Texts are not copied: a query's live in the caller's frame until it has been stepped through. */
-static void db_bind(sqlite3_stmt *statement, const char *types, va_list values)
+static void db_bind(sqlite3_stmt *statement, const char *types, va_list *values)
 {
     for (int i = 1; *types != '\0'; types++, i++) {
         switch (*types) {
-        case 'i': sqlite3_bind_int64(statement, i, va_arg(values, int64_t)); break;
-        case 'r': sqlite3_bind_double(statement, i, va_arg(values, double)); break;
-        default: sqlite3_bind_text(statement, i, va_arg(values, const char *), -1, SQLITE_STATIC);
+        case 'i':
+            sqlite3_bind_int64(statement, i, va_arg(*values, int64_t));
+            break;
+        case 'r':
+            sqlite3_bind_double(statement, i, va_arg(*values, double));
+            break;
+        default:
+            sqlite3_bind_text(statement, i, va_arg(*values, const char *), -1, SQLITE_STATIC);
         }
     }
 }
@@ -108,7 +115,8 @@ static void db_bind(sqlite3_stmt *statement, const char *types, va_list values)
 static enum status db_prepared(struct db *db, const char *sql, sqlite3_stmt **out)
 {
     size_t i = 0;
-    while (db->prepared[i].sql != NULL && db->prepared[i].sql != sql) i++;
+    while (db->prepared[i].sql != NULL && db->prepared[i].sql != sql)
+        i++;
     if (db->prepared[i].sql == NULL) {
         TRY(db_prepare(db, sql, &db->prepared[i].statement), "preparing a statement");
         db->prepared[i].sql = sql;
@@ -124,7 +132,7 @@ enum status db_put(struct db *db, const char *sql, const char *types, ...)
     enum status status = db_prepared(db, sql, &statement);
     if (status != STATUS_OK) return status;
     va_start(values, types);
-    db_bind(statement, types, values);
+    db_bind(statement, types, &values);
     va_end(values);
     if (sqlite3_step(statement) != SQLITE_DONE) status = db_fail(db);
     sqlite3_reset(statement);
@@ -158,7 +166,7 @@ enum status db_ask(struct db *db, struct db_rows **out, const char *sql, const c
     rows->status = db_prepare(db, sql, &rows->statement);
     if (rows->status != STATUS_OK) return rows->status;
     va_start(values, types);
-    db_bind(rows->statement, types, values);
+    db_bind(rows->statement, types, &values);
     va_end(values);
     return STATUS_OK;
 }
@@ -185,8 +193,7 @@ const char *db_text(const struct db_rows *rows, int column)
 {
     const char *text = (const char *)sqlite3_column_text(rows->statement, column);
     if (text == NULL) return NULL;
-    return arena_text(rows->db->arena, text,
-                      (size_t)sqlite3_column_bytes(rows->statement, column));
+    return arena_text(rows->db->arena, text, (size_t)sqlite3_column_bytes(rows->statement, column));
 }
 
 bool db_same(const struct db_rows *rows, int column, const char *text)
@@ -213,7 +220,8 @@ static enum status db_one_int(struct db *db, const char *sql, int64_t *out)
     enum status status = db_ask(db, &rows, sql, "");
     if (status != STATUS_OK) return status;
     *out = 0;
-    while (db_next(rows)) *out = db_int(rows, 0);
+    while (db_next(rows))
+        *out = db_int(rows, 0);
     return db_end(rows);
 }
 
@@ -224,8 +232,10 @@ static const char *db_make_uri(struct arena *arena, const char *path, const char
 {
     char *encoded = arena_alloc(arena, 3 * strlen(path) + 1, 1), *to = encoded;
     for (; *path != '\0'; path++) {
-        if (isalnum((unsigned char)*path) || strchr("/._-", *path) != NULL) *to++ = *path;
-        else to += sprintf(to, "%%%02X", (unsigned)(unsigned char)*path);
+        if (isalnum((unsigned char)*path) || strchr("/._-", *path) != NULL)
+            *to++ = *path;
+        else
+            to += sprintf(to, "%%%02X", (unsigned)(unsigned char)*path);
     }
     return arena_print(arena, "file:%s%s%s", *encoded == '/' ? "//" : "", encoded, query);
 }
@@ -301,7 +311,8 @@ static enum status db_check_pages(struct db *db)
     const char *verdict = "ok";
     if (stat(db->path, &info) != 0 || info.st_size > DB_CHECKED_BYTES) return STATUS_OK;
     TRY(db_ask(db, &rows, "PRAGMA quick_check(1)", ""), "checking its pages");
-    while (db_next(rows)) verdict = db_text(rows, 0);
+    while (db_next(rows))
+        verdict = db_text(rows, 0);
     TRY(db_end(rows), "checking its pages");
     if (strcmp(verdict, "ok") == 0) return STATUS_OK;
     const char *last = strrchr(verdict, '\n'); /* a line above says in which file */
@@ -367,15 +378,18 @@ enum status db_open(struct db **out, struct arena *arena, const char *path,
         sqlite3_busy_timeout(db->handle, DB_BUSY_MS);
         status = code == SQLITE_OK ? db_prove(db, kind, write) : db_fail(db);
     }
-    if (status == STATUS_OK) *out = db;
-    else sqlite3_close(db->handle);
+    if (status == STATUS_OK)
+        *out = db;
+    else
+        sqlite3_close(db->handle);
     return status;
 }
 
 void db_close(struct db *db)
 {
     if (db == NULL) return;
-    for (size_t i = 0; i < DB_PREPARED; i++) sqlite3_finalize(db->prepared[i].statement);
+    for (size_t i = 0; i < DB_PREPARED; i++)
+        sqlite3_finalize(db->prepared[i].statement);
     sqlite3_close(db->handle);
 }
 
@@ -399,10 +413,12 @@ static int db_may_read(void *context, int action, const char *first, const char 
     case SQLITE_SELECT:
     case SQLITE_READ:
     case SQLITE_FUNCTION:
-    case SQLITE_RECURSIVE: return SQLITE_OK;
+    case SQLITE_RECURSIVE:
+        return SQLITE_OK;
     case SQLITE_PRAGMA: /* asking, not setting */
         return second == NULL || strcmp(first, "table_info") == 0 ? SQLITE_OK : SQLITE_DENY;
-    default: return SQLITE_DENY;
+    default:
+        return SQLITE_DENY;
     }
 }
 

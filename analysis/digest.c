@@ -25,7 +25,8 @@ uint64_t digest_text(uint64_t state, const char *text)
 
 uint64_t digest_word(uint64_t state, uint64_t word)
 {
-    for (int shift = 0; shift < 64; shift += 8) state = digest_byte(state, (uint8_t)(word >> shift));
+    for (int shift = 0; shift < 64; shift += 8)
+        state = digest_byte(state, (uint8_t)(word >> shift));
     return state;
 }
 

@@ -80,8 +80,10 @@ static bool order_statistic(struct eval_call *call)
     double mean = 0, variance = 0;
     if (k > n)
         return eval_refuse(call, "k", "%lld is more than n = %lld", (long long)k, (long long)n);
-    if (call->in[0].choice == 0) exponential_moments(n, k, &mean, &variance);
-    else uniform_moments(n, k, &mean, &variance);
+    if (call->in[0].choice == 0)
+        exponential_moments(n, k, &mean, &variance);
+    else
+        uniform_moments(n, k, &mean, &variance);
     call->out[0] = eval_real(mean);
     call->out[1] = eval_real(variance);
     return true;

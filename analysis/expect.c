@@ -15,9 +15,9 @@
 #include <string.h>
 
 enum {
-    EXPECT_DEPTH = 64,     /* nested parentheses, and characters: the parser and the judge */
-    EXPECT_LENGTH = 1000,  /* recurse, so both have an end */
-    EXPECT_DECIMALS = 18,  /* of an exact constant, as of the smallest token unit */
+    EXPECT_DEPTH = 64,    /* nested parentheses, and characters: the parser and the judge */
+    EXPECT_LENGTH = 1000, /* recurse, so both have an end */
+    EXPECT_DECIMALS = 18, /* of an exact constant, as of the smallest token unit */
 };
 
 enum expect_kind {
@@ -36,10 +36,10 @@ static const char *const operator_text[OP_COUNT] = {"<", "<=", ">", ">=", "==", 
 
 struct expect_quantity {
     double real;
-    bool exact;        /* then it is amount x 10^-decimals, too */
+    bool exact; /* then it is amount x 10^-decimals, too */
     money_t amount;
     int decimals;
-    const char *null;  /* why there is no value, or NULL */
+    const char *null; /* why there is no value, or NULL */
 };
 
 struct expect_node {
@@ -83,7 +83,8 @@ expect_error(struct expect_parser *p, const char *format, ...)
 
 static void expect_blanks(struct expect_parser *p)
 {
-    while (isspace((unsigned char)*p->at)) p->at++;
+    while (isspace((unsigned char)*p->at))
+        p->at++;
 }
 
 static bool expect_take(struct expect_parser *p, const char *token)
@@ -107,7 +108,8 @@ static struct expect_node *expect_node(struct expect_parser *p, enum expect_kind
 {
     struct expect_node *node = arena_alloc(p->arena, 1, sizeof *node);
     const char *end = p->at;
-    while (end > start && isspace((unsigned char)end[-1])) end--;
+    while (end > start && isspace((unsigned char)end[-1]))
+        end--;
     node->kind = kind;
     node->text = arena_text(p->arena, start, (size_t)(end - start));
     return node;
@@ -125,8 +127,10 @@ static const struct expect_node *expect_number(struct expect_parser *p)
     bool percent = *end == '%';
     if (percent) p->at++;
     if (isalpha((unsigned char)*p->at) || *p->at == '_')
-        return expect_error(p, "%s: a number takes no unit but %%; the metric's name ends with its "
-                               "unit", expect_here(p));
+        return expect_error(p,
+                            "%s: a number takes no unit but %%; the metric's name ends with its "
+                            "unit",
+                            expect_here(p));
     struct expect_node *node = expect_node(p, EXPECT_CONSTANT, start);
     struct expect_quantity *value = &node->constant;
     value->real = percent ? real / 100 : real;
@@ -140,7 +144,8 @@ static const struct expect_node *expect_unknown(struct expect_parser *p, const c
 {
     size_t count = models_metric_count();
     const char **names = arena_alloc(p->arena, count, sizeof *names);
-    for (size_t i = 0; i < count; i++) names[i] = models_metric(i)->name;
+    for (size_t i = 0; i < count; i++)
+        names[i] = models_metric(i)->name;
     const char *near = diag_nearest(name, names, count);
     if (near == NULL) return expect_error(p, "there is no metric '%s'", name);
     return expect_error(p, "there is no metric '%s'; did you mean '%s'?", name, near);
@@ -149,7 +154,8 @@ static const struct expect_node *expect_unknown(struct expect_parser *p, const c
 static const struct expect_node *expect_metric(struct expect_parser *p)
 {
     const char *start = p->at;
-    while (isalnum((unsigned char)*p->at) || *p->at == '_' || *p->at == '.') p->at++;
+    while (isalnum((unsigned char)*p->at) || *p->at == '_' || *p->at == '.')
+        p->at++;
     struct expect_node *node = expect_node(p, EXPECT_METRIC, start);
     long metric = models_metric_find(node->text);
     if (metric < 0) return expect_unknown(p, node->text);
@@ -185,18 +191,18 @@ static const struct expect_node *expect_factor(struct expect_parser *p)
 }
 
 /* Both levels of binary operators: `signs` are the two of this level, `next` the tighter level. */
-static const struct expect_node *expect_chain(struct expect_parser *p, const char *signs,
-                                              const enum expect_kind *kinds,
-                                              const struct expect_node *(*next)(
-                                                  struct expect_parser *))
+static const struct expect_node *
+expect_chain(struct expect_parser *p, const char *signs, const enum expect_kind *kinds,
+             const struct expect_node *(*next)(struct expect_parser *))
 {
     expect_blanks(p);
     const char *start = p->at;
     const struct expect_node *left = next(p);
-    while (left != NULL) {
+    if (left == NULL) return NULL;
+    for (;;) {
         expect_blanks(p);
         const char *sign = *p->at == '\0' ? NULL : strchr(signs, *p->at);
-        if (sign == NULL) break;
+        if (sign == NULL) return left;
         p->at++;
         const struct expect_node *right = next(p);
         if (right == NULL) return NULL;
@@ -205,7 +211,6 @@ static const struct expect_node *expect_chain(struct expect_parser *p, const cha
         node->right = right;
         left = node;
     }
-    return left;
 }
 
 static const struct expect_node *expect_product(struct expect_parser *p)
@@ -234,8 +239,7 @@ static bool expect_operator(struct expect_parser *p, enum expect_operator *op)
 
 static bool expect_range(struct expect_parser *p, struct expect *expect)
 {
-    if (!expect_take(p, "["))
-        return expect_error(p, "'in' takes a range: [low, high]") != NULL;
+    if (!expect_take(p, "[")) return expect_error(p, "'in' takes a range: [low, high]") != NULL;
     expect->right = expect_sum(p);
     if (expect->right != NULL && !expect_take(p, ","))
         return expect_error(p, "',' is missing before %s", expect_here(p)) != NULL;
@@ -319,11 +323,16 @@ static struct expect_quantity expect_combine(const struct expect_node *node,
 {
     static const struct expect_quantity zero = {.exact = true};
     switch (node->kind) {
-    case EXPECT_ADD: return expect_add(a, b, false);
-    case EXPECT_SUBTRACT: return expect_add(a, b, true);
-    case EXPECT_NEGATE: return expect_add(zero, a, true);
-    case EXPECT_MULTIPLY: return (struct expect_quantity){.real = a.real * b.real};
-    default: break;
+    case EXPECT_ADD:
+        return expect_add(a, b, false);
+    case EXPECT_SUBTRACT:
+        return expect_add(a, b, true);
+    case EXPECT_NEGATE:
+        return expect_add(zero, a, true);
+    case EXPECT_MULTIPLY:
+        return (struct expect_quantity){.real = a.real * b.real};
+    default:
+        break;
     }
     if (b.real == 0) return (struct expect_quantity){.null = "division by zero"};
     return (struct expect_quantity){.real = a.real / b.real};
@@ -357,14 +366,21 @@ struct expect_verdict {
 static bool expect_relation(enum expect_operator op, int order)
 {
     switch (op) {
-    case OP_LT: return order < 0;
-    case OP_LE: return order <= 0;
-    case OP_GT: return order > 0;
-    case OP_GE: return order >= 0;
-    case OP_EQ: return order == 0;
-    case OP_NE: return order != 0;
+    case OP_LT:
+        return order < 0;
+    case OP_LE:
+        return order <= 0;
+    case OP_GT:
+        return order > 0;
+    case OP_GE:
+        return order >= 0;
+    case OP_EQ:
+        return order == 0;
+    case OP_NE:
+        return order != 0;
     case OP_IN:
-    case OP_COUNT: break;
+    case OP_COUNT:
+        break;
     }
     return false;
 }
@@ -401,7 +417,8 @@ static const char *expect_print(struct arena *arena, struct expect_quantity valu
 {
     char text[MONEY_TEXT];
     if (value.null != NULL) return "null";
-    if (value.exact) return arena_print(arena, "%s", money_print(text, value.amount, value.decimals));
+    if (value.exact)
+        return arena_print(arena, "%s", money_print(text, value.amount, value.decimals));
     return arena_print(arena, "%s", json_real_text(text, value.real));
 }
 
@@ -433,10 +450,11 @@ static bool expect_has_metric(const struct expect_node *node)
 static void expect_explain(const struct expect *expect, const struct models_value *values,
                            struct arena *arena, struct expect_outcome *out)
 {
-    const struct expect_node *sides[] = {expect->left, expect->right, expect->high};
+    enum { SIDES = 3 };
+    const struct expect_node *sides[SIDES] = {expect->left, expect->right, expect->high};
     const char *parts = "";
     out->actual = "";
-    for (size_t i = 0; i < sizeof sides / sizeof *sides; i++) {
+    for (size_t i = 0; i < SIDES; i++) {
         const struct expect_node *side = sides[i];
         if (!expect_has_metric(side)) continue; /* a constant is as it was written */
         out->actual = expect_equation(arena, out->actual, side, values);
@@ -452,8 +470,7 @@ static const char *expect_miss(const struct expect_verdict *v, struct arena *are
     struct expect_quantity by = expect_add(v->left, v->bound, true);
     if (by.real < 0) by = expect_add((struct expect_quantity){.exact = true}, by, true);
     if (by.real == 0) return "both sides are equal";
-    const char *amount =
-        by.exact ? expect_print(arena, by) : arena_print(arena, "%.4g", by.real);
+    const char *amount = by.exact ? expect_print(arena, by) : arena_print(arena, "%.4g", by.real);
     double base = fabs(v->bound.real);
     if (base == 0) return arena_print(arena, "misses by %s", amount);
     return arena_print(arena, "misses by %s (%.3g %%)", amount, 100 * by.real / base);

@@ -29,11 +29,11 @@ struct expect;
 struct expect *expect_parse(struct arena *arena, const struct param_text *line, struct diag *diag);
 
 struct expect_outcome {
-    uint32_t failures;     /* replications in which it does not hold; 0: it holds */
-    uint32_t worst;        /* index of the one that misses by most; when it holds, of the first */
-    const char *actual;    /* "gap.s.p99 = 34.2": the sides that are no constants, there */
-    const char *parts;     /* the metrics that a compound side is made of; NULL: none is */
-    const char *miss;      /* "misses by 4.2 (14 %)"; NULL when it holds */
+    uint32_t failures;  /* replications in which it does not hold; 0: it holds */
+    uint32_t worst;     /* index of the one that misses by most; when it holds, of the first */
+    const char *actual; /* "gap.s.p99 = 34.2": the sides that are no constants, there */
+    const char *parts;  /* the metrics that a compound side is made of; NULL: none is */
+    const char *miss;   /* "misses by 4.2 (14 %)"; NULL when it holds */
 };
 /* `values`: for each of `reps` replications the models_metric_count() values. */
 struct expect_outcome expect_judge(const struct expect *expect, struct arena *arena,

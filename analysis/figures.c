@@ -225,7 +225,7 @@ static const char *missing(const struct figures_job *job, const struct figures_p
                         result_series(job->runs[run], panel->lines[i].name);
             text = arena_print(arena, "%s%s\xE2\x80\x9C%s\xE2\x80\x9D %s", text, *text ? " " : "",
                                panel->lines[i].label, zero ? "stayed 0" : "has no values");
-            if (job->runs[1]) text = arena_print(arena, "%s in %s", text, job->runs[run]->run.name);
+            if (job->runs[1]) text = arena_print(arena, "%s in %s", text, job->runs[run]->label);
             text = arena_print(arena, "%s.", text);
         }
     }

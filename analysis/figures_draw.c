@@ -19,7 +19,7 @@
 enum { /* layout in points of the picture */
        WIDTH = 880,
        EDGE = 12, /* where titles and headings start */
-       LEFT = 64,
+       LEFT = 78,
        RIGHT = 24,
        TITLE = 62,   /* title and subtitle of a figure */
        LETTER = 7,   /* width of one, generously, where names must fit beside dots */
@@ -52,6 +52,7 @@ struct canvas {
     struct span time_s; /* of all series */
     double time_unit_s;
     const char *time_unit;
+    bool horizon_named;
     bool title_due; /* set with the first panel, as each panel resets all labels */
 };
 
@@ -118,7 +119,7 @@ static const char *run_words(const struct canvas *canvas, const struct result *r
     if (run->done > 1)
         which =
             arena_print(canvas->arena, mean ? ", mean of %u" : ", replication 1 of %u", run->done);
-    return arena_print(canvas->arena, "%.40s (%s, seed %llu%s)", run->name, run->design,
+    return arena_print(canvas->arena, "%.40s (%s, seed %llu%s)", result->label, run->design,
                        (unsigned long long)run->seed, which);
 }
 
@@ -171,11 +172,14 @@ static void heading(struct canvas *canvas, double y, const char *title, const ch
             gnuplot_quote(canvas->arena, text), (double)EDGE / WIDTH, y);
 }
 
-static const char *run_label(const struct canvas *canvas, const struct figures_trace *trace,
-                             const char *label)
+/* What the line is; in a comparison, whose; in a panel with one line, whose alone. */
+static const char *line_label(const struct canvas *canvas, const struct figures_panel *panel,
+                              const struct figures_trace *trace)
 {
+    const char *label = trace->line->label;
     if (!canvas->job->runs[1]) return label;
-    return arena_print(canvas->arena, "%s, %.24s", label, trace->result->run.name);
+    if (!panel->lines[1].name) return trace->result->label;
+    return arena_print(canvas->arena, "%s, %.24s", label, trace->result->label);
 }
 
 static const char *dash(const struct figures_trace *trace)
@@ -258,14 +262,14 @@ static void share_data(struct canvas *canvas, const struct figures_trace *trace,
     fprintf(canvas->script, "%.9g %.9g\nEOD\n", x.high, line->y[line->count - 1]);
 }
 
-static const char *share_label(struct canvas *canvas, const struct figures_trace *trace)
+static const char *share_label(struct canvas *canvas, const struct figures_panel *panel,
+                               const struct figures_trace *trace)
 {
     char p50[SUMMARY_TEXT], p99[SUMMARY_TEXT];
     const char *name = trace->line->name;
     double median = result_metric(trace->result, arena_print(canvas->arena, "%s.p50", name));
     double tail = result_metric(trace->result, arena_print(canvas->arena, "%s.p99", name));
-    return arena_print(canvas->arena, "%s: p50 %s, p99 %s",
-                       run_label(canvas, trace, trace->line->label),
+    return arena_print(canvas->arena, "%s: p50 %s, p99 %s", line_label(canvas, panel, trace),
                        summary_format(p50, SUMMARY_SECONDS, median, median),
                        summary_format(p99, SUMMARY_SECONDS, tail, tail));
 }
@@ -299,7 +303,7 @@ static void draw_shares(struct canvas *canvas, const struct figures_panel *panel
         fprintf(canvas->script, "%s$d%zu using 1:2 with lines lw %.1f lc rgb '%s'%s title %s",
                 t ? ", " : "", t, panel->coincide && trace->colour == 0 ? 4.5 : 2.2,
                 colours[trace->colour], dash(trace),
-                gnuplot_quote(canvas->arena, share_label(canvas, trace)));
+                gnuplot_quote(canvas->arena, share_label(canvas, panel, trace)));
     }
     fputc('\n', canvas->script);
 }
@@ -364,6 +368,25 @@ static void series_axes(struct canvas *canvas, const struct figures_panel *panel
         fputs("set format x ''\n", canvas->script);
 }
 
+/* A mark where arrivals end; what comes after is the drain.  Its name stands in the first panel. */
+static void mark_horizon(struct canvas *canvas)
+{
+    double at = canvas->job->runs[0]->horizon_s;
+    if (!(at > canvas->time_s.low && at < canvas->time_s.high)) return;
+    at /= canvas->time_unit_s;
+    fprintf(
+        canvas->script,
+        "set arrow 1 from first %.9g,graph 0 to first %.9g,graph 1 nohead lw 1 dt 2 lc rgb '" AXIS
+        "' back\n",
+        at, at);
+    if (canvas->horizon_named) return;
+    canvas->horizon_named = true;
+    fprintf(canvas->script,
+            "set label 2 'arrivals end' at first %.9g,graph 0.9 left offset character 0.6,0 tc rgb "
+            "'" SOFT "'\n",
+            at);
+}
+
 static void series_lines(struct canvas *canvas, const struct figures_panel *panel,
                          const struct figures_traces *traces)
 {
@@ -381,8 +404,7 @@ static void series_lines(struct canvas *canvas, const struct figures_panel *pane
                     "notitle, ",
                     t, colour);
         fprintf(canvas->script, "$d%zu using 1:2 with lines lw 1.8 lc rgb '%s'%s title %s%s", t,
-                colour, dash(trace),
-                gnuplot_quote(canvas->arena, run_label(canvas, trace, trace->line->label)),
+                colour, dash(trace), gnuplot_quote(canvas->arena, line_label(canvas, panel, trace)),
                 t + 1 < traces->count ? ", " : "\n");
     }
 }
@@ -402,6 +424,7 @@ static void draw_series(struct canvas *canvas, const struct figures_panel *panel
     for (size_t t = 0; t < traces->count; t++)
         series_data(canvas, &traces->items[t], t, scale);
     series_axes(canvas, panel, y, scale, last);
+    mark_horizon(canvas);
     series_lines(canvas, panel, traces);
 }
 
@@ -413,7 +436,8 @@ static double row_of(const struct figures_traces *traces, size_t t)
 }
 
 /* The name stands left of its row, the value beside its dot. */
-static void dot_row(struct canvas *canvas, const struct figures_traces *traces, size_t t)
+static void dot_row(struct canvas *canvas, const struct figures_panel *panel,
+                    const struct figures_traces *traces, size_t t)
 {
     char value[SUMMARY_TEXT];
     const struct figures_trace *trace = &traces->items[t];
@@ -424,9 +448,8 @@ static void dot_row(struct canvas *canvas, const struct figures_traces *traces, 
             "set label %zu %s at graph 0,first %g right offset character -1.5,0 noenhanced\n"
             "set label %zu %s at %.9g,%g left offset character 1.5,0 noenhanced\n",
             t, trace->value, row_of(traces, t), half, 2 * t + 2,
-            gnuplot_quote(canvas->arena, run_label(canvas, trace, trace->line->label)),
-            row_of(traces, t), 2 * t + 3, gnuplot_quote(canvas->arena, value), trace->value,
-            row_of(traces, t));
+            gnuplot_quote(canvas->arena, line_label(canvas, panel, trace)), row_of(traces, t),
+            2 * t + 3, gnuplot_quote(canvas->arena, value), trace->value, row_of(traces, t));
 }
 
 static void draw_dots(struct canvas *canvas, const struct figures_panel *panel,
@@ -437,22 +460,22 @@ static void draw_dots(struct canvas *canvas, const struct figures_panel *panel,
     size_t longest = 0;
     for (size_t t = 0; t < traces->count; t++) {
         const struct figures_trace *trace = &traces->items[t];
-        size_t length = table_columns(run_label(canvas, trace, trace->line->label));
+        size_t length = table_columns(line_label(canvas, panel, trace));
         longest = length > longest ? length : longest;
         widen(&x, trace->value);
     }
     place(canvas, DOT_ROW * (int)traces->count, 0, EDGE + LETTER * (int)(longest + 2));
     heading(canvas, y, panel->title, "");
     for (size_t t = 0; t < traces->count; t++)
-        dot_row(canvas, traces, t);
+        dot_row(canvas, panel, traces, t);
     fprintf(canvas->script,
             "set border 1 lc rgb '" AXIS "'\nunset ytics\nset logscale x\nset grid xtics lt 1 lw "
             "0.6 lc rgb '" GRID "'\nset xrange [%.9g:%.9g]\nset yrange [0.4:%g]\n"
             "set format x '%s'\nplot ",
             x.low / 2, x.high * 4, (double)traces->count + 0.6, panel->unit);
     for (size_t t = 0; t < traces->count; t++)
-        fprintf(canvas->script,
-                "$d%zu using 1:2:3 with xerrorbars pt %d ps 0.9 lw 1.6 lc rgb '%s' notitle%s", t,
+        fprintf(canvas->script, "$d%zu using 1:2%s pt %d ps 0.9 lw 1.6 lc rgb '%s' notitle%s", t,
+                traces->items[t].half_width > 0 ? ":3 with xerrorbars" : " with points",
                 traces->items[t].run == 0 ? 7 : 6, colours[traces->items[t].colour],
                 t + 1 < traces->count ? ", " : "\n");
 }

@@ -11,10 +11,13 @@
 #include <spawn.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 extern char **environ;
+
+enum { FOLDERS = 1000 }; /* names tried: those of a killed program with the same id are taken */
 
 static const char SCRIPT[] = "script", PICTURE[] = "picture", MESSAGES[] = "messages";
 
@@ -61,11 +64,21 @@ static void file_name(const struct gnuplot *plot, const char *file, char *out, s
     snprintf(out, size, "%s/%s", plot->folder, file);
 }
 
+/* A folder that nobody else has: mkdir refuses a name that is taken. */
+static bool make_folder(struct gnuplot *plot)
+{
+    for (int attempt = 0; attempt < FOLDERS; attempt++) {
+        snprintf(plot->folder, sizeof plot->folder, "/tmp/hacasim-%ld-%d", (long)getpid(), attempt);
+        if (mkdir(plot->folder, 0700) == 0) return true;
+        if (errno != EEXIST) return false;
+    }
+    return false;
+}
+
 enum status gnuplot_open(struct gnuplot *plot)
 {
     char path[64];
-    strcpy(plot->folder, "/tmp/hacasim-XXXXXX");
-    if (!mkdtemp(plot->folder))
+    if (!make_folder(plot))
         return status_fail(STATUS_OPERATING, "cannot make a folder in /tmp: %s", strerror(errno));
     file_name(plot, SCRIPT, path, sizeof path);
     plot->script = fopen(path, "w");

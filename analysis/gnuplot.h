@@ -17,7 +17,7 @@ const char *gnuplot_quote(struct arena *arena, const char *text);
 
 struct gnuplot {
     FILE *script;    /* to be written by the caller */
-    char folder[32]; /* of its own, removed in the end */
+    char folder[48]; /* of its own, removed in the end */
 };
 
 enum status gnuplot_open(struct gnuplot *plot);

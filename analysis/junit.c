@@ -16,8 +16,8 @@ static void junit_add(struct junit *junit, struct junit_outcome outcome)
 {
     if (junit->count == junit->capacity) {
         uint32_t capacity = junit->capacity == 0 ? 16 : 2 * junit->capacity;
-        junit->items = arena_grow(junit->arena, junit->items, junit->capacity, capacity,
-                                  sizeof *junit->items);
+        junit->items =
+            arena_grow(junit->arena, junit->items, junit->capacity, capacity, sizeof *junit->items);
         junit->capacity = capacity;
     }
     junit->items[junit->count++] = outcome;
@@ -53,12 +53,18 @@ static void junit_text(FILE *out, const char *text)
 {
     while (*text != '\0') {
         int length = junit_sequence((const unsigned char *)text);
-        if (length == 0) fputs("\uFFFD", out);
-        else if (*text == '&') fputs("&amp;", out);
-        else if (*text == '<') fputs("&lt;", out);
-        else if (*text == '>') fputs("&gt;", out);
-        else if (*text == '"') fputs("&quot;", out);
-        else fwrite(text, 1, (size_t)length, out);
+        if (length == 0)
+            fputs("\uFFFD", out);
+        else if (*text == '&')
+            fputs("&amp;", out);
+        else if (*text == '<')
+            fputs("&lt;", out);
+        else if (*text == '>')
+            fputs("&gt;", out);
+        else if (*text == '"')
+            fputs("&quot;", out);
+        else
+            fwrite(text, 1, (size_t)length, out);
         text += length == 0 ? 1 : length;
     }
 }
@@ -110,7 +116,8 @@ void junit_write(const struct junit *junit, FILE *out)
         junit_attribute(out, "name", suite);
         fprintf(out, " tests=\"%" PRIu32 "\" failures=\"%" PRIu32 "\" errors=\"0\">\n", cases,
                 failures);
-        for (i++; i < end; i++) junit_write_case(&junit->items[i], suite, out);
+        for (i++; i < end; i++)
+            junit_write_case(&junit->items[i], suite, out);
         fputs("  </testsuite>\n", out);
     }
     fputs("</testsuites>\n", out);

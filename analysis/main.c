@@ -37,10 +37,12 @@ enum { VERBS = sizeof verbs / sizeof *verbs };
 
 static void main_help(FILE *out)
 {
-    fprintf(out, "%s\nSimulates networks that separate AI execution from verification.\n\n"
-                 "Usage: hacasim VERB [ARGUMENT...]\n\n",
+    fprintf(out,
+            "%s\nSimulates networks that separate AI execution from verification.\n\n"
+            "Usage: hacasim VERB [ARGUMENT...]\n\n",
             version_text);
-    for (size_t i = 0; i < VERBS; i++) fprintf(out, "  %-8s %s\n", verbs[i].name, verbs[i].does);
+    for (size_t i = 0; i < VERBS; i++)
+        fprintf(out, "  %-8s %s\n", verbs[i].name, verbs[i].does);
     fputs("  help     explain a verb: hacasim help VERB, the same as hacasim VERB --help\n\n"
           "Exit codes: 0 done; 1 a check failed; 2 wrong scenario or command line; 3 a disk, "
           "database or\ndevice failed, or an invariant broke; 130 interrupted, what was finished "
@@ -58,7 +60,8 @@ static const struct main_verb *main_find(const char *name)
 static int main_unknown(const char *name)
 {
     const char *names[VERBS];
-    for (size_t i = 0; i < VERBS; i++) names[i] = verbs[i].name;
+    for (size_t i = 0; i < VERBS; i++)
+        names[i] = verbs[i].name;
     const char *near = diag_nearest(name, names, VERBS);
     fprintf(stderr, "hacasim: unknown verb '%s'", name);
     if (near != NULL) fprintf(stderr, "; did you mean '%s'?", near);
@@ -110,7 +113,7 @@ static int main_dispatch(int argc, char **argv)
 static void main_close_output(int code, void *unused)
 {
     (void)unused;
-    if (code == ANALYSIS_OPERATING || output_close("-", stdout, STATUS_OK) == STATUS_OK) return;
+    if (code == ANALYSIS_OPERATING || output_standard() == STATUS_OK) return;
     status_print(stderr);
     _exit(ANALYSIS_OPERATING);
 }

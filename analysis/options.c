@@ -36,7 +36,9 @@ static error_t options_parse_simulate(int key, char *argument, struct argp_state
     case ARGP_KEY_INIT:
         options->sets = arena_alloc(options->arena, (size_t)state->argc, sizeof *options->sets);
         return 0;
-    case KEY_SET: options->sets[options->set_count++] = argument; return 0;
+    case KEY_SET:
+        options->sets[options->set_count++] = argument;
+        return 0;
     case KEY_SEED:
         options->seed = (uint64_t)options_count(state, "--seed", argument, 0, INT64_MAX);
         options->seed_given = true;
@@ -47,18 +49,27 @@ static error_t options_parse_simulate(int key, char *argument, struct argp_state
     case KEY_JOBS:
         options->jobs = (int)options_count(state, "--jobs", argument, 1, JOBS_MAX);
         return 0;
-    case KEY_QUIET: options->quiet = true; return 0;
-    default: return ARGP_ERR_UNKNOWN;
+    case KEY_QUIET:
+        options->quiet = true;
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
     }
 }
 
 static const struct argp_option simulate_options[] = {
-    {.name = "set", .key = KEY_SET, .arg = "KEY=VALUE",
+    {.name = "set",
+     .key = KEY_SET,
+     .arg = "KEY=VALUE",
      .doc = "override one key of the scenario, as in --set nodes[0].count=12; may be repeated"},
     {.name = "seed", .key = KEY_SEED, .arg = "N", .doc = "random seed (default: the scenario's)"},
-    {.name = "reps", .key = KEY_REPS, .arg = "N",
+    {.name = "reps",
+     .key = KEY_REPS,
+     .arg = "N",
      .doc = "independent replications (default: the scenario's)"},
-    {.name = "jobs", .key = KEY_JOBS, .arg = "N",
+    {.name = "jobs",
+     .key = KEY_JOBS,
+     .arg = "N",
      .doc = "threads (default: all cores); results do not depend on it"},
     {.name = "quiet", .key = KEY_QUIET, .doc = "no progress, and only the essential output"},
     {.name = NULL},
@@ -77,7 +88,9 @@ static error_t options_parse_db(int key, char *argument, struct argp_state *stat
 }
 
 static const struct argp_option db_options[] = {
-    {.name = "db", .key = KEY_DB, .arg = "FILE",
+    {.name = "db",
+     .key = KEY_DB,
+     .arg = "FILE",
      .doc = "results database (default: results/hacasim.db)"},
     {.name = NULL},
 };
@@ -114,8 +127,10 @@ static const char *options_shell_word(struct arena *arena, const char *text)
     char *out = arena_alloc(arena, 4 * strlen(text) + 3, 1), *to = out;
     *to++ = '\'';
     for (; *text != '\0'; text++) { /* a quote ends the string, stands escaped, opens it again */
-        if (*text == '\'') to = stpcpy(to, "'\\''");
-        else *to++ = *text;
+        if (*text == '\'')
+            to = stpcpy(to, "'\\''");
+        else
+            *to++ = *text;
     }
     *to = '\'';
     return out;
@@ -129,8 +144,7 @@ const char *options_replay(const struct options_simulate *options, const struct 
     struct arena *arena = options->arena;
     const char *text = arena_print(arena, "hacasim run %s", options_shell_word(arena, info->path));
     for (size_t i = 0; i < options->set_count; i++)
-        text = arena_print(arena, "%s --set %s", text,
-                           options_shell_word(arena, options->sets[i]));
+        text = arena_print(arena, "%s --set %s", text, options_shell_word(arena, options->sets[i]));
     return arena_print(arena, "%s --seed %" PRIu64 " --reps %" PRIu32, text,
                        options_seed(options, info), replication + 1);
 }
@@ -141,11 +155,15 @@ int options_exit(enum status code)
 {
     status_print(stderr);
     switch (code) {
-    case STATUS_OK: return ANALYSIS_OK;
-    case STATUS_USER: return ANALYSIS_USER;
+    case STATUS_OK:
+        return ANALYSIS_OK;
+    case STATUS_USER:
+        return ANALYSIS_USER;
     case STATUS_OPERATING:
-    case STATUS_BREACH: return ANALYSIS_OPERATING;
-    case STATUS_INTERRUPTED: return ANALYSIS_INTERRUPTED;
+    case STATUS_BREACH:
+        return ANALYSIS_OPERATING;
+    case STATUS_INTERRUPTED:
+        return ANALYSIS_INTERRUPTED;
     }
     return ANALYSIS_OPERATING;
 }

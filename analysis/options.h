@@ -24,8 +24,8 @@ struct options_simulate {
     size_t set_count;
     bool seed_given;
     uint64_t seed;
-    uint32_t reps;       /* 0: as the scenario says */
-    int jobs;            /* 0: all cores */
+    uint32_t reps; /* 0: as the scenario says */
+    int jobs;      /* 0: all cores */
     bool quiet;
 };
 extern const struct argp options_simulate_argp;

@@ -3,7 +3,7 @@
 #include "analysis/outfile.h"
 
 #include <errno.h>
-#include <stdlib.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -13,7 +13,7 @@ enum { FILE_MODE = 0666, FOLDER_MODE = 0777 }; /* before the umask */
 static enum status make_folders(const char *path)
 {
     char folder[PATH_MAX];
-    strcpy(folder, path);
+    snprintf(folder, sizeof folder, "%s", path);
     for (char *slash = strchr(folder + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
         *slash = '\0';
         if (mkdir(folder, FOLDER_MODE) != 0 && errno != EEXIST)
@@ -24,28 +24,17 @@ static enum status make_folders(const char *path)
     return STATUS_OK;
 }
 
-/* mkstemp makes files that only the owner may read. */
-static void widen(int descriptor)
-{
-    mode_t mask = umask(0);
-    umask(mask);
-    (void)!fchmod(descriptor, FILE_MODE & ~mask);
-}
-
 enum status outfile_open(struct outfile *file, const char *path)
 {
     *file = (struct outfile){.stream = NULL};
     if (*path == '\0') return status_fail(STATUS_USER, "the name of the output file is empty");
-    if (strlen(path) + 8 > PATH_MAX)
+    int length = snprintf(file->temporary, PATH_MAX, "%s.%ld.new", path, (long)getpid());
+    if (length >= PATH_MAX)
         return status_fail(STATUS_USER, "the name of the output file is too long");
-    strcpy(file->path, path);
-    strcpy(stpcpy(file->temporary, path), ".XXXXXX");
+    snprintf(file->path, PATH_MAX, "%s", path);
     TRY(make_folders(path), "writing %s", path);
-    int descriptor = mkstemp(file->temporary);
-    if (descriptor >= 0) {
-        widen(descriptor);
-        file->stream = fdopen(descriptor, "w");
-    }
+    int descriptor = open(file->temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, FILE_MODE);
+    if (descriptor >= 0) file->stream = fdopen(descriptor, "w");
     if (!file->stream)
         return status_fail(STATUS_OPERATING, "cannot write %s: %s", path, strerror(errno));
     return STATUS_OK;

@@ -25,14 +25,14 @@ enum { POOL_CAUSE_BYTES = 4096 };
 struct pool {
     const struct pool_job *job;
     struct pool_result *result;
-    struct arena *arena;           /* of the result */
+    struct arena *arena; /* of the result */
     struct progress progress;
-    atomic_uint next;              /* ticket */
+    atomic_uint next; /* ticket */
     atomic_bool failed;
-    enum status status;            /* of the failure of lowest index */
+    enum status status; /* of the failure of lowest index */
     char cause[POOL_CAUSE_BYTES];
-    const char ***caveats;         /* [replication] */
-    uint32_t *caveat_count;        /* [replication] */
+    const char ***caveats;  /* [replication] */
+    uint32_t *caveat_count; /* [replication] */
 };
 
 /* ---- signals ------------------------------------------------------------------------------ */
@@ -89,8 +89,8 @@ static void pool_store(struct pool *pool, const struct models_record *record)
     pool->caveats[r] = arena_alloc(pool->arena, record->caveat_count, sizeof *pool->caveats[r]);
     pool->caveat_count[r] = record->caveat_count;
     for (uint32_t i = 0; i < record->caveat_count; i++)
-        pool->caveats[r][i] = arena_text(pool->arena, record->caveats[i],
-                                         strlen(record->caveats[i]));
+        pool->caveats[r][i] =
+            arena_text(pool->arena, record->caveats[i], strlen(record->caveats[i]));
     result->finished[r] = true;
     result->done++;
     progress_done(&pool->progress, r);
@@ -120,8 +120,10 @@ static void pool_replicate(struct pool *pool, uint32_t replication, struct arena
 #pragma omp critical(pool)
     {
         if (status == STATUS_OK && job->keep != NULL) status = job->keep(job->context, &record);
-        if (status == STATUS_OK) pool_store(pool, &record);
-        else pool_fail(pool, replication, status);
+        if (status == STATUS_OK)
+            pool_store(pool, &record);
+        else
+            pool_fail(pool, replication, status);
     }
 }
 
@@ -151,8 +153,7 @@ static void pool_result_init(struct pool_result *result, struct arena *arena, ui
     *result = (struct pool_result){.reps = reps};
     result->finished = arena_alloc(arena, reps, sizeof *result->finished);
     result->trace_hash = arena_alloc(arena, reps, sizeof *result->trace_hash);
-    result->values =
-        arena_alloc(arena, reps * models_metric_count(), sizeof *result->values);
+    result->values = arena_alloc(arena, reps * models_metric_count(), sizeof *result->values);
 }
 
 /* Each caveat once, in order of replication. */
@@ -160,7 +161,8 @@ static void pool_merge_caveats(struct pool *pool)
 {
     struct pool_result *result = pool->result;
     size_t total = 0;
-    for (uint32_t r = 0; r < result->reps; r++) total += pool->caveat_count[r];
+    for (uint32_t r = 0; r < result->reps; r++)
+        total += pool->caveat_count[r];
     result->caveats = arena_alloc(pool->arena, total, sizeof *result->caveats);
     for (uint32_t r = 0; r < result->reps; r++) {
         for (uint32_t i = 0; i < pool->caveat_count[r]; i++) {
@@ -202,7 +204,7 @@ uint32_t pool_finished(const struct pool_result *result, struct arena *arena,
 {
     size_t metrics = models_metric_count();
     uint32_t count = 0;
-    *out = arena_alloc(arena, result->done, sizeof **out);
+    *out = arena_alloc(arena, result->done, sizeof(const struct models_value *));
     for (uint32_t r = 0; r < result->reps; r++)
         if (result->finished[r]) (*out)[count++] = result->values + r * metrics;
     return count;
@@ -212,6 +214,7 @@ uint64_t pool_trace_hash(const struct pool_result *result)
 {
     if (result->reps == 1) return result->trace_hash[0];
     uint64_t hash = DIGEST_START;
-    for (uint32_t r = 0; r < result->reps; r++) hash = digest_word(hash, result->trace_hash[r]);
+    for (uint32_t r = 0; r < result->reps; r++)
+        hash = digest_word(hash, result->trace_hash[r]);
     return digest_end(hash);
 }

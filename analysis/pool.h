@@ -22,22 +22,22 @@ struct pool_job {
     const struct models_scenario *scenario;
     uint64_t seed;
     uint32_t reps;
-    int jobs;           /* threads; 0: all cores */
-    bool quiet;         /* no progress */
+    int jobs;   /* threads; 0: all cores */
+    bool quiet; /* no progress */
     enum status (*keep)(void *context, const struct models_record *record); /* may be NULL */
     void *context;
 };
 
 struct pool_result {
-    uint32_t reps, done;           /* asked for; finished and kept */
+    uint32_t reps, done; /* asked for; finished and kept */
     uint32_t threads;
     double wall_s;
-    bool *finished;                /* [replication] */
-    uint64_t *trace_hash;          /* [replication] */
-    struct models_value *values;   /* [replication * models_metric_count() + metric] */
-    const char **caveats;          /* of all finished ones, in index order, each once */
+    bool *finished;              /* [replication] */
+    uint64_t *trace_hash;        /* [replication] */
+    struct models_value *values; /* [replication * models_metric_count() + metric] */
+    const char **caveats;        /* of all finished ones, in index order, each once */
     uint32_t caveat_count;
-    uint32_t failed;               /* replication that failed, when pool_run did */
+    uint32_t failed; /* replication that failed, when pool_run did */
 };
 
 /* Run them all.  STATUS_BREACH and STATUS_OPERATING come with the chain of the failing replication

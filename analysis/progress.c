@@ -37,16 +37,20 @@ void progress_open(struct progress *progress, struct arena *arena, const char *n
 static double progress_simulated_s(const struct progress *progress)
 {
     double sum_ns = 0;
-    for (uint32_t i = 0; i < progress->reps; i++) sum_ns += (double)progress->now_ns[i];
+    for (uint32_t i = 0; i < progress->reps; i++)
+        sum_ns += (double)progress->now_ns[i];
     return sum_ns * 1e-9;
 }
 
 static const char *progress_time_left(char *buffer, size_t size, double seconds)
 {
     if (!isfinite(seconds)) return "? left";
-    if (seconds < 90) snprintf(buffer, size, "%.0f s left", seconds);
-    else if (seconds < 5400) snprintf(buffer, size, "%.0f min left", seconds / 60);
-    else snprintf(buffer, size, "%.1f h left", seconds / 3600);
+    if (seconds < 90)
+        snprintf(buffer, size, "%.0f s left", seconds);
+    else if (seconds < 5400)
+        snprintf(buffer, size, "%.0f min left", seconds / 60);
+    else
+        snprintf(buffer, size, "%.1f h left", seconds / 3600);
     return buffer;
 }
 
@@ -57,10 +61,13 @@ static void progress_print(struct progress *progress, double now_s)
     double share = wanted_s > 0 ? fmin(simulated_s / wanted_s, 1) : 0;
     double rate = simulated_s / elapsed_s;
     char left[32], bar[BAR_CELLS + 1];
-    for (int i = 0; i < BAR_CELLS; i++) bar[i] = i < (int)(share * BAR_CELLS) ? '#' : '-';
+    for (int i = 0; i < BAR_CELLS; i++)
+        bar[i] = i < (int)(share * BAR_CELLS) ? '#' : '-';
     bar[BAR_CELLS] = '\0';
-    if (progress->tty) fprintf(stderr, "\r%s [%s] ", progress->name, bar);
-    else fprintf(stderr, "%s: ", progress->name);
+    if (progress->tty)
+        fprintf(stderr, "\r%s [%s] ", progress->name, bar);
+    else
+        fprintf(stderr, "%s: ", progress->name);
     fprintf(stderr, "%.0f %%, %u of %u replications, %.*f x real time, %s", 100 * share,
             progress->done, progress->reps, rate < 10, rate,
             progress_time_left(left, sizeof left, (wanted_s - simulated_s) / rate));

@@ -12,7 +12,7 @@
 #include "sim/sim.h"
 
 struct progress {
-    const char *name;    /* of the scenario */
+    const char *name; /* of the scenario */
     bool quiet, tty;
     uint32_t reps, done; /* replications */
     int64_t *now_ns;     /* simulated time reached, by replication */

@@ -69,10 +69,11 @@ static void fact(const struct page *page, const char *name, const char *value)
     html_print(page->out, "<div><dt>%s</dt><dd>%s</dd></div>\n", name, value);
 }
 
-static void write_facts(const struct page *page, const struct store_run *run)
+static void write_facts(const struct page *page, const struct result *result)
 {
+    const struct store_run *run = &result->run;
     fputs("<dl class=\"facts\">\n", page->out);
-    if (page->run_count > 1) fact(page, "Run", run->name);
+    if (page->run_count > 1) fact(page, "Run", result->label);
     fact(page, "Verification", run->design);
     fact(page, "Seed", arena_print(page->arena, "%" PRIu64, run->seed));
     fact(page, "Replications", count_words(run, page->arena));
@@ -94,11 +95,11 @@ static void write_head(const struct page *page)
     html_print(page->out,
                "</style>\n</head>\n<body>\n<main>\n<header>\n<p class=\"over\">hacasim "
                "%s</p>\n<h1>%s",
-               run->version, run->name);
-    if (page->run_count > 1) html_print(page->out, " against %s", page->runs[1]->run.name);
+               run->version, page->runs[0]->label);
+    if (page->run_count > 1) html_print(page->out, " against %s", page->runs[1]->label);
     html_print(page->out, "</h1>\n<p class=\"doc\">%s</p>\n", run->doc ? run->doc : "");
     for (int r = 0; r < page->run_count; r++)
-        write_facts(page, &page->runs[r]->run);
+        write_facts(page, page->runs[r]);
     fputs("</header>\n", page->out);
 }
 
@@ -117,7 +118,7 @@ static void write_run_caveats(const struct page *page, int r)
         bool shared = page->run_count > 1 && has_caveat(page->runs[1 - r], run->caveats[i]);
         if (shared && r > 0) continue;
         fputs("<li>", page->out);
-        if (page->run_count > 1 && !shared) html_print(page->out, "%s: ", run->run.name);
+        if (page->run_count > 1 && !shared) html_print(page->out, "%s: ", run->label);
         html_print(page->out, "%s</li>\n", run->caveats[i]);
     }
 }
@@ -160,15 +161,15 @@ static const struct card cards[] = {
      "gap.exploited_usd",
      "cheated answers used before rejection",
      {{"recovered", "gap.recovered_usd"},
-      {"cover by stake, fund", "econ.gap_cover_ratio"},
+      {"covered", "econ.gap_cover_ratio"},
       {"cheats attempted", "cheat.attempted"},
       {"detected", "cheat.detected"}}},
     {"Latency",
      "latency.ttft_s.p50",
      "median, to the first token",
      {{"p99", "latency.ttft_s.p99"},
-      {"whole answer p50", "latency.e2e_s.p50"},
-      {"whole answer p99", "latency.e2e_s.p99"}}},
+      {"answer p50", "latency.e2e_s.p50"},
+      {"answer p99", "latency.e2e_s.p99"}}},
     {"Settlement",
      "gap.settled_s.p50",
      "median, answered to recorded in a final block",
@@ -179,7 +180,7 @@ static const struct card cards[] = {
      "econ.supply_opg.burned",
      "burned during the run",
      {{"emitted", "econ.emitted_opg"},
-      {"net issuance/year", "econ.net_issuance_ratio_y"},
+      {"net issuance/y", "econ.net_issuance_ratio_y"},
       {"price at the end", "econ.price_usd.final"}}},
     {"Cost",
      "cost.usd_per_mtok",
@@ -207,7 +208,7 @@ static const char *card_value(const struct page *page, const struct result *run,
 static void write_card_run(const struct page *page, const struct card *card,
                            const struct result *run)
 {
-    if (page->run_count > 1) html_print(page->out, "<p class=\"run\">%s</p>\n", run->run.name);
+    if (page->run_count > 1) html_print(page->out, "<p class=\"run\">%s</p>\n", run->label);
     html_print(page->out, "<p class=\"big\">%s</p>\n", card_value(page, run, card->metric));
     if (run == page->runs[0]) html_print(page->out, "<p class=\"what\">%s</p>\n", card->what);
     fputs("<dl>\n", page->out);
@@ -323,7 +324,7 @@ static void write_stages(const struct page *page)
     if (page->run_count > 1) {
         fputs("<tr><th></th>", page->out);
         for (int r = 0; r < page->run_count; r++)
-            html_print(page->out, "<th colspan=\"3\" class=\"n\">%s</th>", page->runs[r]->run.name);
+            html_print(page->out, "<th colspan=\"3\" class=\"n\">%s</th>", page->runs[r]->label);
         fputs("</tr>\n", page->out);
     }
     for (size_t i = 0; i < sizeof stages / sizeof stages[0]; i++)
@@ -338,7 +339,7 @@ static void write_columns(const struct page *page, const char *first, const char
     html_print(page->out, "<tr><th>%s</th>", first);
     for (int r = 0; r < page->run_count; r++)
         html_print(page->out, "<th class=\"n\">%s</th>",
-                   page->run_count > 1 ? page->runs[r]->run.name : "value");
+                   page->run_count > 1 ? page->runs[r]->label : "value");
     html_print(page->out, *last ? "<th>%s</th></tr>\n" : "</tr>\n", last);
 }
 

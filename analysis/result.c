@@ -19,6 +19,19 @@ static enum status load_parts(struct store *store, struct arena *arena, struct r
     return STATUS_OK;
 }
 
+static double horizon_of(const struct result *result)
+{
+    const char *why;
+    int64_t horizon_ns;
+    for (size_t i = 0; i < result->effective_count; i++) {
+        const struct param_effective *key = &result->effective[i];
+        if (strcmp(key->path, "horizon") == 0 &&
+            param_scan(PARAM_DURATION, key->value, strlen(key->value), &horizon_ns, &why) == 0)
+            return (double)horizon_ns * 1e-9;
+    }
+    return (double)NAN;
+}
+
 enum status result_load(struct store *store, struct arena *arena, const char *name,
                         struct result *out)
 {
@@ -28,7 +41,16 @@ enum status result_load(struct store *store, struct arena *arena, const char *na
         return status_fail(STATUS_USER, "run %s has no finished replication (it is %s)", name,
                            out->run.state);
     TRY(load_parts(store, arena, out), "loading run %s", name);
+    out->horizon_s = horizon_of(out);
+    out->label = out->run.name;
     return STATUS_OK;
+}
+
+void result_distinguish(struct result *a, struct result *b, struct arena *arena)
+{
+    if (strcmp(a->run.name, b->run.name) != 0) return;
+    a->label = arena_print(arena, "%s #%lld", a->run.name, (long long)a->run.id);
+    b->label = arena_print(arena, "%s #%lld", b->run.name, (long long)b->run.id);
 }
 
 static const struct store_line *find(const struct store_line *lines, size_t count, const char *name)

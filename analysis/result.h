@@ -8,6 +8,7 @@
 
 struct result {
     struct store_run run;
+    const char *label; /* its name, or name and id where two runs of one name are compared */
     const struct summary *summary;
     struct store_line *series, *curves; /* of the first replication */
     size_t series_count, curve_count;
@@ -15,11 +16,15 @@ struct result {
     size_t caveat_count;
     struct param_effective *effective;
     size_t effective_count;
+    double horizon_s; /* when arrivals end and the drain starts; NaN when the scenario has none */
 };
 
 /* The run that `name` names (see store_find).  STATUS_USER when it has no finished replication. */
 enum status result_load(struct store *store, struct arena *arena, const char *name,
                         struct result *out);
+
+/* Give two runs labels that tell them apart. */
+void result_distinguish(struct result *a, struct result *b, struct arena *arena);
 
 /* The line of that name, or NULL. */
 const struct store_line *result_series(const struct result *result, const char *name);

@@ -76,10 +76,12 @@ enum status store_open(struct store **out, struct arena *arena, const char *path
     struct store *store = arena_alloc(arena, 1, sizeof *store);
     store->arena = arena;
     *out = NULL;
-    TRY(db_open(&store->db, arena, path, &kind, mode == STORE_WRITE),
-        "cannot open the results database");
-    *out = store;
-    return STATUS_OK;
+    enum status status = db_open(&store->db, arena, path, &kind, mode == STORE_WRITE);
+    if (status == STATUS_OK)
+        *out = store;
+    else
+        status_context(status, "cannot open the results database");
+    return status;
 }
 
 void store_close(struct store *store)
@@ -104,9 +106,10 @@ static char *store_process(char *buffer, pid_t pid)
     if (file != NULL && fgets(stat, sizeof stat, file) == NULL) stat[0] = '\0';
     if (file != NULL) fclose(file);
     const char *rest = strrchr(stat, ')'); /* the name before it may hold anything */
-    if (rest != NULL) /* field 3 is the state, field 22 the start */
-        sscanf(rest + 1, " %c %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s"
-                         " %*s %llu",
+    if (rest != NULL)                      /* field 3 is the state, field 22 the start */
+        sscanf(rest + 1,
+               " %c %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s"
+               " %*s %llu",
                &state, &start);
     buffer[0] = '\0';
     if (state != 'Z') snprintf(buffer, STORE_PROCESS, "%s %d %llu", boot, (int)pid, start);
@@ -146,8 +149,7 @@ static enum status store_put_execution(struct store *store, int64_t id, uint32_t
 }
 
 static enum status store_put_run(struct store *store, const struct store_run *run,
-                                 const struct param_effective *effective, size_t count,
-                                 int64_t *id)
+                                 const struct param_effective *effective, size_t count, int64_t *id)
 {
     TRY(db_put(store->db,
                "INSERT INTO runs(hash, name, doc, path, design, price_rule, scenario,"
@@ -179,8 +181,8 @@ enum status store_begin(struct store *store, const struct store_run *run,
 const char *store_exact_text(char *buffer, const struct models_value *value)
 {
     const int64_t limit = INT64_C(1) << 53;
-    bool large = value->kind == MODELS_INTEGER &&
-                 (value->integer > limit || value->integer < -limit);
+    bool large =
+        value->kind == MODELS_INTEGER && (value->integer > limit || value->integer < -limit);
     return value->kind == MODELS_EXACT || large ? models_value_text(buffer, value) : NULL;
 }
 
@@ -209,8 +211,8 @@ static enum status store_put_series(struct store *store, int64_t run, uint32_t r
 {
     TRY(store_put_unit(store, run, series->name, series->unit), "table units");
     for (uint32_t i = 0; i < series->count; i++)
-        TRY(db_put(store->db, "INSERT INTO series VALUES(?,?,?,?,?,?)", "iitirr", run,
-                   (int64_t)rep, series->name, (int64_t)i, series->time_s[i], series->value[i]),
+        TRY(db_put(store->db, "INSERT INTO series VALUES(?,?,?,?,?,?)", "iitirr", run, (int64_t)rep,
+                   series->name, (int64_t)i, series->time_s[i], series->value[i]),
             "table series");
     return STATUS_OK;
 }
@@ -220,8 +222,8 @@ static enum status store_put_curve(struct store *store, int64_t run, uint32_t re
 {
     TRY(store_put_unit(store, run, curve->name, curve->unit), "table units");
     for (uint32_t i = 0; i < curve->count; i++)
-        TRY(db_put(store->db, "INSERT INTO curves VALUES(?,?,?,?,?,?)", "iitirr", run,
-                   (int64_t)rep, curve->name, (int64_t)i, curve->x[i], curve->share[i]),
+        TRY(db_put(store->db, "INSERT INTO curves VALUES(?,?,?,?,?,?)", "iitirr", run, (int64_t)rep,
+                   curve->name, (int64_t)i, curve->x[i], curve->share[i]),
             "table curves");
     return STATUS_OK;
 }
@@ -338,9 +340,9 @@ static enum status store_find_prefix(struct store *store, const char *text, stru
     size_t count;
     if (strlen(text) < STORE_PREFIX || text[strspn(text, "0123456789abcdef")] != '\0')
         return STATUS_OK;
-    enum status status = store_select_runs(
-        store, STORE_RUN_COLUMNS "WHERE r.hash GLOB ?1 || '*' ORDER BY r.id DESC", text, &runs,
-        &count);
+    enum status status =
+        store_select_runs(store, STORE_RUN_COLUMNS "WHERE r.hash GLOB ?1 || '*' ORDER BY r.id DESC",
+                          text, &runs, &count);
     for (size_t i = 1; status == STATUS_OK && i < count; i++)
         if (strcmp(runs[i].hash, runs[0].hash) != 0)
             return status_fail(STATUS_USER, "'%s' begins several hashes: %.12s and %.12s", text,
@@ -357,7 +359,8 @@ static enum status store_no_run(struct store *store, const char *text)
     enum status status = store_runs(store, &runs, &count);
     if (status != STATUS_OK) return status;
     const char **names = arena_alloc(store->arena, count, sizeof *names);
-    for (size_t i = 0; i < count; i++) names[i] = runs[i].name;
+    for (size_t i = 0; i < count; i++)
+        names[i] = runs[i].name;
     const char *near = diag_nearest(text, names, count);
     if (near != NULL)
         return status_fail(STATUS_USER, "no run '%s' in %s; did you mean '%s'?", text,
@@ -416,7 +419,8 @@ enum status store_mean(struct store *store, int64_t run, const char *metric, dou
     TRY(db_ask(store->db, &row, "SELECT avg(value) FROM metrics WHERE run = ? AND name = ?", "it",
                run, metric),
         "reading %s of run %" PRId64, metric, run);
-    while (db_next(row)) *out = db_real(row, 0);
+    while (db_next(row))
+        *out = db_real(row, 0);
     TRY(db_end(row), "reading %s of run %" PRId64, metric, run);
     return STATUS_OK;
 }

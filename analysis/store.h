@@ -34,18 +34,18 @@ void store_close(struct store *store); /* NULL is allowed */
 struct store_run {
     /* identity */
     int64_t id;
-    const char *hash;          /* 16 hex digits; 12 are shown */
+    const char *hash; /* 16 hex digits; 12 are shown */
     const char *name, *doc, *path, *design, *price_rule;
     const char *scenario;      /* canonical text */
     const char *scenario_hash; /* 16 hex digits */
     uint64_t seed;
-    uint32_t reps, done;       /* replications asked for; stored */
-    const char *trace_hash;    /* 16 hex digits; NULL unless all replications are there */
-    const char *state;         /* running, done, interrupted, failed */
+    uint32_t reps, done;    /* replications asked for; stored */
+    const char *trace_hash; /* 16 hex digits; NULL unless all replications are there */
+    const char *state;      /* running, done, interrupted, failed */
     /* execution */
     const char *host, *started_utc, *version, *commit, *compiler;
     uint32_t threads;
-    double wall_s, age_s;      /* wall_s: NaN until the run has ended */
+    double wall_s, age_s; /* wall_s: NaN until the run has ended */
 };
 
 /* ---- writing ------------------------------------------------------------------------------- */
@@ -77,11 +77,10 @@ enum status store_find(struct store *store, const char *text, struct store_run *
 struct store_value {
     const char *name, *text; /* text: exact decimal, or NULL */
     uint32_t rep;
-    double value;            /* NaN: null */
+    double value; /* NaN: null */
 };
 /* Ordered by name, then replication. */
-enum status store_values(struct store *store, int64_t run, struct store_value **out,
-                         size_t *count);
+enum status store_values(struct store *store, int64_t run, struct store_value **out, size_t *count);
 
 /* Mean of one metric over the replications that have it; NaN when none has. */
 enum status store_mean(struct store *store, int64_t run, const char *metric, double *out);

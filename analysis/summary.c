@@ -64,7 +64,8 @@ struct summary *summary_build(struct arena *arena, const struct models_value *co
 static size_t summary_stretch(const struct store_value *values, size_t count, size_t first)
 {
     size_t end = first + 1;
-    while (end < count && strcmp(values[end].name, values[first].name) == 0) end++;
+    while (end < count && strcmp(values[end].name, values[first].name) == 0)
+        end++;
     return end;
 }
 
@@ -133,8 +134,9 @@ static enum summary_unit summary_part_unit(const char *part, size_t length)
     static const struct {
         const char *suffix;
         enum summary_unit unit;
-    } units[] = {{"s", SUMMARY_SECONDS},      {"ratio", SUMMARY_RATIO}, {"ratio_y", SUMMARY_RATIO},
-                 {"apr", SUMMARY_RATIO},      {"usd", SUMMARY_USD},     {"opg", SUMMARY_OPG},
+    } units[] = {{"s", SUMMARY_SECONDS},        {"ratio", SUMMARY_RATIO},
+                 {"ratio_y", SUMMARY_RATIO},    {"apr", SUMMARY_RATIO},
+                 {"usd", SUMMARY_USD},          {"opg", SUMMARY_OPG},
                  {"usd_per_mtok", SUMMARY_USD}, {"usd_per_verified_mtok", SUMMARY_USD}};
     for (size_t i = 0; i < sizeof units / sizeof *units; i++)
         if (summary_part_is(part, length, units[i].suffix)) return units[i].unit;
@@ -147,7 +149,8 @@ enum summary_unit summary_unit(const char *metric)
     const char *end = metric + strlen(metric);
     while (end > metric) {
         const char *part = end;
-        while (part > metric && part[-1] != '.') part--;
+        while (part > metric && part[-1] != '.')
+            part--;
         enum summary_unit unit = summary_part_unit(part, (size_t)(end - part));
         if (unit != SUMMARY_PLAIN) return unit;
         end = part > metric ? part - 1 : metric;
@@ -175,9 +178,9 @@ static char *summary_number(char *buffer, double value, int digits)
 {
     double size = fabs(value), limit = 1;
     bool whole = value == floor(value);
-    for (int d = 1; d < digits; d++) limit *= 10;
-    if (size < 1e15 && (whole || size >= limit))
-        return summary_thousands(buffer, value, 0);
+    for (int d = 1; d < digits; d++)
+        limit *= 10;
+    if (size < 1e15 && (whole || size >= limit)) return summary_thousands(buffer, value, 0);
     snprintf(buffer, SUMMARY_TEXT / 2, "%.*g", digits, value);
     return buffer;
 }
@@ -191,20 +194,23 @@ static char *summary_seconds(char *buffer, double value, double largest, int dig
                   {7200, 60, "min"},       {172800, 3600, "h"}, {INFINITY, 86400, "d"}};
     char number[SUMMARY_TEXT];
     size_t i = 0;
-    while (fabs(largest) >= scales[i].below && i + 1 < sizeof scales / sizeof *scales) i++;
+    while (fabs(largest) >= scales[i].below && i + 1 < sizeof scales / sizeof *scales)
+        i++;
     if (largest == 0) i = 2;
     snprintf(buffer, SUMMARY_TEXT, "%.32s %s",
              summary_number(number, value / scales[i].unit_s, digits), scales[i].name);
     return buffer;
 }
 
-/* Cents as people write them, where there are any worth writing. */
+/* Cents as people write them; a price below a dollar needs more digits. */
 static char *summary_usd(char *buffer, double value, int digits)
 {
     char number[SUMMARY_TEXT];
     double size = fabs(value);
-    if (size < 0.01 || size >= 1000) summary_number(number, size, digits);
-    else summary_thousands(number, size, 2);
+    if (size < 1 || size >= 1000)
+        summary_number(number, size, digits);
+    else
+        summary_thousands(number, size, 2);
     snprintf(buffer, SUMMARY_TEXT, "%s$%.48s", value < 0 ? "-" : "", number);
     return buffer;
 }
@@ -225,13 +231,17 @@ static char *summary_digits(char *buffer, enum summary_unit unit, double value, 
     char number[SUMMARY_TEXT];
     if (isnan(value)) return strcpy(buffer, "\u2014");
     switch (unit) {
-    case SUMMARY_SECONDS: return summary_seconds(buffer, value, largest, digits);
-    case SUMMARY_USD: return summary_usd(buffer, value, digits);
-    case SUMMARY_RATIO: return summary_ratio(buffer, value, largest, digits);
+    case SUMMARY_SECONDS:
+        return summary_seconds(buffer, value, largest, digits);
+    case SUMMARY_USD:
+        return summary_usd(buffer, value, digits);
+    case SUMMARY_RATIO:
+        return summary_ratio(buffer, value, largest, digits);
     case SUMMARY_OPG:
         snprintf(buffer, SUMMARY_TEXT, "%.32s OPG", summary_number(number, value, digits));
         return buffer;
-    case SUMMARY_PLAIN: break;
+    case SUMMARY_PLAIN:
+        break;
     }
     return summary_number(buffer, value, digits);
 }
@@ -314,10 +324,10 @@ static const char *summary_cell(struct arena *arena, const struct summary_row *r
     enum summary_unit unit = summary_unit(row->name);
     if (unit == SUMMARY_PLAIN && row->text != NULL) return row->text;
     summary_format(value, unit, row->mean, largest);
-    if (isnan(row->half_width)) return arena_print(arena, "%s", value);
-    return arena_print(arena, "%s \u00b1 %s", value,
-                       summary_digits(spread, unit, row->half_width, largest,
-                                      SUMMARY_SPREAD_DIGITS));
+    if (!(row->half_width > 0)) return arena_print(arena, "%s", value);
+    return arena_print(
+        arena, "%s \u00b1 %s", value,
+        summary_digits(spread, unit, row->half_width, largest, SUMMARY_SPREAD_DIGITS));
 }
 
 /* A metric that no column has is left out: it belongs to another version. */
@@ -363,24 +373,28 @@ static void summary_price_rules(const struct summary_column *columns, size_t cou
         same = same && strcmp(columns[c].price_rule, columns[0].price_rule) == 0;
     }
     fprintf(out, "\nEconomic figures hang on the price rule");
-    if (same) fprintf(out, ": %s\n", columns[0].price_rule);
-    else fputs(":\n", out);
+    if (same)
+        fprintf(out, ": %s\n", columns[0].price_rule);
+    else
+        fputs(":\n", out);
     for (size_t c = 0; c < count && !same; c++)
         fprintf(out, "  %s: %s\n", columns[c].title[0], columns[c].price_rule);
 }
 
 /* Names of all columns, each once, in the order of the first column that has it. */
-static size_t summary_names(struct arena *arena, const struct summary_column *columns,
-                            size_t count, const char ***out)
+static size_t summary_names(struct arena *arena, const struct summary_column *columns, size_t count,
+                            const char ***out)
 {
     size_t total = 0, names = 0;
-    for (size_t c = 0; c < count; c++) total += columns[c].summary->count;
+    for (size_t c = 0; c < count; c++)
+        total += columns[c].summary->count;
     *out = arena_alloc(arena, total, sizeof **out);
     for (size_t c = 0; c < count; c++) {
         for (size_t i = 0; i < columns[c].summary->count; i++) {
             const char *name = columns[c].summary->rows[i].name;
             size_t earlier = 0;
-            while (earlier < c && summary_find(columns[earlier].summary, name) == NULL) earlier++;
+            while (earlier < c && summary_find(columns[earlier].summary, name) == NULL)
+                earlier++;
             if (earlier == c) (*out)[names++] = name;
         }
     }
@@ -403,9 +417,8 @@ void summary_print(struct arena *arena, const struct summary_column *columns, si
     } else {
         for (size_t i = 0; i < sizeof headline / sizeof *headline; i++) {
             if (headline[i].section != NULL) section = headline[i].section;
-            summary_add(table, arena, columns, count,
-                        arena_print(arena, "  %s", headline[i].label), headline[i].metric,
-                        &section);
+            summary_add(table, arena, columns, count, arena_print(arena, "  %s", headline[i].label),
+                        headline[i].metric, &section);
         }
     }
     table_print_blocks(table, out);
@@ -439,7 +452,8 @@ void summary_print_caveats(const char *const *caveats, size_t count, FILE *out)
     enum { SHOWN = 20 }; /* caveats with numbers in them may differ in each replication */
     if (count == 0) return;
     fputs("\nCaveats\n", out);
-    for (size_t i = 0; i < count && i < SHOWN; i++) summary_wrap(caveats[i], out);
+    for (size_t i = 0; i < count && i < SHOWN; i++)
+        summary_wrap(caveats[i], out);
     if (count > SHOWN)
         fprintf(out, "  and %zu more (all: hacasim export RUN --json -)\n", count - SHOWN);
 }
@@ -493,10 +507,10 @@ static struct json_node *summary_json(struct json *json, const struct summary_ob
 
 enum status summary_write_json(const struct summary_object *object, const char *path)
 {
-    FILE *out;
-    TRY(output_open(path, &out), "writing the results as JSON");
+    struct output output;
+    TRY(output_open(&output, path), "writing the results as JSON");
     struct json *json = json_open();
-    enum status status = json_write(json, summary_json(json, object), out, false);
+    enum status status = json_write(json, summary_json(json, object), output.stream, false);
     json_close(json);
-    return output_close(path, out, status);
+    return output_close(&output, status);
 }

@@ -28,7 +28,8 @@ struct table {
 size_t table_columns(const char *text)
 {
     size_t count = 0;
-    for (; *text != '\0'; text++) count += ((unsigned char)*text & 0xC0) != 0x80;
+    for (; *text != '\0'; text++)
+        count += ((unsigned char)*text & 0xC0) != 0x80;
     return count;
 }
 
@@ -46,8 +47,8 @@ static struct table_line *table_grow(struct table *table)
 {
     if (table->count == table->capacity) {
         size_t capacity = table->capacity == 0 ? 32 : 2 * table->capacity;
-        table->lines = arena_grow(table->arena, table->lines, table->capacity, capacity,
-                                  sizeof *table->lines);
+        table->lines =
+            arena_grow(table->arena, table->lines, table->capacity, capacity, sizeof *table->lines);
         table->capacity = capacity;
     }
     return &table->lines[table->count++];
@@ -71,7 +72,8 @@ void table_section(struct table *table, const char *text)
 
 static void table_pad(FILE *out, size_t count)
 {
-    for (; count > 0; count--) fputc(' ', out);
+    for (; count > 0; count--)
+        fputc(' ', out);
 }
 
 /* Trailing blanks are never printed: they wrap on a narrow terminal and show up in diffs. */
@@ -116,8 +118,10 @@ static void table_print_columns(const struct table *table, size_t first, size_t 
 {
     for (size_t i = 0; i < table->count; i++) {
         const struct table_line *line = &table->lines[i];
-        if (line->section != NULL) fprintf(out, "%s\n", line->section);
-        else table_print_row(table, line->cells, first, end, out);
+        if (line->section != NULL)
+            fprintf(out, "%s\n", line->section);
+        else
+            table_print_row(table, line->cells, first, end, out);
     }
 }
 

@@ -2,7 +2,8 @@
  * What this program is.
  *
  * Answers for: the texts that name a build.  The only file that reads the macros HACASIM_COMMIT,
- * HACASIM_CUDA and HACASIM_MPI of the Makefile, so that a commit rebuilds one object and not all. */
+ * HACASIM_CUDA and HACASIM_MPI of the Makefile, so that a commit rebuilds one object and not all.
+ */
 #include "analysis/version.h"
 
 #ifndef HACASIM_VERSION

@@ -10,9 +10,8 @@
 static const char *const feemarket_starts[] = {"steady", "genesis", NULL};
 
 static const struct param feemarket_rows[] = {
-    PARAM(feemarket_params, initial_base_fee, PARAM_COUNT, "1000000000", "0",
-          "1000000000000000000", "base fee of the first block, in atto per gas",
-          "og-evm x/feemarket/types/params.go"),
+    PARAM(feemarket_params, initial_base_fee, PARAM_COUNT, "1000000000", "0", "1000000000000000000",
+          "base fee of the first block, in atto per gas", "og-evm x/feemarket/types/params.go"),
     PARAM(feemarket_params, denominator, PARAM_COUNT, "8", "1", "1000000",
           "a full block moves the base fee by at most 1/this", "geth params/protocol_params.go"),
     PARAM(feemarket_params, elasticity, PARAM_COUNT, "2", "1", "1000000",
@@ -41,8 +40,8 @@ money_t feemarket_next(money_t parent_base_fee, uint64_t gas_used, uint64_t gas_
     uint64_t target = gas_limit / elasticity;
     if (target == 0 || gas_used == target) return parent_base_fee;
     uint64_t distance = gas_used > target ? gas_used - target : target - gas_used;
-    money_t step = money_muldiv(parent_base_fee, distance, target, MONEY_FLOOR, NULL) /
-                   (money_t)denominator;
+    money_t step =
+        money_muldiv(parent_base_fee, distance, target, MONEY_FLOOR, NULL) / (money_t)denominator;
     if (gas_used < target) return step < parent_base_fee ? parent_base_fee - step : 0;
     return parent_base_fee + (step > 1 ? step : 1);
 }
@@ -70,8 +69,8 @@ money_t feemarket_steady(const struct feemarket_params *params, uint64_t mean_ga
     return base_fee;
 }
 
-money_t feemarket_open(const struct feemarket_params *params, uint64_t mean_gas,
-                       uint64_t gas_limit, money_t fee_cap)
+money_t feemarket_open(const struct feemarket_params *params, uint64_t mean_gas, uint64_t gas_limit,
+                       money_t fee_cap)
 {
     if (params->start == FEEMARKET_GENESIS) return params->initial_base_fee;
     return feemarket_steady(params, mean_gas, gas_limit, fee_cap);

@@ -29,8 +29,8 @@ extern const struct param_table feemarket_table;
 
 /* Base fee of the first block of a run: initial_base_fee (`start: genesis`), or where
  * feemarket_steady ends. */
-money_t feemarket_open(const struct feemarket_params *params, uint64_t mean_gas,
-                       uint64_t gas_limit, money_t fee_cap);
+money_t feemarket_open(const struct feemarket_params *params, uint64_t mean_gas, uint64_t gas_limit,
+                       money_t fee_cap);
 /* A block that charged this much gas was decided: the base fee of the next one. */
 money_t feemarket_step(const struct feemarket_params *params, money_t base_fee,
                        uint64_t charged_gas, uint64_t gas_limit);

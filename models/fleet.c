@@ -158,6 +158,7 @@ void fleet_serve(struct world *w, uint32_t index)
     struct serving_done done[FLEET_BATCH];
     struct world_node *node = &w->nodes[index];
     uint32_t count;
+    event_cancel(&w->events, node->wake); /* an outage comes here before the wake-up fires */
     node->wake = (struct event_handle){0, 0};
     node->wake_ns = INT64_MAX;
     do {

@@ -18,10 +18,23 @@ static enum status front_fetch(struct world *w)
     return STATUS_OK;
 }
 
+/* Surges must be known before the first arrival is drawn. */
+static void front_surges(struct world *w)
+{
+    const struct scenario_event *events = w->params->events.items;
+    for (uint32_t i = 0; i < w->params->events.count; i++) {
+        const struct scenario_event *e = &events[i];
+        if (e->what == EVENT_SURGE) {
+            workload_surge(&w->workload, e->at, e->at + e->duration, e->factor);
+        }
+    }
+}
+
 enum status front_open(struct world *w)
 {
     TRY(workload_open(&w->workload, &w->params->workload, w->seed, w->replication, w->arena),
         "workload");
+    front_surges(w);
     router_init(&w->router, &w->params->router, w->seed, w->replication,
                 (uint32_t)w->params->workload.clients, w->arena);
     return front_fetch(w);
@@ -176,11 +189,22 @@ void front_unreached(struct world *w, uint32_t slot)
     front_end(w, slot, REQUEST_FAILED);
 }
 
+/* A request on chain is valid only as long as its client waits (cosmos-sdk's timeout_height): it
+ * leaves the mempool with him, unless a block being decided has it already. */
+static void front_withdraw(struct world *w, uint32_t slot)
+{
+    uint32_t handle;
+    if (!mempool_find(&w->mempool, TX_INFERENCE, slot, &handle)) return;
+    mempool_remove(&w->mempool, handle);
+    world_drop(w, slot);
+}
+
 void front_timeout(struct world *w, uint32_t slot)
 {
     struct request *r = world_request(w, slot);
     r->timeout = (struct event_handle){0, 0};
     if (r->state == REQUEST_RETURN) return; /* the last token is on its way */
-    if (r->state == REQUEST_SERVED && !w->design->on_chain) fleet_cancel(w, slot);
+    if (w->design->on_chain) front_withdraw(w, slot);
+    else if (r->state == REQUEST_SERVED) fleet_cancel(w, slot);
     front_end(w, slot, REQUEST_TIMED_OUT);
 }

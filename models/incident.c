@@ -41,6 +41,6 @@ void incident_fire(struct world *w, uint32_t index, bool end)
     case EVENT_OUTAGE: incident_region(w, e, !end); break;
     case EVENT_FACILITATOR_OUTAGE: relay_set_down(w, !end); break;
     case EVENT_FEED_OUTAGE: incident_feed(w, !end); break;
-    case EVENT_SURGE: break; /* the workload was told at the start */
+    case EVENT_SURGE: break; /* front_open told the workload */
     }
 }

@@ -60,7 +60,7 @@ void mempool_init(struct mempool *pool, const struct mempool_params *params, str
                              .least_gas = UINT64_MAX};
 }
 
-/* ---- heap of senders ----------------------------------------------------------------------- */
+/* ---- heap of senders ------------------------------------------------------------------------ */
 
 /* Whether sender a's first transaction goes before b's. */
 static bool mempool_before(const struct mempool *pool, uint32_t a, uint32_t b)
@@ -115,7 +115,7 @@ static void mempool_heap_drop(struct mempool *pool, uint32_t sender)
     mempool_sift(pool, place);
 }
 
-/* ---- queues ---------------------------------------------------------------------------------- */
+/* ---- queues --------------------------------------------------------------------------------- */
 
 /* Put a transaction into its sender's queue by order of arrival.  New ones go to the end; requeued
  * ones are older than all that wait, except those requeued before them. */
@@ -150,8 +150,7 @@ static void mempool_dequeue(struct mempool *pool, uint32_t handle)
     struct mempool_sender *sender = &pool->senders[slot->tx.sender];
     uint32_t before = slot->previous, after = slot->next;
     pool->waiting--;
-    if (before == MEMPOOL_NONE && after == MEMPOOL_NONE)
-        mempool_heap_drop(pool, slot->tx.sender);
+    if (before == MEMPOOL_NONE && after == MEMPOOL_NONE) mempool_heap_drop(pool, slot->tx.sender);
     *(before == MEMPOOL_NONE ? &sender->first : &pool->slots[before].next) = after;
     *(after == MEMPOOL_NONE ? &sender->last : &pool->slots[after].previous) = before;
     if (before == MEMPOOL_NONE && after != MEMPOOL_NONE) mempool_sift(pool, sender->place);
@@ -194,7 +193,7 @@ static uint32_t mempool_new_slot(struct mempool *pool)
     return handle;
 }
 
-/* ---- the door -------------------------------------------------------------------------------- */
+/* ---- the door ------------------------------------------------------------------------------- */
 
 bool mempool_add(struct mempool *pool, const struct mempool_tx *tx, uint32_t *handle)
 {

@@ -23,9 +23,9 @@ enum mempool_priority { MEMPOOL_FIFO, MEMPOOL_TIP };
 enum mempool_fit { MEMPOOL_SKIP, MEMPOOL_STOP };
 
 struct mempool_params {
-    int64_t size; /* transactions */
-    int priority; /* enum mempool_priority */
-    int fit;      /* enum mempool_fit */
+    int64_t size;     /* transactions */
+    int priority;     /* enum mempool_priority */
+    int fit;          /* enum mempool_fit */
     int64_t lifetime; /* ns */
 };
 extern const struct param_table mempool_table;
@@ -52,7 +52,7 @@ struct mempool {
     uint32_t sender_count;
     uint32_t *heap; /* senders with a waiting transaction, best first one at the root */
     uint32_t heap_count;
-    uint32_t *parked; /* scratch of a packing */
+    uint32_t *parked;        /* scratch of a packing */
     uint32_t oldest, newest; /* all transactions by arrival */
     uint64_t least_gas;      /* lower bound of the gas limits in the pool */
     uint64_t next_order;

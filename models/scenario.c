@@ -195,11 +195,13 @@ static void scenario_unknown(struct scenario_checker *c, const char *path, const
                              const char *name, const char *const *known, size_t count)
 {
     const char *near = diag_nearest(name, known, count);
-    if (near) {
-        param_error(c->doc, c->diag, path, "unknown %s '%s'; did you mean '%s'?", what, name, near);
-    } else {
-        param_error(c->doc, c->diag, path, "unknown %s '%s'", what, name);
+    char list[400] = "";
+    size_t used = 0;
+    for (size_t i = 0; i < count && used < sizeof list - 40; i++) {
+        used += (size_t)snprintf(list + used, sizeof list - used, "%s%s", i ? ", " : "", known[i]);
     }
+    param_error(c->doc, c->diag, path, "unknown %s '%s'%s%s%s (known: %s)", what, name,
+                near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "", list);
 }
 
 static void scenario_check_region(struct scenario_checker *c, const char *path, const char *name)

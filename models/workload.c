@@ -440,7 +440,8 @@ double workload_mean_rate(const struct workload_params *params)
     struct trace_summary summary = {0};
     arena_init(&arena, "trace summary", 0);
     diag_init(&diag, &arena);
-    bool readable = trace_check(arrivals->trace.file, (struct diag_where){0}, NULL, &diag, &summary);
+    bool readable =
+        trace_check(arrivals->trace.file, (struct diag_where){0}, NULL, &diag, &summary);
     arena_free(&arena);
     if (!readable || summary.duration_ns <= 0) return 0;
     return (double)summary.requests * arrivals->trace.speed /

@@ -94,10 +94,11 @@ static void diag_print_item(const struct diag_item *item, FILE *out)
 
 void diag_print(struct diag *diag, FILE *out)
 {
-    const struct diag_item **sorted = arena_alloc(diag->arena, diag->count + 1, sizeof *sorted);
+    const struct diag_item **sorted =
+        arena_alloc(diag->arena, diag->count + 1, sizeof(struct diag_item *));
     for (uint32_t i = 0; i < diag->count; i++)
         sorted[i] = &diag->items[i];
-    qsort(sorted, diag->count, sizeof *sorted, diag_compare);
+    qsort(sorted, diag->count, sizeof(struct diag_item *), diag_compare);
     for (uint32_t i = 0; i < diag->count; i++)
         diag_print_item(sorted[i], out);
     if (diag->dropped > 0)

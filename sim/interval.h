@@ -9,7 +9,7 @@
 
 /* The t below which Student's distribution with `degrees` (>= 1, need not be whole) has the given
  * probability; relative error below 1e-11.  -inf at 0, inf at 1; NaN for other probabilities
- * outside [1e-100, 1) and for fewer degrees. */
+ * outside [1e-20, 1) and for fewer degrees. */
 double interval_t_quantile(double probability, double degrees);
 
 /* Two-sided Student interval half-width for the mean of n values; NaN when n < 2. `level` 0.95.

@@ -87,6 +87,7 @@ static const char *json_utf8_copy(struct arena *arena, const char *text)
 {
     size_t length = strlen(text), good = json_utf8_prefix(text, length);
     if (good == length) return arena_text(arena, text, length);
+    static const char replacement[3] = {'\xEF', '\xBF', '\xBD'};
     char *copy = arena_alloc(arena, 3 * length + 1, 1);
     size_t used = 0;
     for (size_t at = 0; at < length; at += good + 1) {
@@ -94,8 +95,8 @@ static const char *json_utf8_copy(struct arena *arena, const char *text)
         memcpy(copy + used, text + at, good);
         used += good;
         if (at + good == length) break;
-        memcpy(copy + used, "\xEF\xBF\xBD", 3);
-        used += 3;
+        memcpy(copy + used, replacement, sizeof replacement);
+        used += sizeof replacement;
     }
     return copy;
 }
@@ -152,7 +153,8 @@ static void json_append(struct json *json, struct json_node *node, struct json_n
 {
     if (node->count == node->capacity) {
         uint32_t capacity = node->capacity ? 2 * node->capacity : 8, old = node->capacity;
-        node->items = arena_grow(&json->arena, node->items, old, capacity, sizeof *node->items);
+        node->items =
+            arena_grow(&json->arena, node->items, old, capacity, sizeof(struct json_node *));
         if (node->kind == JSON_OBJECT)
             node->keys = arena_grow(&json->arena, node->keys, old, capacity, sizeof *node->keys);
         node->capacity = capacity;

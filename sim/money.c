@@ -62,13 +62,12 @@ static int money_leading_zeros(money_u128 x) /* x > 0 */
 
 /* One 64-bit digit of the quotient (Knuth, volume 2, 4.3.1, algorithm D): (rest, digit) / c with
  * rest < c and the top bit of c set.  The estimate from the leading digit of c is at most two too
- * large. */
+ * large, and not above 2^64 + 1, so that its products fit. */
 static uint64_t money_digit(money_u128 *rest, uint64_t digit, money_u128 c)
 {
     uint64_t lead = money_high(c);
     assert(lead >> 63 && *rest < c);
     money_u128 estimate = *rest / lead;
-    if (estimate > UINT64_MAX) estimate = UINT64_MAX;
     money_u128 left = *rest - estimate * lead;
     while (left <= UINT64_MAX && estimate * money_low(c) > (left << 64 | digit)) {
         estimate--;

@@ -35,13 +35,13 @@ struct param_form {
     const char *label;   /* "duration", for the schema */
     const char *noun;    /* "a time" */
     const char *example; /* "50 ms" */
-    enum param_class in_c;
-    size_t size; /* of the C type; 0 for structs, which differ */
+    const char *step;    /* "1 ns", what 10^-exact is called */
     const struct param_unit *units;
     size_t unit_count;
-    int exact;        /* values are whole multiples of 10^-exact of the base unit; -1: doubles */
-    const char *step; /* "1 ns", what 10^-exact is called */
-    bool dollar;      /* a $ stands before the number */
+    size_t size; /* of the C type; 0 for structs, which differ */
+    enum param_class in_c;
+    int exact;   /* values are whole multiples of 10^-exact of the base unit; -1: doubles */
+    bool dollar; /* a $ stands before the number */
 };
 
 const struct param_form *param_form(enum param_type type);

@@ -9,6 +9,7 @@
  * end on the stack), compares every key with all others, and loses the position of an empty value.
  * Anchors, aliases, merge keys and tags are refused: base: does what they are good for, and a
  * billion laughs need an alias.  libfyaml prints nothing itself: its messages are collected. */
+#include <assert.h>
 #include <libfyaml.h>
 #include <string.h>
 
@@ -78,7 +79,8 @@ static void param_parse_refuse(struct param_parser *p, struct diag_where where, 
 /* ---- building ------------------------------------------------------------------------------ */
 
 /* Text in single quotes on one line, from the source itself: libfyaml 0.7.12 reads two doubled
- * quotes in a row as three quotes.  NULL for anything else (over several lines its reading stays). */
+ * quotes in a row as three quotes.  NULL for anything else (over several lines its reading stays).
+ */
 static const char *param_parse_single(const struct param_parser *p, struct fy_token *token,
                                       uint32_t *length)
 {
@@ -184,8 +186,7 @@ static void param_parse_scalar(struct param_parser *p, struct fy_token *token,
     bool quoted = style == FYSS_SINGLE_QUOTED || style == FYSS_DOUBLE_QUOTED;
     where.column -= quoted && where.column > 1; /* the mark is behind the quote */
     uint32_t length;
-    const char *text =
-        style == FYSS_SINGLE_QUOTED ? param_parse_single(p, token, &length) : NULL;
+    const char *text = style == FYSS_SINGLE_QUOTED ? param_parse_single(p, token, &length) : NULL;
     if (!text) text = param_parse_text(p, token, where, &length);
     if (param_parse_expects_key(p)) {
         param_parse_key(p, &p->frames[p->depth - 1], text, where);
@@ -245,12 +246,21 @@ static void param_parse_event(struct param_parser *p, struct fy_event *event)
     const struct fy_mark *mark = fy_event_start_mark(event);
     param_parse_decoration(p, event);
     switch (event->type) {
-    case FYET_DOCUMENT_START: param_parse_document(p, mark); break;
-    case FYET_SCALAR: param_parse_scalar(p, event->scalar.value, mark); break;
-    case FYET_MAPPING_START: param_parse_open(p, PARAM_NODE_MAPPING, mark); break;
-    case FYET_SEQUENCE_START: param_parse_open(p, PARAM_NODE_LIST, mark); break;
+    case FYET_DOCUMENT_START:
+        param_parse_document(p, mark);
+        break;
+    case FYET_SCALAR:
+        param_parse_scalar(p, event->scalar.value, mark);
+        break;
+    case FYET_MAPPING_START:
+        param_parse_open(p, PARAM_NODE_MAPPING, mark);
+        break;
+    case FYET_SEQUENCE_START:
+        param_parse_open(p, PARAM_NODE_LIST, mark);
+        break;
     case FYET_MAPPING_END:
     case FYET_SEQUENCE_END:
+        assert(p->depth > 0);
         p->depth--;
         param_parse_done(p);
         break;
@@ -259,7 +269,8 @@ static void param_parse_event(struct param_parser *p, struct fy_event *event)
                            "aliases (*) are not supported; use base: to inherit");
         param_parse_scalar(p, NULL, mark);
         break;
-    default: break;
+    default:
+        break;
     }
 }
 
@@ -281,8 +292,8 @@ static void param_parse_syntax(struct param_parser *p)
     const char *message = error && error->msg ? error->msg : "not YAML";
     p->failed = true;
     if (!p->source->positions) {
-        diag_add(p->diag, where, p->prefix, "syntax error in %s: %s", param_show(p->arena, p->input),
-                 message);
+        diag_add(p->diag, where, p->prefix, "syntax error in %s: %s",
+                 param_show(p->arena, p->input), message);
         return;
     }
     if (error && error->line > 0) {

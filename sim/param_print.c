@@ -54,11 +54,14 @@ static bool param_print_in(enum param_type type, const struct param_unit *unit, 
 {
     const struct param_form *form = param_form(type);
     switch (form->in_c) {
-    case PARAM_AS_INT64: return param_print_whole(form, unit, *(const int64_t *)value, buffer);
+    case PARAM_AS_INT64:
+        return param_print_whole(form, unit, *(const int64_t *)value, buffer);
     case PARAM_AS_UINT64:
         return param_print_whole(form, unit, (money_t) * (const uint64_t *)value, buffer);
-    case PARAM_AS_DOUBLE: return param_print_double(type, unit, *(const double *)value, buffer);
-    default: return false;
+    case PARAM_AS_DOUBLE:
+        return param_print_double(type, unit, *(const double *)value, buffer);
+    default:
+        return false;
     }
 }
 
@@ -87,7 +90,8 @@ char *param_print(struct arena *arena, enum param_type type, const void *value)
 {
     char number[MONEY_TEXT], text[PARAM_PRINT_MAX];
     switch (type) {
-    case PARAM_BOOL: return arena_print(arena, "%s", *(const bool *)value ? "true" : "false");
+    case PARAM_BOOL:
+        return arena_print(arena, "%s", *(const bool *)value ? "true" : "false");
     case PARAM_OPG:
         param_print_join(text, false, money_print(number, *(const money_t *)value, 18), "OPG");
         break;
@@ -96,8 +100,10 @@ char *param_print(struct arena *arena, enum param_type type, const void *value)
         break;
     case PARAM_NAME:
     case PARAM_STRING:
-    case PARAM_PATH: return arena_print(arena, "%s", *(const char *const *)value);
-    default: return param_print_shortest(arena, type, value);
+    case PARAM_PATH:
+        return arena_print(arena, "%s", *(const char *const *)value);
+    default:
+        return param_print_shortest(arena, type, value);
     }
     return arena_text(arena, text, strlen(text));
 }

@@ -146,8 +146,10 @@ const char *param_expected(struct arena *arena, const struct param *row)
 {
     const struct param_form *form = param_form(row->type);
     switch (row->type) {
-    case PARAM_ENUM: return arena_print(arena, "one of %s", param_enum_names(arena, row));
-    case PARAM_CHOICE: return param_expected_choice(arena, row->sub);
+    case PARAM_ENUM:
+        return arena_print(arena, "one of %s", param_enum_names(arena, row));
+    case PARAM_CHOICE:
+        return param_expected_choice(arena, row->sub);
     case PARAM_GROUP:
         return arena_print(arena, "a mapping with the keys %s", param_key_names(arena, row->sub));
     case PARAM_BOOL:
@@ -158,8 +160,10 @@ const char *param_expected(struct arena *arena, const struct param *row)
     case PARAM_PATH:
     case PARAM_LIST:
     case PARAM_REALS:
-    case PARAM_TEXTS: return form->noun;
-    default: return arena_print(arena, "%s such as %s", form->noun, form->example);
+    case PARAM_TEXTS:
+        return form->noun;
+    default:
+        return arena_print(arena, "%s such as %s", form->noun, form->example);
     }
 }
 
@@ -574,16 +578,28 @@ static void param_read_row(struct param_reader *r, const struct param *row, stru
         if (param_is_kind(r, row, node, PARAM_NODE_MAPPING))
             param_read_table(r, row->sub, node, field);
         break;
-    case PARAM_CHOICE: param_read_choice(r, row, node, field); break;
+    case PARAM_CHOICE:
+        param_read_choice(r, row, node, field);
+        break;
     case PARAM_LIST:
     case PARAM_REALS:
-    case PARAM_TEXTS: param_read_list(r, row, node, field); break;
+    case PARAM_TEXTS:
+        param_read_list(r, row, node, field);
+        break;
     case PARAM_NAME:
     case PARAM_STRING:
-    case PARAM_PATH: param_read_text(r, row, node, field); break;
-    case PARAM_ENUM: param_read_enum(r, row, node, field); break;
-    case PARAM_FLAG: assert(!"a flag stands outside a choice"); break;
-    default: param_read_number(r, row, node, field); break;
+    case PARAM_PATH:
+        param_read_text(r, row, node, field);
+        break;
+    case PARAM_ENUM:
+        param_read_enum(r, row, node, field);
+        break;
+    case PARAM_FLAG:
+        assert(!"a flag stands outside a choice");
+        break;
+    default:
+        param_read_number(r, row, node, field);
+        break;
     }
 }
 

@@ -147,11 +147,12 @@ static int param_refuse_unit(const struct param_form *form, const char *unit, si
         return param_refuse(why, "has no unit; expected %s such as %s", form->noun, form->example);
     if (form->units == unit_none || form->units == unit_ratio || form->dollar)
         return param_refuse_number(form, why);
-    char expected[96] = "";
-    for (size_t i = 0; i < form->unit_count; i++) {
-        strcat(expected, " ");
-        strcat(expected, form->units[i].text);
-    }
+    char expected[96];
+    int used = 0;
+    for (size_t i = 0; i < form->unit_count; i++)
+        used +=
+            snprintf(expected + used, sizeof expected - (size_t)used, " %s", form->units[i].text);
+    assert((size_t)used < sizeof expected);
     return param_refuse(why, "unit '%.*s' is not %s; expected%s", (int)(length < 20 ? length : 20),
                         unit, form->noun, expected);
 }
@@ -349,11 +350,17 @@ int param_compare(enum param_type type, const void *a, const void *b)
 {
 #define COMPARE(T) ((*(const T *)a > *(const T *)b) - (*(const T *)a < *(const T *)b))
     switch (param_form(type)->in_c) {
-    case PARAM_AS_INT64: return COMPARE(int64_t);
-    case PARAM_AS_UINT64: return COMPARE(uint64_t);
-    case PARAM_AS_DOUBLE: return COMPARE(double);
-    case PARAM_AS_MONEY: return COMPARE(money_t);
-    default: assert(!"only numbers compare"); return 0;
+    case PARAM_AS_INT64:
+        return COMPARE(int64_t);
+    case PARAM_AS_UINT64:
+        return COMPARE(uint64_t);
+    case PARAM_AS_DOUBLE:
+        return COMPARE(double);
+    case PARAM_AS_MONEY:
+        return COMPARE(money_t);
+    default:
+        assert(!"only numbers compare");
+        return 0;
     }
 #undef COMPARE
 }

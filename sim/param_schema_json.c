@@ -10,6 +10,7 @@
  *
  * A scenario with base: may leave out required keys, so those outside of lists and choices, which
  * are not merged item by item, are asked for under `if` there is no base. */
+#include <assert.h>
 #include <string.h>
 
 #include "sim/param_internal.h"
@@ -85,6 +86,7 @@ static void param_json_quantity(struct param_json *s, struct json_node *node,
 
 static void param_json_enum(struct param_json *s, struct json_node *node, const char *const *names)
 {
+    assert(names && "an ENUM row needs its names");
     struct json_node *list = json_array(s->json);
     for (; *names; names++)
         json_push(s->json, list, json_text(s->json, *names));
@@ -94,7 +96,9 @@ static void param_json_enum(struct param_json *s, struct json_node *node, const 
 static void param_json_scalar(struct param_json *s, struct json_node *node, const struct param *row)
 {
     switch (row->type) {
-    case PARAM_BOOL: param_json_set(s, node, "type", "boolean"); break;
+    case PARAM_BOOL:
+        param_json_set(s, node, "type", "boolean");
+        break;
     case PARAM_COUNT:
     case PARAM_REAL:
         param_json_set(s, node, "type", row->type == PARAM_COUNT ? "integer" : "number");
@@ -107,13 +111,19 @@ static void param_json_scalar(struct param_json *s, struct json_node *node, cons
                        "^[A-Za-z0-9_\\u0080-\\uffff][-A-Za-z0-9_.:/+\\u0080-"
                        "\\uffff]*$");
         break;
-    case PARAM_STRING: param_json_types(s, node, "string", "number"); break;
+    case PARAM_STRING:
+        param_json_types(s, node, "string", "number");
+        break;
     case PARAM_PATH:
         param_json_set(s, node, "type", "string");
         json_set(s->json, node, "minLength", json_integer(s->json, 1));
         break;
-    case PARAM_ENUM: param_json_enum(s, node, row->names); break;
-    default: param_json_quantity(s, node, row); break;
+    case PARAM_ENUM:
+        param_json_enum(s, node, row->names);
+        break;
+    default:
+        param_json_quantity(s, node, row);
+        break;
     }
 }
 
@@ -217,7 +227,8 @@ static struct json_node *param_json_value(struct param_json *s, const struct par
         for (uint32_t i = 0; i < node->count; i++)
             json_set(s->json, value, node->pairs[i].key, param_json_value(s, node->pairs[i].value));
         return value;
-    default: break;
+    default:
+        break;
     }
     if (strcmp(node->text, "true") == 0 || strcmp(node->text, "false") == 0)
         return json_bool(s->json, node->text[0] == 't');
@@ -248,12 +259,20 @@ static struct json_node *param_json_row(struct param_json *s, const struct param
 {
     struct json_node *node = json_object(s->json);
     switch (row->type) {
-    case PARAM_GROUP: node = param_json_table(s, row->sub, required); break;
-    case PARAM_CHOICE: param_json_choice(s, node, row->sub); break;
+    case PARAM_GROUP:
+        node = param_json_table(s, row->sub, required);
+        break;
+    case PARAM_CHOICE:
+        param_json_choice(s, node, row->sub);
+        break;
     case PARAM_LIST:
     case PARAM_REALS:
-    case PARAM_TEXTS: param_json_list(s, node, row); break;
-    default: param_json_scalar(s, node, row); break;
+    case PARAM_TEXTS:
+        param_json_list(s, node, row);
+        break;
+    default:
+        param_json_scalar(s, node, row);
+        break;
     }
     param_json_describe(s, node, row);
     return node;

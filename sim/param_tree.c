@@ -28,7 +28,8 @@ void param_node_push(struct arena *arena, struct param_node *list, struct param_
 {
     if (list->count == list->capacity) {
         uint32_t capacity = list->capacity ? 2 * list->capacity : 4;
-        list->items = arena_grow(arena, list->items, list->capacity, capacity, sizeof *list->items);
+        list->items =
+            arena_grow(arena, list->items, list->capacity, capacity, sizeof(struct param_node *));
         list->capacity = capacity;
     }
     list->items[list->count++] = item;
@@ -88,9 +89,12 @@ bool param_node_is_null(const struct param_node *node)
 const char *param_node_noun(const struct param_node *node)
 {
     switch (node->kind) {
-    case PARAM_NODE_LIST: return "a list";
-    case PARAM_NODE_MAPPING: return "a mapping";
-    default: return "a value";
+    case PARAM_NODE_LIST:
+        return "a list";
+    case PARAM_NODE_MAPPING:
+        return "a mapping";
+    default:
+        return "a value";
     }
 }
 
@@ -149,7 +153,7 @@ int param_path_split(struct arena *arena, const char *path, size_t length,
 
 struct diag_where param_where(struct param_doc *doc, const char *path)
 {
-    struct param_step steps[PARAM_SET_PARTS_MAX];
+    struct param_step steps[PARAM_SET_PARTS_MAX] = {{0}};
     int count = param_path_split(doc->arena, path, strlen(path), steps);
     const struct param_node *node = doc->root;
     for (int i = 0; i < count; i++) {
@@ -275,10 +279,11 @@ static void param_out_node(struct param_text_out *out, const struct param_node *
         }
         return;
     }
-    const struct param_pair **sorted = arena_alloc(out->arena, node->count + 1U, sizeof *sorted);
+    const struct param_pair **sorted =
+        arena_alloc(out->arena, node->count + 1U, sizeof(struct param_pair *));
     for (uint32_t i = 0; i < node->count; i++)
         sorted[i] = &node->pairs[i];
-    qsort(sorted, node->count, sizeof *sorted, param_pair_compare);
+    qsort(sorted, node->count, sizeof(struct param_pair *), param_pair_compare);
     for (uint32_t i = 0; i < node->count; i++) {
         param_out_indent(out, depth);
         param_out_scalar(out, sorted[i]->key);

@@ -12,13 +12,13 @@
 #define CONSENSUS_COMETBFT "cometbft config/config.go"
 #define CONSENSUS_POWER_UNIT 1000000 /* of the first validator under zipf */
 
-/* ---- parameters of validators ----------------------------------------------------------------- */
+/* ---- parameters of validators --------------------------------------------------------------- */
 
 static const struct param consensus_power_rows[] = {
     [CONSENSUS_EQUAL] = PARAM_WORD("equal", "each validator has one unit"),
-    [CONSENSUS_ZIPF] = PARAM(consensus_power, zipf, PARAM_REAL, NULL, "0", "10",
-                             "power of validator v is proportional to (v + 1) to the minus this",
-                             NULL),
+    [CONSENSUS_ZIPF] =
+        PARAM(consensus_power, zipf, PARAM_REAL, NULL, "0", "10",
+              "power of validator v is proportional to (v + 1) to the minus this", NULL),
     [CONSENSUS_POWERS] = {.key = "list",
                           .type = PARAM_REALS,
                           .offset = offsetof(struct consensus_power, list),
@@ -76,8 +76,8 @@ static const struct param consensus_hardware_rows[] = {
                              .type = PARAM_FLAG,
                              .meaning = "128 cores, factor 1.2: a two-socket server",
                              .source = "assumption: 2 x 64 cores at a lower clock"},
-    [CONSENSUS_CUSTOM] = PARAM_SUB(consensus_hardware, custom, PARAM_GROUP,
-                                   consensus_machine_table, NULL, "a machine of your own", NULL),
+    [CONSENSUS_CUSTOM] = PARAM_SUB(consensus_hardware, custom, PARAM_GROUP, consensus_machine_table,
+                                   NULL, "a machine of your own", NULL),
 };
 static const struct param_table consensus_hardware_table =
     PARAM_TABLE("consensus_hardware", consensus_hardware, consensus_hardware_rows);
@@ -90,8 +90,8 @@ static const struct param validators_rows[] = {
               "voting power", "og-evm multi_node_startup.sh (equal)"),
     PARAM_SUB(validators_params, regions, PARAM_CHOICE, consensus_place_table, "aws-13",
               "where they are", "cometbft qa-infra (the public testbed)"),
-    PARAM_SUB(validators_params, hardware, PARAM_CHOICE, consensus_hardware_table,
-              "desktop-8core", "machine of each validator", "assumption: ordinary PCs"),
+    PARAM_SUB(validators_params, hardware, PARAM_CHOICE, consensus_hardware_table, "desktop-8core",
+              "machine of each validator", "assumption: ordinary PCs"),
     PARAM(validators_params, silent, PARAM_RATIO, "0%", "0%", "100%",
           "share of the power that is offline from the start, at most; drawn", "assumption"),
     PARAM(validators_params, stake, PARAM_OPG, "10000 OPG", "0 OPG", "1000000000 OPG",
@@ -101,7 +101,7 @@ static const struct param validators_rows[] = {
 const struct param_table validators_table =
     PARAM_TABLE("validators", validators_params, validators_rows);
 
-/* ---- parameters of consensus ------------------------------------------------------------------ */
+/* ---- parameters of consensus ---------------------------------------------------------------- */
 
 static const char *const consensus_fidelities[] = {"quorum", NULL};
 static const char *const consensus_lock_rules[] = {"legacy", "arxiv", NULL};
@@ -132,8 +132,8 @@ static const struct param consensus_rows[] = {
     PARAM_NAMES(consensus_params, topology, consensus_topologies, "gossip",
                 "gossip: a random graph of peers; mesh: everyone is connected to everyone",
                 "cometbft p2p"),
-    PARAM(consensus_params, peers, PARAM_COUNT, "50", "2", "1000",
-          "mean number of peers of a node", "cometbft config/config.go (40 in, 10 out); 50 in QA"),
+    PARAM(consensus_params, peers, PARAM_COUNT, "50", "2", "1000", "mean number of peers of a node",
+          "cometbft config/config.go (40 in, 10 out); 50 in QA"),
     PARAM(consensus_params, full_nodes, PARAM_COUNT, "0", "0", "10000",
           "nodes besides the validators that pass messages on", "assumption"),
     PARAM(consensus_params, flush_throttle, PARAM_DURATION, "10 ms", "0", "10 s",
@@ -155,7 +155,8 @@ static const struct param consensus_rows[] = {
           "check of one signature of the last commit, in a batch",
           "ed25519consensus, 128 in 3.06 ms, less 59% with curve25519-voi"),
 };
-const struct param_table consensus_table = PARAM_TABLE("consensus", consensus_params, consensus_rows);
+const struct param_table consensus_table =
+    PARAM_TABLE("consensus", consensus_params, consensus_rows);
 
 /* ---- cross checks --------------------------------------------------------------------------- */
 
@@ -194,14 +195,14 @@ void consensus_check(const struct validators_params *validators,
     const struct param_text *names = place->list.items;
     for (uint32_t i = 0; place->kind == CONSENSUS_REGIONS && i < place->list.count; i++)
         consensus_check_region(names[i].text, "validators.regions.list", doc, diag);
-    if (params->topology == CONSENSUS_MESH &&
-        validators->count + params->full_nodes > SPREAD_MESH_MAX)
+    long long nodes = validators->count + params->full_nodes;
+    if (params->topology == CONSENSUS_MESH && nodes > SPREAD_MESH_MAX)
         param_error(doc, diag, "consensus.topology",
-                    "a mesh of %lld nodes is too large (allowed: %d); use gossip",
-                    (long long)(validators->count + params->full_nodes), SPREAD_MESH_MAX);
+                    "a mesh of %lld nodes is too large (allowed: %d); use gossip", nodes,
+                    SPREAD_MESH_MAX);
 }
 
-/* ---- the validator set ------------------------------------------------------------------------ */
+/* ---- the validator set ---------------------------------------------------------------------- */
 
 static int64_t consensus_power_of(const struct consensus_power *power, uint32_t rank)
 {
@@ -291,7 +292,7 @@ void consensus_init(struct consensus *consensus, const struct consensus_params *
     consensus->level = quorum_create(consensus, arena);
 }
 
-/* ---- heights ---------------------------------------------------------------------------------- */
+/* ---- heights -------------------------------------------------------------------------------- */
 
 void consensus_decide(struct consensus *consensus, const struct consensus_input *input,
                       struct consensus_outcome *outcome)

@@ -22,11 +22,11 @@
 #include "net/net.h"
 #include "sim/sim.h"
 
-/* ---- parameters ---------------------------------------------------------------------------- */
+/* ---- parameters ----------------------------------------------------------------------------- */
 
 enum consensus_power_kind { CONSENSUS_EQUAL, CONSENSUS_ZIPF, CONSENSUS_POWERS };
 struct consensus_power {
-    int kind; /* enum consensus_power_kind */
+    int kind;               /* enum consensus_power_kind */
     double zipf;            /* exponent */
     struct param_list list; /* of double: whole numbers */
 };
@@ -70,7 +70,7 @@ enum consensus_topology { CONSENSUS_GOSSIP, CONSENSUS_MESH };
 
 struct consensus_params {
     int fidelity, lock_rule, topology; /* the enums above */
-    int64_t timeout_propose, timeout_prevote, timeout_precommit, timeout_commit; /* ns */
+    int64_t timeout_propose, timeout_prevote, timeout_precommit, timeout_commit;   /* ns */
     int64_t timeout_propose_delta, timeout_prevote_delta, timeout_precommit_delta; /* ns/round */
     int64_t peers, full_nodes;
     int64_t flush_throttle, gossip_sleep; /* ns */
@@ -88,7 +88,8 @@ void consensus_check(const struct validators_params *validators,
 
 /* ---- the model ------------------------------------------------------------------------------ */
 
-enum consensus_purpose { /* of random streams; the range is 0x300 to 0x3ff */
+/* Purposes of random streams; the range is 0x300 to 0x3ff. */
+enum consensus_purpose {
     CONSENSUS_ROUND = 0x300,  /* + round: entity = validator, counter = height */
     CONSENSUS_SPREAD = 0x380, /* entity = graph */
     CONSENSUS_SILENT,         /* entity = validator */
@@ -115,8 +116,8 @@ struct consensus {
     const struct consensus_validator *validators;
     int64_t power, quorum; /* total; least power of a decision: floor(2 total / 3) + 1 */
     /* state */
-    uint64_t height;                    /* the one that consensus_decide is asked about */
-    struct proposer_set current, next;  /* of this height and of the one after */
+    uint64_t height;                   /* the one that consensus_decide is asked about */
+    struct proposer_set current, next; /* of this height and of the one after */
     struct quorum *level;
 };
 
@@ -130,7 +131,7 @@ struct consensus_input {
     int64_t proposal_delay_ns; /* work of the proposer before it proposes */
     int64_t check_ns;          /* work of one reference core on each validator before it prevotes,
                                 * spread over its cores */
-    int64_t extra_check_ns;    /* wall time besides: the same on any hardware (replicated execution) */
+    int64_t extra_check_ns; /* wall time besides: the same on any hardware (replicated execution) */
 };
 
 struct consensus_outcome {
@@ -139,12 +140,12 @@ struct consensus_outcome {
      * +2/3 of the power precommit and has the block: its CommitTime, from which CometBFT counts
      * timeout_commit, so that it sets the pace.  Not decided: when to ask again. */
     int64_t commit_ns;
-    uint32_t round;    /* of the decision, from 0 */
-    uint32_t proposer; /* index of the validator that proposed the decided block */
+    uint32_t round;                  /* of the decision, from 0 */
+    uint32_t proposer;               /* index of the validator that proposed the decided block */
     int64_t quorum_prevote_delay_ns; /* proposal time to the prevote that completes +2/3, both as
                                       * stamped by their senders (CometBFT's metric) */
-    int64_t full_prevote_delay_ns;   /* to the last prevote; -1 when some power did not vote for it */
-    int64_t validator_cpu_ns;        /* core time that one validator spent on this height */
+    int64_t full_prevote_delay_ns; /* to the last prevote; -1 when some power did not vote for it */
+    int64_t validator_cpu_ns;      /* core time that one validator spent on this height */
 };
 
 /* Decide the current height and go on to the next.  Not decided: live power cannot reach a quorum

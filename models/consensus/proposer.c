@@ -70,7 +70,7 @@ static void proposer_centre(struct proposer_set *set)
 
 void proposer_increment(struct proposer_set *set, uint32_t times)
 {
-    assert(times > 0);
+    assert(times > 0 && set->count > 0);
     proposer_rescale(set);
     proposer_centre(set);
     for (uint32_t t = 0; t < times; t++) {

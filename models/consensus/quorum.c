@@ -29,7 +29,7 @@
 
 enum {
     QUORUM_SMALL = 14,       /* validators; 14 observers fill a Philox block */
-    QUORUM_BUCKETS = 64,    /* of an order statistic */
+    QUORUM_BUCKETS = 64,     /* of an order statistic */
     QUORUM_SORTED = 24,      /* messages that are sorted rather than counted */
     QUORUM_VOTE_BYTES = 1044 /* a 203 B packet, padded to one frame of SecretConnection */
 };
@@ -58,11 +58,11 @@ struct quorum_observer {
 struct quorum {
     /* constant */
     struct spread spread;
-    bool each;            /* every validator observes for itself */
-    uint32_t columns;     /* bytes drawn per validator, a multiple of 16 */
+    bool each;                                /* every validator observes for itself */
+    uint32_t columns;                         /* bytes drawn per validator, a multiple of 16 */
     int64_t vote_verify_ns, commit_verify_ns; /* on this hardware */
     /* live validators, in seats */
-    uint64_t down;     /* places that are cut off; one bit each */
+    uint64_t down; /* places that are cut off; one bit each */
     uint32_t seats;
     int64_t power;
     uint32_t *validator, *seat; /* of a seat; of a validator, or UINT32_MAX */
@@ -74,8 +74,8 @@ struct quorum {
     struct quorum_observer *observers;
     uint16_t *follows; /* observer of each seat */
     /* the height at hand */
-    uint8_t *draws;      /* [seat][columns] */
-    int64_t *block_ns;   /* when a seat has the block */
+    uint8_t *draws;    /* [seat][columns] */
+    int64_t *block_ns; /* when a seat has the block */
     uint8_t *locked;
     struct quorum_votes prevotes, precommits;
     struct proposer_set turn; /* of later rounds */
@@ -84,7 +84,7 @@ struct quorum {
     uint64_t *carried;
 };
 
-/* ---- order statistics -------------------------------------------------------------------------- */
+/* ---- order statistics ----------------------------------------------------------------------- */
 
 /* Sort by time and walk; `before` came in earlier and keeps the core busy until `busy_ns`. */
 static int64_t quorum_walk(int64_t *time_ns, uint64_t *weight, uint32_t n, uint64_t before,
@@ -190,7 +190,7 @@ static int64_t quorum_reach(const struct consensus *c, const struct quorum_votes
     return quorum_select(q->time_ns, q->carried, n, c->quorum, q->vote_verify_ns, span);
 }
 
-/* ---- who is there -------------------------------------------------------------------------------- */
+/* ---- who is there --------------------------------------------------------------------------- */
 
 /* Seat the live validators anew when a region went down or came back. */
 static void quorum_seat(const struct consensus *c)
@@ -262,9 +262,8 @@ static void quorum_draw(const struct consensus *c, uint32_t round)
     for (uint32_t s = 0; s < q->seats; s++) {
         uint64_t *words = (uint64_t *)(void *)(q->draws + (size_t)s * q->columns);
         for (uint32_t block = 0; block < q->columns / 16; block++) {
-            struct rng_stream stream =
-                rng_open(c->seed, c->replication, CONSENSUS_ROUND + round,
-                         block << 16 | q->validator[s]);
+            struct rng_stream stream = rng_open(c->seed, c->replication, CONSENSUS_ROUND + round,
+                                                block << 16 | q->validator[s]);
             stream.counter.v[0] = (uint32_t)c->height;
             words[2 * block] = rng_u64(&stream);
             words[2 * block + 1] = rng_u64(&stream);
@@ -272,7 +271,7 @@ static void quorum_draw(const struct consensus *c, uint32_t round)
     }
 }
 
-/* ---- the three waves ------------------------------------------------------------------------------ */
+/* ---- the three waves ------------------------------------------------------------------------ */
 
 struct quorum_round {
     const struct consensus_input *input;
@@ -306,8 +305,8 @@ static int64_t quorum_check_ns(const struct consensus *c, const struct consensus
 static void quorum_prevote(const struct consensus *c, const struct quorum_round *r)
 {
     struct quorum *q = c->level;
-    int64_t late_ns = r->start_ns + c->params->timeout_propose +
-                      r->number * c->params->timeout_propose_delta;
+    int64_t late_ns =
+        r->start_ns + c->params->timeout_propose + r->number * c->params->timeout_propose_delta;
     uint32_t from = r->proposal_ns == QUORUM_NEVER ? 0 : q->place[q->seat[r->proposer]];
     q->prevotes.nils = 0;
     for (uint32_t s = 0; s < q->seats; s++) {
@@ -352,7 +351,7 @@ static struct quorum_polka quorum_polka(const struct consensus *c, const struct 
 static void quorum_precommit(const struct consensus *c, const struct quorum_round *r)
 {
     struct quorum *q = c->level;
-    struct quorum_polka polkas[SPREAD_PLACES_MAX];
+    struct quorum_polka polkas[SPREAD_PLACES_MAX] = {0};
     for (uint32_t o = 0; o < q->observer_count; o++)
         polkas[o] = quorum_polka(c, r, &q->observers[o]);
     q->precommits.nils = 0;
@@ -370,7 +369,7 @@ static void quorum_precommit(const struct consensus *c, const struct quorum_roun
     }
 }
 
-/* ---- heights ---------------------------------------------------------------------------------------- */
+/* ---- heights -------------------------------------------------------------------------------- */
 
 /* Proposal to the prevote that completes a quorum, and to the last one, by their time stamps. */
 static void quorum_prevote_delays(const struct consensus *c, const struct quorum_round *r,
@@ -431,14 +430,12 @@ static void quorum_begin(struct consensus *c, const struct consensus_input *inpu
 }
 
 /* End of a round without a decision; the next validator in turn proposes. */
-static void quorum_next_round(const struct consensus *c, struct quorum_round *r,
-                              uint32_t watcher)
+static void quorum_next_round(const struct consensus *c, struct quorum_round *r, uint32_t watcher)
 {
     struct quorum *q = c->level;
-    int64_t any_ns =
-        quorum_reach(c, &q->precommits, QUORUM_ANY, watcher, q->columns - 1);
-    r->start_ns = any_ns + c->params->timeout_precommit +
-                  r->number * c->params->timeout_precommit_delta;
+    int64_t any_ns = quorum_reach(c, &q->precommits, QUORUM_ANY, watcher, q->columns - 1);
+    r->start_ns =
+        any_ns + c->params->timeout_precommit + r->number * c->params->timeout_precommit_delta;
     if (r->number == 0) proposer_copy(&q->turn, &c->current);
     proposer_increment(&q->turn, 1);
     r->proposer = q->turn.proposer;
@@ -459,8 +456,8 @@ void quorum_decide(struct consensus *consensus, const struct consensus_input *in
         outcome->validator_cpu_ns += quorum_cpu_ns(consensus, &r);
         outcome->round = r.number;
         outcome->proposer = r.proposer;
-        int64_t commit_ns = quorum_reach(consensus, &q->precommits, QUORUM_BLOCK, watcher,
-                                         q->columns - 1);
+        int64_t commit_ns =
+            quorum_reach(consensus, &q->precommits, QUORUM_BLOCK, watcher, q->columns - 1);
         if (commit_ns != QUORUM_NEVER) {
             int64_t block_ns = q->block_ns[watcher];
             outcome->decided = true;
@@ -473,14 +470,13 @@ void quorum_decide(struct consensus *consensus, const struct consensus_input *in
     outcome->commit_ns = r.start_ns;
 }
 
-/* ---- creation ---------------------------------------------------------------------------------------- */
+/* ---- creation ------------------------------------------------------------------------------- */
 
 /* Live validators first, then full nodes, which sit where the validators sit, in turn. */
 static void quorum_build_spread(const struct consensus *c, struct quorum *q, struct arena *arena)
 {
     uint32_t nodes = 0, voters = 0;
-    uint16_t *region =
-        arena_alloc(arena, c->count + (size_t)c->params->full_nodes, sizeof *region);
+    uint16_t *region = arena_alloc(arena, c->count + (size_t)c->params->full_nodes, sizeof *region);
     for (uint32_t v = 0; v < c->count; v++)
         if (!c->validators[v].silent) region[nodes++] = c->validators[v].region;
     voters = nodes;

@@ -6,12 +6,12 @@
 #include <stdlib.h>
 
 enum {
-    SPREAD_SAMPLES = 256,     /* wanted per pair of places: two per cell */
-    SPREAD_KEPT = 1024,       /* most per pair */
-    SPREAD_SOURCES = 16,      /* per place and graph */
-    SPREAD_GRAPHS_MIN = 4,    /* so that one lucky graph does not decide */
+    SPREAD_SAMPLES = 256,  /* wanted per pair of places: two per cell */
+    SPREAD_KEPT = 1024,    /* most per pair */
+    SPREAD_SOURCES = 16,   /* per place and graph */
+    SPREAD_GRAPHS_MIN = 4, /* so that one lucky graph does not decide */
     SPREAD_GRAPHS_MAX = 256,
-    SPREAD_WORK = 30000000    /* connections relaxed at most, in all: about 0.2 s */
+    SPREAD_WORK = 30000000 /* connections relaxed at most, in all: about 0.2 s */
 };
 
 struct spread_edge {
@@ -39,7 +39,7 @@ struct spread_run { /* scratch */
     uint64_t hop_sum, hop_count;
 };
 
-/* ---- the graph ------------------------------------------------------------------------------- */
+/* ---- the graph ------------------------------------------------------------------------------ */
 
 static void spread_connect(struct spread_run *run, uint32_t a, uint32_t b)
 {
@@ -90,8 +90,8 @@ static int64_t spread_hop_ns(struct spread_run *run, uint32_t from, uint32_t to)
     const struct spread_graph *g = run->graph;
     int64_t wait_ns = g->sleep_ns > 0 ? (int64_t)rng_below(&run->stream, (uint64_t)g->sleep_ns) : 0;
     if (g->flush_ns > 0) wait_ns = g->flush_ns * (wait_ns / g->flush_ns + 1);
-    return wait_ns + g->verify_ns + net_delay_ns(g->net, g->region[from], g->region[to],
-                                                 g->message_bytes, &run->stream);
+    return wait_ns + g->verify_ns +
+           net_delay_ns(g->net, g->region[from], g->region[to], g->message_bytes, &run->stream);
 }
 
 /* Sort the connections by node (counting sort) and draw the delay of each direction. */
@@ -115,7 +115,7 @@ static void spread_draw_edges(struct spread_run *run)
     }
 }
 
-/* ---- quickest paths ---------------------------------------------------------------------------- */
+/* ---- quickest paths ------------------------------------------------------------------------- */
 
 static void spread_place(struct spread_run *run, uint32_t place, uint32_t node)
 {
@@ -176,7 +176,7 @@ static void spread_dijkstra(struct spread_run *run, uint32_t source)
     }
 }
 
-/* ---- samples ------------------------------------------------------------------------------------ */
+/* ---- samples -------------------------------------------------------------------------------- */
 
 static uint32_t spread_place_of(const struct spread_run *run, uint32_t voter)
 {

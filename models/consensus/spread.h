@@ -36,10 +36,10 @@ struct spread_graph { /* what is sampled */
     const struct net *net;
     const uint16_t *region; /* of each node; the first `voters` are those whose times matter */
     uint32_t nodes, voters;
-    uint32_t peers;           /* mean number; nodes - 1 or more is a full mesh */
+    uint32_t peers; /* mean number; nodes - 1 or more is a full mesh */
     int64_t flush_ns, sleep_ns;
-    int64_t verify_ns;        /* before a node passes a message on */
-    uint64_t message_bytes;   /* on the wire */
+    int64_t verify_ns;      /* before a node passes a message on */
+    uint64_t message_bytes; /* on the wire */
     uint64_t seed;
     uint32_t replication, purpose;
 };

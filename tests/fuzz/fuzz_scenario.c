@@ -64,7 +64,7 @@ static void check_canonical(struct param_doc *doc, struct arena *arena, const st
     assert(strcmp(param_canonical(again), canonical) == 0);
     assert(second.horizon == first->horizon && second.count == first->count);
     assert(second.memory == first->memory && second.stake == first->stake);
-    assert(memcmp(&second.real, &first->real, sizeof(double)) == 0);
+    assert(second.real == first->real && second.wait_s == first->wait_s);
     assert(second.start.kind == first->start.kind && second.delay.kind == first->delay.kind);
     assert(second.nodes.count == first->nodes.count);
     param_close(again);

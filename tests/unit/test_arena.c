@@ -75,6 +75,7 @@ static void newest_block_grows_in_place(void **state)
         numbers[i] = i + 1;
     assert_ptr_equal(arena_grow(&arena, numbers, 4, 100, sizeof *numbers), numbers);
     assert_true(is_zero(numbers + 4, 96 * sizeof *numbers));
+    assert_int_equal(arena.used_bytes, 100 * sizeof *numbers);
     arena_alloc(&arena, 1, 1); /* now it is no longer the newest */
     uint32_t *moved = arena_grow(&arena, numbers, 100, 200, sizeof *numbers);
     assert_ptr_not_equal(moved, numbers);
@@ -184,7 +185,7 @@ static enum status store_row(void)
 static void the_chain_reads_from_command_to_cause(void **state)
 {
     (void)state;
-    char text[200], shorter[20];
+    char text[200], shorter[20], shortest[5];
     status_fail(STATUS_USER, "an older failure");
     assert_int_equal(store_row(), STATUS_OPERATING);
     status_context(STATUS_OPERATING, "run");
@@ -195,6 +196,10 @@ static void the_chain_reads_from_command_to_cause(void **state)
     store_row();
     status_take(shorter, sizeof shorter);
     assert_string_equal(shorter, "storing row 3: x.db");
+    store_row();
+    status_context(STATUS_OPERATING, "run it");
+    status_take(shortest, sizeof shortest);
+    assert_string_equal(shortest, "run ");
     char *printed;
     size_t length;
     FILE *out = open_memstream(&printed, &length);

@@ -65,6 +65,7 @@ static void the_clock_stops_at_the_horizon(void **state)
     assert_false(event_next(&list, 50, &got));
     assert_int_equal(list.now_ns, 50);
     event_schedule(&list, 50, 0, 0, 0);
+    assert_int_equal(list.peak, 1);
     event_schedule(&list, 60, 0, 0, 0);
     assert_true(event_next(&list, 50, &got)); /* at the horizon is within it */
     assert_false(event_next(&list, 59, &got));
@@ -224,6 +225,25 @@ static void mass_cancellation_compacts(void **state)
     assert_int_equal(list.slot_count, MANY + 1);
 }
 
+/* Beyond the size from which lines are fetched ahead. */
+static void a_large_list_stays_in_order(void **state)
+{
+    (void)state;
+    enum { MANY = 150000 };
+    struct rng_stream draws = rng_open(5, 0, 0, 0);
+    for (uint32_t i = 0; i < MANY; i++)
+        event_schedule(&list, (int64_t)rng_below(&draws, MANY), 0, i, 0);
+    struct event last = {.time_ns = -1};
+    for (uint32_t i = 0; i < MANY; i++) {
+        assert_true(event_next(&list, MANY, &got));
+        assert_true(got.time_ns > last.time_ns ||
+                    (got.time_ns == last.time_ns && got.seq > last.seq));
+        last = got;
+    }
+    assert_int_equal(list.count, 0);
+    assert_int_equal(list.peak, MANY);
+}
+
 static uint64_t hash_of(const struct event *events, size_t count)
 {
     struct event_list fresh;
@@ -264,18 +284,21 @@ static void the_hash_sees_every_field_and_the_order(void **state)
 static void the_hash_avalanches(void **state)
 {
     (void)state;
-    struct event e = {.time_ns = 3600000000000, .entity = 7, .arg = 0, .kind = 12};
+    enum { TIME = 63, ENTITY = TIME + 32, ARG = ENTITY + 32, BITS = ARG + 16 };
+    const struct event e = {.time_ns = 3600000000000, .entity = 7, .arg = 0, .kind = 12};
     uint64_t base = hash_of(&e, 1);
     int total = 0;
-    for (int bit = 0; bit < 64; bit++) {
+    for (int bit = 0; bit < BITS; bit++) {
         struct event changed = e;
-        changed.time_ns ^= bit < 63 ? (int64_t)1 << bit : 0;
-        if (bit == 63) changed.arg ^= 1;
+        if (bit < TIME) changed.time_ns ^= (int64_t)1 << bit;
+        if (bit >= TIME && bit < ENTITY) changed.entity ^= 1u << (bit - TIME);
+        if (bit >= ENTITY && bit < ARG) changed.arg ^= 1u << (bit - ENTITY);
+        if (bit >= ARG) changed.kind = (uint16_t)(changed.kind ^ 1u << (bit - ARG));
         int moved = __builtin_popcountll(base ^ hash_of(&changed, 1));
         assert_in_range(moved, 12, 52);
         total += moved;
     }
-    assert_in_range(total, 64 * 29, 64 * 35);
+    assert_in_range(total, BITS * 30, BITS * 34);
 }
 
 /* The trace hash is stored with results: the same history must hash the same for ever. */
@@ -366,6 +389,7 @@ int main(void)
         TEST(an_old_handle_does_not_reach_the_next_user_of_its_slot),
         TEST(any_mix_of_operations_equals_the_slow_twin),
         TEST(mass_cancellation_compacts),
+        TEST(a_large_list_stays_in_order),
         TEST(the_hash_sees_every_field_and_the_order),
         TEST(the_hash_avalanches),
         TEST(the_hash_is_golden),

@@ -81,8 +81,8 @@ static void set_exact(struct models_value *values, const char *metric, money_t a
 
 static void set_count(struct models_value *values, const char *metric, int64_t count)
 {
-    *at(values, metric) = (struct models_value){
-        .kind = MODELS_INTEGER, .real = (double)count, .integer = count};
+    *at(values, metric) =
+        (struct models_value){.kind = MODELS_INTEGER, .real = (double)count, .integer = count};
 }
 
 static struct expect_outcome judge_one(const char *text, const struct models_value *values)
@@ -194,7 +194,8 @@ static void test_null(void **state)
 {
     (void)state;
     struct models_value *v = sample();
-    fails("gap.s.p50 < 5", v, "gap.s.p50 = null", "gap.s.p50 is null: there was nothing to measure");
+    fails("gap.s.p50 < 5", v, "gap.s.p50 = null",
+          "gap.s.p50 is null: there was nothing to measure");
     fails("gap.s.p50 != 5", v, "gap.s.p50 = null",
           "gap.s.p50 is null: there was nothing to measure");
     fails("gap.s.p99 < gap.s.p50", v, "gap.s.p99 = 34.25, gap.s.p50 = null",
@@ -204,7 +205,8 @@ static void test_null(void **state)
     fails("2 * gap.s.p50 > 0", v, "2 * gap.s.p50 = null",
           "gap.s.p50 is null: there was nothing to measure");
     set_real(v, "gap.s.p50", NAN);
-    fails("gap.s.p50 < 5", v, "gap.s.p50 = null", "gap.s.p50 is null: there was nothing to measure");
+    fails("gap.s.p50 < 5", v, "gap.s.p50 = null",
+          "gap.s.p50 is null: there was nothing to measure");
     fails("1 / ledger.residual > 0", v, "1 / ledger.residual = null", "division by zero");
 }
 

@@ -134,9 +134,9 @@ static void test_floor(void **state)
 static void test_relayer_waits(void **state)
 {
     (void)state;
-    money_t fee = feemarket_open(&(struct feemarket_params){1000000000, 8, 2, 0, 0.5,
-                                                            FEEMARKET_GENESIS},
-                                 0, 10000000, 2000000);
+    money_t fee =
+        feemarket_open(&(struct feemarket_params){1000000000, 8, 2, 0, 0.5, FEEMARKET_GENESIS}, 0,
+                       10000000, 2000000);
     int blocks = 0;
     for (; fee > 2000000; blocks++)
         fee = feemarket_step(&params, fee, 0, 10000000);
@@ -189,11 +189,11 @@ static void test_defaults(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_geth_vectors),   cmocka_unit_test(test_small_fees),
-        cmocka_unit_test(test_two_floors),     cmocka_unit_test(test_large),
-        cmocka_unit_test(test_drift),          cmocka_unit_test(test_stability),
-        cmocka_unit_test(test_charged),        cmocka_unit_test(test_floor),
-        cmocka_unit_test(test_relayer_waits),  cmocka_unit_test(test_steady),
+        cmocka_unit_test(test_geth_vectors),  cmocka_unit_test(test_small_fees),
+        cmocka_unit_test(test_two_floors),    cmocka_unit_test(test_large),
+        cmocka_unit_test(test_drift),         cmocka_unit_test(test_stability),
+        cmocka_unit_test(test_charged),       cmocka_unit_test(test_floor),
+        cmocka_unit_test(test_relayer_waits), cmocka_unit_test(test_steady),
         cmocka_unit_test(test_defaults),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

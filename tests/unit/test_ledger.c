@@ -173,9 +173,8 @@ static void test_shares_are_exact(void **state)
     assert_amount(ledger_share(9, 0.3), 2);
     assert_amount(ledger_share(1000000000 * MONEY_ATTO, 1), 1000000000 * MONEY_ATTO);
     assert_amount(ledger_share(MONEY_ATTO, 0), 0);
-    for (int percent = 0; percent <= 100; percent++) {
-        assert_amount(ledger_share(100000000007, percent / 100.0),
-                      (money_t)100000000007 * percent / 100);
+    for (int ppm = 0; ppm <= 1000000; ppm++) { /* 0.000065 x 1e9 falls short of 65000 in doubles */
+        assert_true(ledger_share(100000000007, ppm / 1e6) == (money_t)100000000007 * ppm / 1000000);
     }
 }
 

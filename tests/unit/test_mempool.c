@@ -127,11 +127,11 @@ static void test_tip_order(void **state)
     static const uint32_t want[] = {4, 1, 3, 0, 2};
     (void)state;
     open_pool(5000, MEMPOOL_TIP, MEMPOOL_SKIP);
-    add(0, 21000, 100, 1); /* 0: tips of one sender keep their order: 1 then 90 */
-    add(1, 21000, 100, 5); /* 1 */
+    add(0, 21000, 100, 1);  /* 0: tips of one sender keep their order: 1 then 90 */
+    add(1, 21000, 100, 5);  /* 1 */
     add(0, 21000, 100, 90); /* 2 */
-    add(2, 21000, 100, 5); /* 3: same tip as 1, later */
-    add(3, 21000, 100, 7); /* 4 */
+    add(2, 21000, 100, 5);  /* 3: same tip as 1, later */
+    add(3, 21000, 100, 7);  /* 4 */
     assert_int_equal(pack(1, handles), 5);
     for (uint32_t i = 0; i < 5; i++)
         assert_int_equal(mempool_get(&pool, handles[i])->reference, want[i]);
@@ -200,7 +200,7 @@ static void test_expiry(void **state)
     assert_int_equal(pool.count, 0);
 }
 
-/* ---- the twin: an array, sorted anew for each block -------------------------------------------- */
+/* ---- the twin: an array, sorted anew for each block ----------------------------------------- */
 
 enum { TWIN_ROOM = 4096, TWIN_GONE = 0, TWIN_WAITING, TWIN_PACKED };
 struct twin {

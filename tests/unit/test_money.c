@@ -304,17 +304,26 @@ static void junk_is_refused(void **state)
     assert_false(money_scan("-170141183460469231731687303715884105729", 40, 0, &amount));
 }
 
+static void check_real(money_t amount, int decimals)
+{
+    char text[2 * MONEY_TEXT], digits[MONEY_TEXT];
+    snprintf(text, sizeof text, "%se-%d", money_print(digits, amount, 0), decimals);
+    assert_true(money_real(amount, decimals) == strtod(text, NULL));
+}
+
 /* strtod is correctly rounded, so it is the reference for the nearest double. */
 static void reals_are_nearest(void **state)
 {
     (void)state;
-    char text[2 * MONEY_TEXT];
-    for (int i = 0; i < 20000; i++) {
-        money_t amount = any_amount();
-        int decimals = (int)rng_below(&draws, 39);
-        char digits[MONEY_TEXT];
-        snprintf(text, sizeof text, "%se-%d", money_print(digits, amount, 0), decimals);
-        assert_true(money_real(amount, decimals) == strtod(text, NULL));
+    for (int i = 0; i < 20000; i++)
+        check_real(any_amount(), (int)rng_below(&draws, 39));
+    money_t unit = 1;
+    for (int i = 0; i < 38; i++)
+        unit *= 10;
+    for (int i = 1; i < 40000; i += 2) { /* a hair off the middle between two doubles */
+        money_t whole = (money_t)1 << 53;
+        check_real(money_muldiv(unit, whole + i, whole, MONEY_CEIL, NULL), 38);
+        check_real(money_muldiv(unit, whole + i, whole, MONEY_FLOOR, NULL), 38);
     }
     assert_true(money_real(0, 18) == 0.0 && money_real(MONEY_ATTO, 18) == 1.0);
     assert_true(money_real(((money_t)1 << 53) + 1, 0) == 0x1p53); /* a tie, to even */

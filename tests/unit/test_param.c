@@ -406,7 +406,8 @@ static void test_quoting(void **state)
     check_doc("''''''''''''", "'''''");
     check_doc("'a''''b  '", "a''b  ");
     check_doc("'a\n  b\n\n  c'", "a b\nc");
-    check_doc("\"\\u00e9\\x41\\t\\\"  \"", "\xC3\xA9" "A\t\"  ");
+    check_doc("\"\\u00e9\\x41\\t\\\"  \"", "\xC3\xA9"
+                                           "A\t\"  ");
     check_doc("|\n  two\n    lines\n", "two\n  lines\n");
     check_doc(">-\n  two\n  lines\n", "two lines");
     check_doc("''", "");
@@ -627,8 +628,7 @@ static void test_limits(void **state)
 {
     (void)state;
     char *deep = calloc(1, 100010);
-    memset(deep, '[', 100000);
-    memcpy(deep, "doc: ", 5);
+    memset(stpcpy(deep, "doc: "), '[', 100000);
     check(deep, "x.yaml:2:69: error: lists and mappings are nested more than 64 deep\n");
     char *text = NULL;
     size_t size = 0;
@@ -1053,15 +1053,14 @@ int main(void)
         cmocka_unit_test(test_doubles),       cmocka_unit_test(test_counts_and_bools),
         cmocka_unit_test(test_print),         cmocka_unit_test(test_print_any),
         cmocka_unit_test(test_fills_structs), cmocka_unit_test(test_effective),
-        cmocka_unit_test(test_quoting),
-        cmocka_unit_test(test_where),         cmocka_unit_test(test_values),
-        cmocka_unit_test(test_kinds),         cmocka_unit_test(test_keys),
-        cmocka_unit_test(test_choices),       cmocka_unit_test(test_yaml),
-        cmocka_unit_test(test_limits),        cmocka_unit_test(test_set_values),
-        cmocka_unit_test(test_set_findings),  cmocka_unit_test(test_base),
-        cmocka_unit_test(test_base_findings), cmocka_unit_test(test_bad_files),
-        cmocka_unit_test(test_canonical),     cmocka_unit_test(test_schema_text),
-        cmocka_unit_test(test_schema_json),
+        cmocka_unit_test(test_quoting),       cmocka_unit_test(test_where),
+        cmocka_unit_test(test_values),        cmocka_unit_test(test_kinds),
+        cmocka_unit_test(test_keys),          cmocka_unit_test(test_choices),
+        cmocka_unit_test(test_yaml),          cmocka_unit_test(test_limits),
+        cmocka_unit_test(test_set_values),    cmocka_unit_test(test_set_findings),
+        cmocka_unit_test(test_base),          cmocka_unit_test(test_base_findings),
+        cmocka_unit_test(test_bad_files),     cmocka_unit_test(test_canonical),
+        cmocka_unit_test(test_schema_text),   cmocka_unit_test(test_schema_json),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }

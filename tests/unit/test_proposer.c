@@ -32,7 +32,7 @@ static int teardown(void **state)
     return 0;
 }
 
-/* ---- vectors from cometbft types/validator_set_test.go ---------------------------------------- */
+/* ---- vectors from cometbft types/validator_set_test.go -------------------------------------- */
 
 /* TestAveragingInIncrementProposerPriorityWithVotingPower: powers 10, 1, 1 from priorities 0; the
  * state after one call with `times`. */
@@ -43,9 +43,9 @@ static void test_published_increments(void **state)
         int64_t priority[3];
         uint32_t proposer;
     } want[] = {
-        {{-2, 1, 1}, 0},   {{-4, 2, 2}, 0},  {{-6, 3, 3}, 0},   {{-8, 4, 4}, 0},
-        {{2, -7, 5}, 1},   {{0, -6, 6}, 0},  {{-2, -5, 7}, 0},  {{-4, -4, 8}, 0},
-        {{6, -3, -3}, 2},  {{4, -2, -2}, 0}, {{2, -1, -1}, 0},
+        {{-2, 1, 1}, 0},  {{-4, 2, 2}, 0},  {{-6, 3, 3}, 0},  {{-8, 4, 4}, 0},
+        {{2, -7, 5}, 1},  {{0, -6, 6}, 0},  {{-2, -5, 7}, 0}, {{-4, -4, 8}, 0},
+        {{6, -3, -3}, 2}, {{4, -2, -2}, 0}, {{2, -1, -1}, 0},
     };
     (void)state;
     for (uint32_t times = 1; times <= 11; times++) {
@@ -134,7 +134,7 @@ static void test_powers_valid(void **state)
     assert_false(proposer_powers_valid(good, 0));
 }
 
-/* ---- the slow twin ------------------------------------------------------------------------------ */
+/* ---- the slow twin -------------------------------------------------------------------------- */
 
 __extension__ typedef __int128 wide;
 
@@ -196,7 +196,7 @@ static void test_twin(void **state)
     }
 }
 
-/* ---- the law ------------------------------------------------------------------------------------ */
+/* ---- the law -------------------------------------------------------------------------------- */
 
 /* Over k P turns of a fixed set each validator proposes exactly k times its power, because the
  * priorities stay bounded and return; at any time it is off by less than 2 turns. */
@@ -221,10 +221,14 @@ static void test_frequency(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_published_increments), cmocka_unit_test(test_centring_floors),
-        cmocka_unit_test(test_specification_trap),   cmocka_unit_test(test_rescale_truncates),
-        cmocka_unit_test(test_creation),             cmocka_unit_test(test_powers_valid),
-        cmocka_unit_test(test_twin),                 cmocka_unit_test(test_frequency),
+        cmocka_unit_test(test_published_increments),
+        cmocka_unit_test(test_centring_floors),
+        cmocka_unit_test(test_specification_trap),
+        cmocka_unit_test(test_rescale_truncates),
+        cmocka_unit_test(test_creation),
+        cmocka_unit_test(test_powers_valid),
+        cmocka_unit_test(test_twin),
+        cmocka_unit_test(test_frequency),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -429,8 +429,7 @@ static void test_hostile_name(void **state)
     char *picture = NULL;
     size_t size = 0;
     assert_int_equal(figures_draw(&job, &arena, &picture, &size), STATUS_OK);
-    assert_true(contains(picture, "it's `touch hit` &quot;x&quot; &lt;b&gt;") ||
-                contains(picture, "it's `touch hit` \"x\" &lt;b&gt;"));
+    assert_true(contains(picture, "it's `touch hit` \"x\" &lt;b>"));
     free(picture);
     assert_int_equal(access("hit", F_OK), -1);
 }

@@ -329,7 +329,8 @@ static const char *stored_in_order(const char *name, const uint32_t *order)
 {
     struct store *store = opened(in_folder(name), STORE_WRITE);
     int64_t id = begun(store, "baseline", "0123456789abcdef", 3);
-    for (int i = 0; i < 3; i++) kept(store, id, order[i]);
+    for (int i = 0; i < 3; i++)
+        kept(store, id, order[i]);
     assert_int_equal(store_end(store, id, "done", "ff", 2), STATUS_OK);
     const char *text = dumped(store, all_rows);
     store_close(store);
@@ -348,9 +349,13 @@ static void test_order_of_finishing_does_not_show(void **state)
 static void test_query_only_reads(void **state)
 {
     (void)state;
-    static const char *const writes[] = {
-        "DELETE FROM runs", "DROP TABLE metrics", "ATTACH 'z.db' AS z", "VACUUM",
-        "PRAGMA user_version = 7", "CREATE TABLE t(a)", "SELECT 1; INSERT INTO runs(id) VALUES(9)"};
+    static const char *const writes[] = {"DELETE FROM runs",
+                                         "DROP TABLE metrics",
+                                         "ATTACH 'z.db' AS z",
+                                         "VACUUM",
+                                         "PRAGMA user_version = 7",
+                                         "CREATE TABLE t(a)",
+                                         "SELECT 1; INSERT INTO runs(id) VALUES(9)"};
     const char *text = "";
     struct store *store = opened(in_folder("x.db"), STORE_WRITE);
     begun(store, "baseline", "0123456789abcdef", 1);
@@ -391,7 +396,8 @@ static void make_one(const char *path)
 {
     struct store *store = opened(path, STORE_WRITE);
     int64_t id = begun(store, "baseline", "0123456789abcdef", 20);
-    for (uint32_t r = 0; r < 20; r++) kept(store, id, r);
+    for (uint32_t r = 0; r < 20; r++)
+        kept(store, id, r);
     store_close(store);
 }
 
@@ -481,7 +487,8 @@ static void be_killed(const char *path)
     struct store *store;
     if (store_open(&store, &arena, path, STORE_WRITE) != STATUS_OK) _exit(1);
     int64_t id = begun(store, "killed", "dead456789abcdef", 9);
-    for (uint32_t r = 0; r < 3; r++) kept(store, id, r);
+    for (uint32_t r = 0; r < 3; r++)
+        kept(store, id, r);
     raise(SIGKILL);
 }
 

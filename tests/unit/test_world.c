@@ -213,6 +213,21 @@ static void test_a_halted_facilitator_loses_records(void **state)
     check_requests(&r);
 }
 
+static void test_a_surge_brings_more_requests(void **state)
+{
+    (void)state;
+    const char *const calm[] = {"horizon=10 min", "events=[]"};
+    const char *const surge[] = {"horizon=10 min",
+                                 "events=[{at: 2 min, do: surge, factor: 4, for: 5 min}]"};
+    struct models_record a, b;
+    run("scenarios/baseline.yaml", calm, 2, &a);
+    run("scenarios/baseline.yaml", surge, 2, &b);
+    /* 5.5/s x (600 + 3 x 300) s = 8,250 against 3,300: a ratio of 2.5 */
+    double ratio = metric(&b, "requests.arrived") / metric(&a, "requests.arrived");
+    assert_true(ratio > 2.3 && ratio < 2.7);
+    check_requests(&b);
+}
+
 static void test_a_chain_without_quorum_halts(void **state)
 {
     (void)state;
@@ -316,6 +331,7 @@ int main(void)
         TEST(test_every_design_conserves),
         TEST(test_every_answer_has_one_end),
         TEST(test_a_halted_facilitator_loses_records),
+        TEST(test_a_surge_brings_more_requests),
         TEST(test_a_chain_without_quorum_halts),
         TEST(test_unrelated_nodes_change_no_arrival),
         TEST(test_leap_equals_step),
