@@ -471,7 +471,7 @@ static void draw_dots(struct canvas *canvas, const struct figures_panel *panel,
     fprintf(canvas->script,
             "set border 1 lc rgb '" AXIS "'\nunset ytics\nset logscale x\nset grid xtics lt 1 lw "
             "0.6 lc rgb '" GRID "'\nset xrange [%.9g:%.9g]\nset yrange [0.4:%g]\n"
-            "set format x '%s'\nplot ",
+            "set format x '%s'\nset errorbars 0\nplot ",
             x.low / 2, x.high * 4, (double)traces->count + 0.6, panel->unit);
     for (size_t t = 0; t < traces->count; t++)
         fprintf(canvas->script, "$d%zu using 1:2%s pt %d ps 0.9 lw 1.6 lc rgb '%s' notitle%s", t,

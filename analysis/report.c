@@ -18,7 +18,6 @@
 #include "analysis/html.h"
 #include "analysis/options.h"
 #include "analysis/svg.h"
-#include "analysis/version.h"
 
 enum { COLUMNS = 2 }; /* runs side by side */
 

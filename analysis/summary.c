@@ -169,7 +169,7 @@ static char *summary_thousands(char *buffer, double value, int decimals)
         if (i > 0 && (whole - i) % 3 == 0) *to++ = ',';
         *to++ = from[i];
     }
-    strcpy(to, from + whole);
+    memcpy(to, from + whole, strlen(from + whole) + 1);
     return buffer;
 }
 
@@ -229,7 +229,10 @@ static char *summary_digits(char *buffer, enum summary_unit unit, double value, 
                             int digits)
 {
     char number[SUMMARY_TEXT];
-    if (isnan(value)) return strcpy(buffer, "\u2014");
+    if (isnan(value)) {
+        snprintf(buffer, SUMMARY_TEXT, "\u2014");
+        return buffer;
+    }
     switch (unit) {
     case SUMMARY_SECONDS:
         return summary_seconds(buffer, value, largest, digits);

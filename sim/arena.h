@@ -15,9 +15,9 @@ struct arena_chunk;
 
 struct arena {
     struct arena_chunk *head;
-    const char *name;    /* for the message when it is full */
-    size_t used_bytes;   /* handed out so far */
-    size_t limit_bytes;  /* 0: no limit of its own */
+    const char *name;   /* for the message when it is full */
+    size_t used_bytes;  /* handed out so far */
+    size_t limit_bytes; /* 0: no limit of its own */
 };
 
 void arena_init(struct arena *arena, const char *name, size_t limit_bytes);

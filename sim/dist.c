@@ -6,6 +6,7 @@
 #include "sim/dist.h"
 
 #include <assert.h>
+#include <stdbool.h>
 
 #include "sim/dmath.h"
 #include "sim/variate.h"
@@ -22,7 +23,7 @@ double dist_draw(const struct dist *d, struct rng_stream *s)
     case DIST_LOGNORMAL:
         return variate_lognormal(s, d->a, d->b);
     }
-    assert(!"unknown kind of distribution");
+    assert(false && "unknown kind of distribution");
     return 0.0;
 }
 
@@ -37,6 +38,6 @@ double dist_mean(const struct dist *d)
     case DIST_LOGNORMAL:
         return d->a * dmath_exp(0.5 * d->b * d->b);
     }
-    assert(!"unknown kind of distribution");
+    assert(false && "unknown kind of distribution");
     return 0.0;
 }

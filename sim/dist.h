@@ -8,7 +8,8 @@
 #include "sim/rng.h"
 
 enum dist_kind { DIST_FIXED, DIST_UNIFORM, DIST_EXPONENTIAL, DIST_LOGNORMAL };
-/* In base units (s, USD): fixed a; uniform a..b; exponential mean a; lognormal median a, sigma b. */
+/* In base units (s, USD): fixed a; uniform a..b; exponential mean a; lognormal median a, sigma b.
+ */
 struct dist {
     int kind; /* enum dist_kind */
     double a, b;

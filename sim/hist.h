@@ -32,5 +32,4 @@ double hist_cell_middle(uint32_t cell);
 double hist_mean(const struct hist *h); /* exact sum / weight; NaN when empty */
 double hist_share_below(const struct hist *h, int64_t value);
 
-
 #endif

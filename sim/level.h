@@ -19,5 +19,4 @@ void level_init(struct level *l, int64_t now_ns, int64_t value);
 void level_set(struct level *l, int64_t now_ns, int64_t value);
 double level_mean(const struct level *l, int64_t now_ns); /* NaN over an empty interval */
 
-
 #endif

@@ -112,7 +112,7 @@ static bool money_round_up(enum money_rounding rounding, bool negative, bool odd
     case MONEY_TRUNCATE:
         return false;
     }
-    assert(!"unknown rounding");
+    assert(false && "unknown rounding");
     return false;
 }
 

@@ -20,9 +20,8 @@ __extension__ typedef unsigned __int128 money_u128;
 enum money_rounding { MONEY_FLOOR, MONEY_CEIL, MONEY_HALF_EVEN, MONEY_TRUNCATE };
 
 /* a x b / c with a 256-bit product; c must not be 0.  An overflow of the quotient sets *overflow
- * (may be NULL: then it asserts). */
-money_t money_muldiv(money_t a, money_t b, money_t c, enum money_rounding rounding,
-                     bool *overflow);
+ * and gives 0 (NULL: it aborts); *overflow is never cleared, so one flag serves a chain. */
+money_t money_muldiv(money_t a, money_t b, money_t c, enum money_rounding rounding, bool *overflow);
 
 /* Decimal text of `amount` x 10^-decimals, without trailing zeros ("0.1", "-3", "0"). Longest
  * result 42 characters; `buffer` of MONEY_TEXT bytes.  Returns buffer. */

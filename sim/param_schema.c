@@ -178,9 +178,10 @@ static void param_write_legend(struct param_schema_out *out, bool markdown, FILE
         const char *units = param_units_text(&out->arena, form);
         if (markdown)
             fprintf(file, "| %s | `%s` | %s |\n", form->label, form->example, units);
+        else if (units[0])
+            fprintf(file, "  %-14s such as %-12s units %s\n", form->label, form->example, units);
         else
-            fprintf(file, "  %-14s such as %-12s%s%s\n", form->label, form->example,
-                    units[0] ? "units " : "", units);
+            fprintf(file, "  %-14s such as %s\n", form->label, form->example);
     }
     fputs("\n", file);
 }

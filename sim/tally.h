@@ -7,8 +7,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-
-/* Tally: count, mean, variance, extremes (Welford's update; Chan's for merging). */
+/* Tally: count, mean, variance, extremes (Welford's update; Chan's for merging).  All zero is
+ * an empty tally. */
 struct tally {
     uint64_t n;
     double mean, m2, min, max;
@@ -16,6 +16,5 @@ struct tally {
 void tally_add(struct tally *t, double x);
 void tally_merge(struct tally *into, const struct tally *from);
 double tally_variance(const struct tally *t); /* sample variance; 0 when n < 2 */
-
 
 #endif

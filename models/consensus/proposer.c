@@ -61,6 +61,7 @@ static void proposer_rescale(struct proposer_set *set)
 static void proposer_centre(struct proposer_set *set)
 {
     money_t sum = 0, count = set->count;
+    assert(count != 0);
     for (uint32_t i = 0; i < set->count; i++)
         sum += set->priority[i];
     money_t average = sum / count - (sum % count < 0);
@@ -70,7 +71,7 @@ static void proposer_centre(struct proposer_set *set)
 
 void proposer_increment(struct proposer_set *set, uint32_t times)
 {
-    assert(times > 0 && set->count > 0);
+    assert(times > 0);
     proposer_rescale(set);
     proposer_centre(set);
     for (uint32_t t = 0; t < times; t++) {

@@ -28,8 +28,9 @@
 #define QUORUM_NEVER INT64_MAX
 
 enum {
-    QUORUM_SMALL = 14,       /* validators; 14 observers fill a Philox block */
-    QUORUM_BUCKETS = 64,     /* of an order statistic */
+    QUORUM_SMALL = 14,      /* validators; 14 observers fill a Philox block */
+    QUORUM_BUCKET_BITS = 6, /* of an order statistic */
+    QUORUM_BUCKETS = 1 << QUORUM_BUCKET_BITS,
     QUORUM_SORTED = 24,      /* messages that are sorted rather than counted */
     QUORUM_VOTE_BYTES = 1044 /* a 203 B packet, padded to one frame of SecretConnection */
 };
@@ -109,12 +110,11 @@ static int64_t quorum_walk(int64_t *time_ns, uint64_t *weight, uint32_t n, uint6
     return QUORUM_NEVER;
 }
 
+/* The least shift that brings a span, which is not 0, below the number of buckets. */
 static uint32_t quorum_shift(int64_t span_ns)
 {
-    uint32_t shift = 0;
-    while ((span_ns >> shift) >= QUORUM_BUCKETS)
-        shift++;
-    return shift;
+    int bits = 64 - __builtin_clzll((unsigned long long)span_ns);
+    return bits > QUORUM_BUCKET_BITS ? (uint32_t)(bits - QUORUM_BUCKET_BITS) : 0;
 }
 
 struct quorum_span {
@@ -476,6 +476,7 @@ void quorum_decide(struct consensus *consensus, const struct consensus_input *in
 static void quorum_build_spread(const struct consensus *c, struct quorum *q, struct arena *arena)
 {
     uint32_t nodes = 0, voters = 0;
+    assert(c->count > 0);
     uint16_t *region = arena_alloc(arena, c->count + (size_t)c->params->full_nodes, sizeof *region);
     for (uint32_t v = 0; v < c->count; v++)
         if (!c->validators[v].silent) region[nodes++] = c->validators[v].region;

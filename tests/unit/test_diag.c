@@ -32,16 +32,17 @@ static void test_sorted_by_place(void **state)
     arena_init(&arena, "test", 0);
     diag_init(&diag, &arena);
     struct diag_where set = {.file = "--set#2", .order = 1002};
+    const char *no_key = NULL;
     char name[] = "b.yaml"; /* texts are copied: the caller's may change */
     diag_add(&diag, set, "nodes[0].count", "%s is not a whole number", "3.7");
     diag_add(&diag, (struct diag_where){name, 1, 2, 10}, "x", "tenth column");
     name[0] = 'X';
-    diag_add(&diag, (struct diag_where){"a.yaml", 0, 12, 1}, NULL, "no key");
+    diag_add(&diag, (struct diag_where){"a.yaml", 0, 12, 1}, no_key, "no key");
     diag_add(&diag, (struct diag_where){"b.yaml", 1, 2, 9}, "y", "ninth column");
     diag_add(&diag, (struct diag_where){"b.yaml", 1, 2, 9}, "y", "found second");
-    diag_add(&diag, (struct diag_where){"a.yaml", 0, 0, 0}, NULL, "the whole file");
+    diag_add(&diag, (struct diag_where){"a.yaml", 0, 0, 0}, no_key, "the whole file");
     diag_add(&diag, (struct diag_where){"a.yaml", 0, 3, 4}, "z", "line 3");
-    diag_add(&diag, (struct diag_where){0}, NULL, "no place");
+    diag_add(&diag, (struct diag_where){0}, no_key, "no place");
     check_printed(&diag, "a.yaml: error: the whole file\n"
                          "error: no place\n"
                          "a.yaml:3:4: error: z: line 3\n"

@@ -959,7 +959,7 @@ static void test_schema_text(void **state)
 {
     (void)state;
     char *text = schema(PARAM_SCHEMA_TEXT);
-    check_holds(text, "  duration       such as 50 ms       units ns us ms s min h d y\n");
+    check_holds(text, "  duration       such as 50 ms        units ns us ms s min h d y\n");
     check_holds(text, "\ntop level\n  key        type           default ");
     check_holds(text, "\n  count      count          8                                      1 to "
                       "1000000             how many [assumption]\n");

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Proposer priority against CometBFT's own published vectors, against a slow twin in exact
  * rational arithmetic of another form, and against the law it must obey in the long run. */
+#include <assert.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -147,6 +148,7 @@ static int64_t twin_clip(wide x)
 static uint32_t twin_increment(const int64_t *powers, int64_t *priorities, uint32_t n)
 {
     wide total = 0, sum = 0, top = INT64_MIN, bottom = INT64_MAX, ratio = 1, average = 0;
+    assert(n > 0);
     for (uint32_t i = 0; i < n; i++) {
         total += powers[i];
         top = priorities[i] > top ? priorities[i] : top;

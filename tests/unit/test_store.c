@@ -24,7 +24,7 @@ static int open_folder(void **state)
 {
     (void)state;
     arena_init(&arena, "test", 0);
-    strcpy(folder + strlen(folder) - 6, "XXXXXX");
+    memcpy(folder + strlen(folder) - 6, "XXXXXX", 6);
     return mkdtemp(folder) == NULL;
 }
 

@@ -56,7 +56,7 @@ static struct models_value exact(money_t amount)
 /* Three replications; the gap is null in the middle one. */
 static const struct models_value *const *three(void)
 {
-    const struct models_value **list = arena_alloc(&arena, 3, sizeof *list);
+    const struct models_value **list = arena_alloc(&arena, 3, sizeof(const struct models_value *));
     for (int r = 0; r < 3; r++) {
         struct models_value *v = arena_alloc(&arena, models_metric_count(), sizeof *v);
         *at(v, "gap.s.p99") = r == 1 ? (struct models_value){.kind = MODELS_NULL} : real(r + 3);
