@@ -7,6 +7,7 @@ BUILD   := build/$(CONFIG)
 PREFIX  ?= /usr/local
 DATA    ?= ../shared/data
 V       ?= 0
+JOBS    ?= $(shell nproc 2>/dev/null || echo 1)
 Q       := $(if $(filter 1,$(V)),,@)
 
 # ---- what this machine has -------------------------------------------------------------------
@@ -88,11 +89,12 @@ packages:
 # targets start a fresh make once everything is there.
 demo:
 	@.ci/packages
-	@$(MAKE) --no-print-directory all
+	@$(MAKE) --no-print-directory -j$(JOBS) all
 	@tests/demo.sh $(BUILD)/hacasim
 
 test:
 	@.ci/packages
+	@$(MAKE) --no-print-directory -j$(JOBS) all unit
 	@$(MAKE) --no-print-directory test-only
 
 .PHONY: test-only unit
@@ -111,7 +113,7 @@ bench: all $(BENCH)
 	@DATA='$(DATA)' tests/bench.sh $(BUILD)
 
 asan tsan:
-	@$(MAKE) --no-print-directory CONFIG=$@ all unit
+	@$(MAKE) --no-print-directory -j$(JOBS) CONFIG=$@ all unit
 	@DATA='$(DATA)' tests/run.sh build/$@ sanitize
 
 lint:

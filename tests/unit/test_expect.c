@@ -271,7 +271,7 @@ static void test_hostile_length_and_depth(void **state)
     (void)state;
     char text[2000];
     memset(text, '(', 200);
-    strcpy(text + 200, "1 < 2");
+    memcpy(text + 200, "1 < 2", sizeof "1 < 2");
     refused(text, "nested more than 64 deep");
     memset(text, '-', 200);
     refused(text, "nested more than 64 deep");

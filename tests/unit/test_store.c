@@ -18,13 +18,13 @@
 
 /* Each test has a folder of its own. */
 static struct arena arena;
-static char folder[] = "/tmp/test_store.XXXXXX";
+static char folder[64];
 
 static int open_folder(void **state)
 {
     (void)state;
     arena_init(&arena, "test", 0);
-    memcpy(folder + strlen(folder) - 6, "XXXXXX", 6);
+    snprintf(folder, sizeof folder, "/tmp/test_store.XXXXXX");
     return mkdtemp(folder) == NULL;
 }
 

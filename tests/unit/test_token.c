@@ -192,6 +192,16 @@ static void test_genesis_of_an_odd_supply(void **state)
     assert_amount(ledger_balance(&led, LEDGER_USD, t.at.pool), 1600000 * MONEY_NANO);
     struct token_supply s = token_supply(&t);
     assert_amount(s.circulating + s.staked, token_float(&par.token));
+    /* vesting and emission go on from that age */
+    int64_t age_ns = par.token.age;
+    token_block(&t, power, NS);
+    token_market(&t, NS);
+    assert_amount(led.total[LEDGER_OPG][LEDGER_EMISSION],
+                  token_emitted(&par.token, age_ns + NS) - token_emitted(&par.token, age_ns));
+    par.token.age += NS;
+    s = token_supply(&t);
+    assert_amount(s.circulating + s.staked, token_float(&par.token));
+    assert_sound();
 }
 
 static void test_cross_checks(void **state)
