@@ -7,8 +7,10 @@
  * output: main does, and turns a failed write into exit 3.
  *
  * What verbs share: options.h (argp pieces, exit codes from statuses), store.h (the results
- * database), summary.h (statistics over replications and how they are printed), pool.h
- * (replications on threads), table.h (aligned text), version.h. */
+ * database, on top of db.h), summary.h (statistics over replications and how they are printed),
+ * pool.h (replications on threads, with progress.h), expect.h (the language of `expect:` lines),
+ * table.h (aligned text, CSV fields), output.h (what the user asked to be written), digest.h
+ * (hashes that name things), version.h. */
 #ifndef HACASIM_ANALYSIS_ANALYSIS_H
 #define HACASIM_ANALYSIS_ANALYSIS_H
 

@@ -5,6 +5,7 @@
  * taken from: go-ethereum for EIP-1559, cosmos-sdk x/mint with its 18-digit decimals, and a
  * collateral slash in proportion over bonded and unbonding tokens (Gonka x/collateral). */
 #include "analysis/eval.h"
+#include "models/models.h"
 
 static const money_t one = MONEY_ATTO; /* 1 as a decimal of 18 places */
 
@@ -12,27 +13,22 @@ static const money_t one = MONEY_ATTO; /* 1 as a decimal of 18 places */
 
 enum { FEE_PARENT, FEE_USED, FEE_LIMIT, FEE_ELASTICITY, FEE_DENOMINATOR };
 
-/* floor(floor(base x distance / target) / denominator); a rise is at least 1. */
 static bool base_fee(struct eval_call *call)
 {
     const struct eval_value *in = call->in;
-    money_t base = in[FEE_PARENT].amount, used = in[FEE_USED].amount;
-    money_t target = in[FEE_LIMIT].amount / in[FEE_ELASTICITY].amount;
+    money_t used = in[FEE_USED].amount, limit = in[FEE_LIMIT].amount, next;
     char text[MONEY_TEXT];
-    bool overflow = false;
-    if (target == 0)
+    if (limit < in[FEE_ELASTICITY].amount)
         return eval_refuse(call, "parent_gas_limit", "must be at least elasticity = %s",
                            money_print(text, in[FEE_ELASTICITY].amount, 0));
-    if (used > in[FEE_LIMIT].amount)
+    if (used > limit)
         return eval_refuse(call, "parent_gas_used", "is more than parent_gas_limit = %s",
-                           money_print(text, in[FEE_LIMIT].amount, 0));
-    money_t distance = used > target ? used - target : target - used;
-    money_t step = money_muldiv(base, distance, target, MONEY_FLOOR, &overflow);
-    step /= in[FEE_DENOMINATOR].amount;
-    if (used > target && step < 1) step = 1;
-    if (overflow || (used > target && step > MONEY_MAX - base))
+                           money_print(text, limit, 0));
+    if (!models_base_fee(in[FEE_PARENT].amount, (uint64_t)used, (uint64_t)limit,
+                         (uint64_t)in[FEE_ELASTICITY].amount,
+                         (uint64_t)in[FEE_DENOMINATOR].amount, &next))
         return eval_refuse(call, "parent_base_fee", "the next base fee does not fit 127 bits");
-    call->out[0] = eval_exact(used > target ? base + step : base - step, 0);
+    call->out[0] = eval_exact(next, 0);
     return true;
 }
 

@@ -34,23 +34,27 @@ const struct param_table feemarket_table =
     PARAM_TABLE("feemarket", feemarket_params, feemarket_rows);
 
 money_t feemarket_next(money_t parent_base_fee, uint64_t gas_used, uint64_t gas_limit,
-                       uint64_t elasticity, uint64_t denominator)
+                       uint64_t elasticity, uint64_t denominator, bool *overflow)
 {
     assert(elasticity > 0 && denominator > 0 && parent_base_fee >= 0);
     uint64_t target = gas_limit / elasticity;
     if (target == 0 || gas_used == target) return parent_base_fee;
     uint64_t distance = gas_used > target ? gas_used - target : target - gas_used;
-    money_t step =
-        money_muldiv(parent_base_fee, distance, target, MONEY_FLOOR, NULL) / (money_t)denominator;
+    money_t step = money_muldiv(parent_base_fee, distance, target, MONEY_FLOOR, overflow) /
+                   (money_t)denominator;
     if (gas_used < target) return step < parent_base_fee ? parent_base_fee - step : 0;
-    return parent_base_fee + (step > 1 ? step : 1);
+    if (step < 1) step = 1;
+    if (step <= MONEY_MAX - parent_base_fee) return parent_base_fee + step;
+    assert(overflow && "the base fee leaves 127 bits");
+    *overflow = true;
+    return 0;
 }
 
 money_t feemarket_step(const struct feemarket_params *params, money_t base_fee,
                        uint64_t charged_gas, uint64_t gas_limit)
 {
     money_t next = feemarket_next(base_fee, charged_gas, gas_limit, (uint64_t)params->elasticity,
-                                  (uint64_t)params->denominator);
+                                  (uint64_t)params->denominator, NULL);
     return next > params->min_gas_price ? next : params->min_gas_price;
 }
 

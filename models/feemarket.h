@@ -39,9 +39,10 @@ money_t feemarket_step(const struct feemarket_params *params, money_t base_fee,
 uint64_t feemarket_charged(const struct feemarket_params *params, uint64_t gas_limit,
                            uint64_t gas_used);
 
-/* The rule above, without a floor.  Unchanged when the target is 0. */
+/* The rule above, without a floor.  Unchanged when the target is 0.  A result beyond 127 bits sets
+ * *overflow (NULL: asserts). */
 money_t feemarket_next(money_t parent_base_fee, uint64_t gas_used, uint64_t gas_limit,
-                       uint64_t elasticity, uint64_t denominator);
+                       uint64_t elasticity, uint64_t denominator, bool *overflow);
 
 /* Base fee after a long run in which every block charges `mean_gas` as long as the base fee is at
  * most `fee_cap`, and nothing above it: the rule is iterated from initial_base_fee until it stops

@@ -56,3 +56,12 @@ struct models_info models_info(const struct models_scenario *scenario)
 {
     return scenario->info;
 }
+
+bool models_base_fee(money_t parent_base_fee, uint64_t gas_used, uint64_t gas_limit,
+                     uint64_t elasticity, uint64_t denominator, money_t *base_fee)
+{
+    bool overflow = false;
+    *base_fee =
+        feemarket_next(parent_base_fee, gas_used, gas_limit, elasticity, denominator, &overflow);
+    return !overflow;
+}

@@ -42,6 +42,12 @@ struct models_info {
 };
 struct models_info models_info(const struct models_scenario *scenario);
 
+/* ---- single functions, for `eval`: the code that a run uses --------------------------------- */
+
+/* Base fee after a block (models/feemarket.h); false when it does not fit 127 bits. */
+bool models_base_fee(money_t parent_base_fee, uint64_t gas_used, uint64_t gas_limit,
+                     uint64_t elasticity, uint64_t denominator, money_t *base_fee);
+
 /* ---- results ------------------------------------------------------------------------------- */
 
 enum models_kind {

@@ -167,6 +167,37 @@ uint32_t scenario_node_total(const struct scenario *s)
     return (uint32_t)sum;
 }
 
+static money_t *scenario_repeat(struct arena *arena, uint32_t count, money_t value)
+{
+    money_t *array = arena_alloc(arena, count, sizeof *array);
+    for (uint32_t i = 0; i < count; i++) {
+        array[i] = value;
+    }
+    return array;
+}
+
+struct token_setup scenario_setup(const struct scenario *s, struct arena *arena)
+{
+    const struct scenario_node *classes = s->nodes.items;
+    uint32_t nodes = scenario_node_total(s), validators = (uint32_t)s->validators.count;
+    bool on_chain = verification_find(s->verification.design)->on_chain;
+    uint32_t operators = nodes + (on_chain ? validators : 0), index = 0;
+    money_t *node_stake = arena_alloc(arena, operators, sizeof *node_stake);
+    for (uint32_t k = 0; k < s->nodes.count; k++) {
+        for (int64_t i = 0; i < classes[k].count; i++) {
+            node_stake[index++] = classes[k].stake;
+        }
+    }
+    return (struct token_setup){.users = (uint32_t)s->workload.clients,
+                                .nodes = operators,
+                                .validators = validators,
+                                .node_stake = node_stake,
+                                .validator_stake =
+                                    scenario_repeat(arena, validators, s->validators.stake),
+                                .wallet = s->payment.wallet,
+                                .insurance = s->staking.insurance.fund};
+}
+
 money_t scenario_validator_stake(const struct scenario *s, const struct consensus *consensus,
                                  uint32_t index)
 {
@@ -376,24 +407,14 @@ static void scenario_check_token(struct scenario_checker *c)
     }
 }
 
-/* Everything that is bonded or in a wallet at the start comes out of the free float. */
+/* Everything that is bonded, pooled or in a wallet at the start comes out of the free float. */
 static void scenario_check_float(struct scenario_checker *c)
 {
-    const struct scenario *s = c->s;
-    const struct scenario_node *nodes = s->nodes.items;
-    money_t need = s->validators.stake * (money_t)s->validators.count +
-                   s->payment.wallet * (money_t)s->workload.clients + s->staking.insurance.fund;
-    for (uint32_t i = 0; i < s->nodes.count; i++) {
-        need += (nodes[i].stake + s->token.operator_balance) * (money_t)nodes[i].count;
+    struct token_setup setup = scenario_setup(c->s, c->diag->arena);
+    struct token_problem problem;
+    if (token_setup_bad(&c->s->token, &setup, &problem)) {
+        param_error(c->doc, c->diag, "token", "%s", problem.text);
     }
-    if (s->verification.design == VERIFICATION_REPLICATED) {
-        need += s->token.operator_balance * (money_t)s->validators.count;
-    }
-    if (need <= token_float(&s->token)) return;
-    char want[MONEY_TEXT], have[MONEY_TEXT];
-    param_error(c->doc, c->diag, "token",
-                "stakes, wallets and funds at the start need %s OPG, and %s OPG are free",
-                money_print(want, need, 18), money_print(have, token_float(&s->token), 18));
 }
 
 static void scenario_check_times(struct scenario_checker *c)

@@ -110,6 +110,10 @@ void scenario_check(const struct scenario *s, struct param_doc *doc, struct diag
 uint32_t scenario_node_total(const struct scenario *s);
 const struct scenario_node *scenario_node_class(const struct scenario *s, uint32_t index);
 
+/* Who holds what at the start, with equal stakes of validators.  Under a design on chain the
+ * validators are operators too (after the nodes): they earn the fees. */
+struct token_setup scenario_setup(const struct scenario *s, struct arena *arena);
+
 /* Bonded by validator `index`: validators.stake at average power, in proportion to power. */
 money_t scenario_validator_stake(const struct scenario *s, const struct consensus *consensus,
                                  uint32_t index);

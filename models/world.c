@@ -37,36 +37,21 @@ void world_set_state(struct world *w, uint32_t slot, enum request_state state)
 
 /* ---- setup ----------------------------------------------------------------------------------- */
 
-/* Under a design on chain the validators are operators too: they earn the fees. */
-static uint32_t world_operators(const struct world *w)
-{
-    return w->node_count + (w->design->on_chain ? w->consensus.count : 0);
-}
-
 static enum status world_open_token(struct world *w)
 {
     const struct scenario *p = w->params;
-    uint32_t operators = world_operators(w);
-    money_t *node_stake = arena_alloc(w->arena, operators, sizeof *node_stake);
-    money_t *validator_stake = arena_alloc(w->arena, w->consensus.count, sizeof *validator_stake);
-    for (uint32_t i = 0; i < w->node_count; i++) {
-        node_stake[i] = ((const struct scenario_node *)p->nodes.items)[w->nodes[i].class].stake;
-    }
+    struct token_setup setup = scenario_setup(p, w->arena);
+    money_t *stake = arena_alloc(w->arena, w->consensus.count, sizeof *stake);
     for (uint32_t v = 0; v < w->consensus.count; v++) {
-        validator_stake[v] = scenario_validator_stake(p, &w->consensus, v);
+        stake[v] = scenario_validator_stake(p, &w->consensus, v);
     }
-    struct token_setup setup = {.users = (uint32_t)p->workload.clients,
-                                .nodes = operators,
-                                .validators = w->consensus.count,
-                                .node_stake = node_stake,
-                                .validator_stake = validator_stake,
-                                .wallet = p->payment.wallet,
-                                .insurance = p->staking.insurance.fund,
-                                .seed = w->seed,
-                                .replication = w->replication};
+    setup.validator_stake = stake;
+    setup.seed = w->seed;
+    setup.replication = w->replication;
     ledger_init(&w->ledger, w->arena);
     payment_init(&w->payment, w->arena, &p->payment);
-    staking_init(&w->staking, w->arena, &p->staking, &w->ledger, operators + w->consensus.count);
+    staking_init(&w->staking, w->arena, &p->staking, &w->ledger,
+                 setup.nodes + setup.validators);
     if (!token_open(&w->token, w->arena, &p->token, &setup, &w->ledger, &w->payment, &w->staking,
                     &w->price)) {
         return status_fail(STATUS_BREACH, "genesis: %s", w->ledger.breach);

@@ -17,7 +17,7 @@ static struct feemarket_params params = {
 
 static int64_t next(int64_t base_fee, uint64_t used, uint64_t limit)
 {
-    return (int64_t)feemarket_next(base_fee, used, limit, 2, 8);
+    return (int64_t)feemarket_next(base_fee, used, limit, 2, 8, NULL);
 }
 
 /* geth consensus/misc/eip1559/eip1559_test.go: limit 20 M, parent fee 1 gwei. */
@@ -51,7 +51,7 @@ static void test_two_floors(void **state)
     assert_int_equal(next(79, 17, 20), 79 + 6); /* 79 x 7 / 10 = 55.3 -> 55; 55 / 8 -> 6 */
     assert_int_equal(next(79, 19, 20), 79 + 8); /* 71.1 -> 71; 71 / 8 -> 8 */
     assert_int_equal(next(23, 3, 20), 23 - 2);  /* 16.1 -> 16; 16 / 8 = 2 */
-    assert_int_equal((int64_t)feemarket_next(1000, 30, 40, 4, 5), 1000 + 1000 * 20 / 10 / 5);
+    assert_int_equal((int64_t)feemarket_next(1000, 30, 40, 4, 5, NULL), 1000 + 1000 * 20 / 10 / 5);
 }
 
 /* The product of fee and gas passes 128 bits only beyond any chain, but 64 bits at once. */
@@ -59,8 +59,8 @@ static void test_large(void **state)
 {
     (void)state;
     money_t huge = (money_t)1 << 100;
-    assert_true(feemarket_next(huge, 20000000, 20000000, 2, 8) == huge + huge / 8);
-    assert_true(feemarket_next(huge, 0, 20000000, 2, 8) == huge - huge / 8);
+    assert_true(feemarket_next(huge, 20000000, 20000000, 2, 8, NULL) == huge + huge / 8);
+    assert_true(feemarket_next(huge, 0, 20000000, 2, 8, NULL) == huge - huge / 8);
 }
 
 /* A full and an empty block together lose 1/64; the log drift is zero at
@@ -73,8 +73,8 @@ static void test_drift(void **state)
     double high = 1e15, low = 1e15;
     money_t up = (money_t)high, down = (money_t)low;
     for (int i = 0; i < 10000; i++) { /* 5400 and 5200 full blocks of 10000, evenly spread */
-        up = feemarket_next(up, i * 54 / 100 != (i + 1) * 54 / 100 ? 2 : 0, 2, 2, 8);
-        down = feemarket_next(down, i * 52 / 100 != (i + 1) * 52 / 100 ? 2 : 0, 2, 2, 8);
+        up = feemarket_next(up, i * 54 / 100 != (i + 1) * 54 / 100 ? 2 : 0, 2, 2, 8, NULL);
+        down = feemarket_next(down, i * 52 / 100 != (i + 1) * 52 / 100 ? 2 : 0, 2, 2, 8, NULL);
     }
     assert_true(money_real(up, 0) > 2.0 * high);
     assert_true(money_real(down, 0) < 0.5 * low);
@@ -91,7 +91,7 @@ static double wander(int exponent_halves)
         double ratio = fixed / money_real(fee, 0);
         double used = target * dmath_pow(ratio, 0.5 * exponent_halves);
         if (used > 2 * target) used = 2 * target;
-        fee = feemarket_next(fee, (uint64_t)used, (uint64_t)(2 * target), 2, 8);
+        fee = feemarket_next(fee, (uint64_t)used, (uint64_t)(2 * target), 2, 8, NULL);
         double off = money_real(fee, 0) / fixed - 1.0;
         if (i >= 1900 && (off < 0 ? -off : off) > worst) worst = off < 0 ? -off : off;
     }
