@@ -84,16 +84,10 @@ static const struct argp check_argp = {
 
 static bool check_load(struct check *check, struct check_scenario *one)
 {
-    struct diag diag;
-    one->scenario = options_load(&check->simulate, one->path);
+    one->scenario = options_load(&check->simulate, one->path, &one->expects);
     if (one->scenario == NULL) return false;
     one->info = models_info(one->scenario);
-    one->expects = arena_alloc(check->arena, one->info.expect_count, sizeof(struct expect *));
-    diag_init(&diag, check->arena);
-    for (uint32_t i = 0; i < one->info.expect_count; i++)
-        one->expects[i] = expect_parse(check->arena, &one->info.expects[i], &diag);
-    diag_print(&diag, stderr);
-    return diag.count == 0;
+    return true;
 }
 
 /* ---- reporting ---------------------------------------------------------------------------- */
@@ -127,13 +121,13 @@ static const char *check_detail(const struct check *check, const struct check_sc
                             " in %" PRIu32 "\n",
                             outcome->worst, reps, outcome->failures);
     return arena_print(arena,
-                       "        %s:%" PRIu32 ":%" PRIu32 "\n"
+                       "        %s\n"
                        "        - expected  %s\n"
                        "        + actual    %s\n%s"
                        "        %s\n%s"
                        "        run it: %s\n",
-                       line->where.file, line->where.line, line->where.column, line->text,
-                       outcome->actual, parts, outcome->miss, which,
+                       diag_place(arena, line->where), line->text, outcome->actual, parts,
+                       outcome->miss, which,
                        options_replay(&check->simulate, &one->info, outcome->worst));
 }
 

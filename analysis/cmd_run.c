@@ -250,7 +250,8 @@ int cmd_run(int argc, char **argv)
     int code = ANALYSIS_USER;
     arena_init(&arena, "command", 0);
     argp_parse(&run_argp, argc, argv, 0, NULL, &run);
-    run.scenario = options_load(&run.simulate, run.path);
+    struct expect **expects; /* a broken line is refused here too, though only check judges them */
+    run.scenario = options_load(&run.simulate, run.path, &expects);
     if (run.scenario != NULL) {
         code = run_loaded(&run);
         models_close(run.scenario);

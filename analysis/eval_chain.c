@@ -25,8 +25,8 @@ static bool base_fee(struct eval_call *call)
         return eval_refuse(call, "parent_gas_used", "is more than parent_gas_limit = %s",
                            money_print(text, limit, 0));
     if (!models_base_fee(in[FEE_PARENT].amount, (uint64_t)used, (uint64_t)limit,
-                         (uint64_t)in[FEE_ELASTICITY].amount,
-                         (uint64_t)in[FEE_DENOMINATOR].amount, &next))
+                         (uint64_t)in[FEE_ELASTICITY].amount, (uint64_t)in[FEE_DENOMINATOR].amount,
+                         &next))
         return eval_refuse(call, "parent_base_fee", "the next base fee does not fit 127 bits");
     call->out[0] = eval_exact(next, 0);
     return true;

@@ -99,14 +99,21 @@ const struct argp options_db_argp = {.options = db_options, .parser = options_pa
 
 /* ---- scenario ----------------------------------------------------------------------------- */
 
-struct models_scenario *options_load(const struct options_simulate *options, const char *path)
+struct models_scenario *options_load(const struct options_simulate *options, const char *path,
+                                     struct expect ***expects)
 {
     struct diag diag;
     diag_init(&diag, options->arena);
     struct models_scenario *scenario =
         models_load(options->arena, path, options->sets, options->set_count, &diag);
+    uint32_t count = scenario == NULL ? 0 : models_info(scenario).expect_count;
+    *expects = arena_alloc(options->arena, count, sizeof(struct expect *));
+    for (uint32_t i = 0; i < count; i++)
+        (*expects)[i] = expect_parse(options->arena, &models_info(scenario).expects[i], &diag);
     diag_print(&diag, stderr);
-    return scenario;
+    if (diag.count == 0 || scenario == NULL) return scenario;
+    models_close(scenario);
+    return NULL;
 }
 
 uint64_t options_seed(const struct options_simulate *options, const struct models_info *info)

@@ -14,6 +14,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "analysis/expect.h"
 #include "models/models.h"
 #include "sim/sim.h"
 
@@ -37,8 +38,10 @@ extern const struct argp options_db_argp;
 int64_t options_count(const struct argp_state *state, const char *option, const char *text,
                       int64_t low, int64_t high);
 
-/* Load a scenario; on user errors print them to standard error and return NULL. */
-struct models_scenario *options_load(const struct options_simulate *options, const char *path);
+/* Load a scenario and read its `expect:` lines (*expects, as many as models_info says); on user
+ * errors print them to standard error and return NULL. */
+struct models_scenario *options_load(const struct options_simulate *options, const char *path,
+                                     struct expect ***expects);
 
 /* The seed and the number of replications that hold: command line before scenario. */
 uint64_t options_seed(const struct options_simulate *options, const struct models_info *info);

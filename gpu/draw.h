@@ -9,14 +9,20 @@
 
 RNG_FN void draw_stream(const struct gpu_draws *draws, uint32_t entity, double *out)
 {
-    struct rng_stream s = rng_open(draws->seed, draws->replication, draws->purpose,
-                                   draws->first_entity + entity);
+    struct rng_stream s =
+        rng_open(draws->seed, draws->replication, draws->purpose, draws->first_entity + entity);
     for (uint32_t i = 0; i < draws->per_entity; i++) {
         double u = rng_unit(&s);
         switch (draws->variate) {
-        case GPU_UNIFORM: out[i] = u; break;
-        case GPU_EXPONENTIAL: out[i] = -dmath_log(u); break;
-        case GPU_NORMAL: out[i] = dmath_normal_quantile(u); break;
+        case GPU_UNIFORM:
+            out[i] = u;
+            break;
+        case GPU_EXPONENTIAL:
+            out[i] = -dmath_log(u);
+            break;
+        case GPU_NORMAL:
+            out[i] = dmath_normal_quantile(u);
+            break;
         }
     }
 }

@@ -17,8 +17,8 @@
 struct gpu_device {
     bool present;
     char name[256];
-    char reason[192];        /* why there is none to use, in words */
-    int driver, runtime;     /* CUDA versions x 1000, as the driver reports them */
+    char reason[192];    /* why there is none to use, in words */
+    int driver, runtime; /* CUDA versions x 1000, as the driver reports them */
     uint64_t memory_bytes;
 };
 

@@ -84,8 +84,8 @@ void chain_send(struct world *w, struct mempool_tx tx, uint32_t region, int64_t 
                 struct rng_stream *stream)
 {
     uint32_t entry = (uint32_t)rng_below(stream, w->consensus.count); /* a validator to talk to */
-    delay_ns += net_delay_ns(&w->net, region, w->consensus.validators[entry].region, tx.bytes,
-                             stream);
+    delay_ns +=
+        net_delay_ns(&w->net, region, w->consensus.validators[entry].region, tx.bytes, stream);
     uint32_t index = chain_travel(w, &tx);
     event_schedule(&w->events, world_now(w) + delay_ns, EV_TX, index, tx.kind);
 }
@@ -124,7 +124,8 @@ void chain_withdraw(struct world *w, uint32_t kind, uint32_t reference)
     if (mempool_find(&w->mempool, kind, reference, &handle)) mempool_remove(&w->mempool, handle);
 }
 
-/* ---- a height --------------------------------------------------------------------------------- */
+/* ---- a height ---------------------------------------------------------------------------------
+ */
 
 static void chain_pack(struct world *w)
 {
@@ -180,8 +181,8 @@ void chain_height(struct world *w)
         return;
     }
     if (w->halt_since_ns >= 0) {
-        int64_t from = w->halt_since_ns > w->metrics.start_ns ? w->halt_since_ns
-                                                              : w->metrics.start_ns;
+        int64_t from =
+            w->halt_since_ns > w->metrics.start_ns ? w->halt_since_ns : w->metrics.start_ns;
         int64_t to = world_now(w) < w->metrics.end_ns ? world_now(w) : w->metrics.end_ns;
         if (to > from) w->metrics.halted_ns += to - from;
         w->halt_since_ns = -1;
@@ -191,7 +192,8 @@ void chain_height(struct world *w)
                    block->outcome.round);
 }
 
-/* ---- execution -------------------------------------------------------------------------------- */
+/* ---- execution --------------------------------------------------------------------------------
+ */
 
 static uint32_t chain_payer(const struct world *w, const struct mempool_tx *tx)
 {
@@ -255,8 +257,8 @@ static void chain_measure(struct world *w, uint64_t charged)
     hist_add(&m->hist[HIST_ROUNDS], ((int64_t)o->round + 1) * 1000000000, 1);
     if (first || interval <= 0) return;
     hist_add(&m->hist[HIST_BLOCK_INTERVAL], interval, 1);
-    double share = (double)o->validator_cpu_ns /
-                   ((double)w->consensus.machine.cores * (double)interval);
+    double share =
+        (double)o->validator_cpu_ns / ((double)w->consensus.machine.cores * (double)interval);
     hist_add(&m->hist[HIST_CPU], (int64_t)(share * 1e9), 1);
 }
 

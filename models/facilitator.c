@@ -18,7 +18,8 @@ static const struct param facilitator_rows[] = {
           "wait for the receipt of a settlement before it is given up",
           "OpenGradient/inference-facilitator all_networks_shared.ts"),
     PARAM(facilitator_params, workers, PARAM_COUNT, "1", "1", "64",
-          "settlements in progress at one time", "OpenGradient/inference-facilitator (concurrency 1)"),
+          "settlements in progress at one time",
+          "OpenGradient/inference-facilitator (concurrency 1)"),
     PARAM(facilitator_params, region, PARAM_NAME, "N_Virginia", NULL, NULL,
           "region where the service runs", "assumption"),
 };
@@ -42,7 +43,8 @@ static void facilitator_ring_reserve(struct facilitator *f, uint32_t extra)
 {
     uint32_t need = f->waiting + extra, size = f->ring_size ? f->ring_size : 64;
     if (need <= f->ring_size) return;
-    while (size < need) size *= 2;
+    while (size < need)
+        size *= 2;
     uint32_t *ring = arena_alloc(f->arena, size, sizeof *ring);
     for (uint32_t i = 0; i < f->waiting; i++) {
         ring[i] = f->ring[(f->head + i) % f->ring_size];
@@ -123,8 +125,10 @@ static void facilitator_close(struct facilitator *f, int64_t now_ns)
     f->waiting -= batch->count;
     f->oldest_ns = now_ns; /* what is left starts a new wait, as the real timers do */
     f->closed++;
-    if (f->queued == 0) f->queue_head = index;
-    else f->batches[f->queue_tail].next = index;
+    if (f->queued == 0)
+        f->queue_head = index;
+    else
+        f->batches[f->queue_tail].next = index;
     f->queue_tail = index;
     f->queued++;
 }
@@ -285,8 +289,10 @@ void facilitator_crash(struct facilitator *f, void (*lose)(void *context, uint32
     }
     for (int64_t i = 0; i < f->params->workers; i++) {
         struct facilitator_worker *w = &f->workers[i];
-        if (w->phase == WORKER_WAITS) orphan(context, w->batch);
-        else if (w->phase != WORKER_IDLE) facilitator_lose_batch(f, w->batch, lose, context);
+        if (w->phase == WORKER_WAITS)
+            orphan(context, w->batch);
+        else if (w->phase != WORKER_IDLE)
+            facilitator_lose_batch(f, w->batch, lose, context);
         w->phase = WORKER_IDLE;
     }
 }

@@ -16,7 +16,7 @@
 #include "models/storage.h"
 
 struct facilitator_params {
-    int64_t batch; /* items */
+    int64_t batch;              /* items */
     int64_t idle, age, receipt; /* ns */
     int64_t workers;
     const char *region;
@@ -26,7 +26,7 @@ extern const struct param_table facilitator_table;
 enum { FACILITATOR_MAX_BATCH = 4096, FACILITATOR_MAX_WORKERS = 64 };
 
 struct facilitator_batch {
-    uint32_t *items; /* request slots */
+    uint32_t *items;        /* request slots */
     uint32_t count, number; /* number: order of closing, key of its random streams */
     uint32_t next;          /* in the queue */
 };

@@ -15,7 +15,8 @@ static uint16_t fleet_model_index(const struct scenario *p, const char *name)
 {
     const struct scenario_model *models = p->models.items;
     uint16_t i = 0;
-    while (models[i].name != name && strcmp(models[i].name, name) != 0) i++;
+    while (models[i].name != name && strcmp(models[i].name, name) != 0)
+        i++;
     return i;
 }
 
@@ -24,7 +25,7 @@ static struct perf fleet_perf(const struct scenario *p, const struct scenario_no
 {
     const struct serving_tee *tee = &p->serving.tee;
     return perf_build(perf_hardware_find(class->gpu), perf_model_find(model),
-                      (enum perf_dtype)class->dtype, (int32_t)class->gpus, tee->step, tee->share);
+                      (enum perf_dtype) class->dtype, (int32_t) class->gpus, tee->step, tee->share);
 }
 
 /* One timing per node class, and one per adversary and class for what a cheater runs instead. */

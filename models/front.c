@@ -135,7 +135,8 @@ static bool front_to_chain(struct world *w, uint32_t slot)
                             .gas_used = (uint64_t)gas,
                             .fee_cap = p->fee_cap,
                             .tip = p->tip,
-                            .bytes = FRONT_REQUEST_BYTES + (uint64_t)FRONT_BYTES_PER_TOKEN * r->prompt_tok,
+                            .bytes = FRONT_REQUEST_BYTES +
+                                     (uint64_t)FRONT_BYTES_PER_TOKEN * r->prompt_tok,
                             .reference = slot};
     world_hold(w, slot);
     chain_send(w, tx, r->region, 0, &s);
@@ -146,16 +147,16 @@ static void front_begin(struct world *w, uint32_t slot)
 {
     struct request *r = world_request(w, slot);
     int64_t limit = w->params->client.timeout;
-    bool priced = payment_quote(&w->payment, r->prompt_tok, r->output_tok, world_now(w),
-                                &r->fee.amount);
+    bool priced =
+        payment_quote(&w->payment, r->prompt_tok, r->output_tok, world_now(w), &r->fee.amount);
     bool sent = priced && (w->design->on_chain ? front_to_chain(w, slot) : front_route(w, slot));
     if (!sent) {
         front_end(w, slot, REQUEST_REJECTED);
         return;
     }
     world_hold(w, slot);
-    r->timeout = event_schedule_cancellable(&w->events, world_now(w) + limit, EV_TIMEOUT, slot,
-                                            r->id);
+    r->timeout =
+        event_schedule_cancellable(&w->events, world_now(w) + limit, EV_TIMEOUT, slot, r->id);
 }
 
 enum status front_arrival(struct world *w)
@@ -204,7 +205,9 @@ void front_timeout(struct world *w, uint32_t slot)
     struct request *r = world_request(w, slot);
     r->timeout = (struct event_handle){0, 0};
     if (r->state == REQUEST_RETURN) return; /* the last token is on its way */
-    if (w->design->on_chain) front_withdraw(w, slot);
-    else if (r->state == REQUEST_SERVED) fleet_cancel(w, slot);
+    if (w->design->on_chain)
+        front_withdraw(w, slot);
+    else if (r->state == REQUEST_SERVED)
+        fleet_cancel(w, slot);
     front_end(w, slot, REQUEST_TIMED_OUT);
 }

@@ -38,9 +38,16 @@ void incident_fire(struct world *w, uint32_t index, bool end)
 {
     const struct scenario_event *e = incident_of(w, index);
     switch ((enum scenario_event_kind)e->what) {
-    case EVENT_OUTAGE: incident_region(w, e, !end); break;
-    case EVENT_FACILITATOR_OUTAGE: relay_set_down(w, !end); break;
-    case EVENT_FEED_OUTAGE: incident_feed(w, !end); break;
-    case EVENT_SURGE: break; /* front_open told the workload */
+    case EVENT_OUTAGE:
+        incident_region(w, e, !end);
+        break;
+    case EVENT_FACILITATOR_OUTAGE:
+        relay_set_down(w, !end);
+        break;
+    case EVENT_FEED_OUTAGE:
+        incident_feed(w, !end);
+        break;
+    case EVENT_SURGE:
+        break; /* front_open told the workload */
     }
 }

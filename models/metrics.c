@@ -39,7 +39,7 @@ static const struct {
     enum metrics_hist hist;
     const char *name, *unit;
 } curve_rows[] = {
-    {HIST_GAP, "gap.s", "s"},          {HIST_GAP_SETTLED, "gap.settled_s", "s"},
+    {HIST_GAP, "gap.s", "s"},           {HIST_GAP_SETTLED, "gap.settled_s", "s"},
     {HIST_TTFT, "latency.ttft_s", "s"}, {HIST_TPOT, "latency.tpot_s", "s"},
     {HIST_E2E, "latency.e2e_s", "s"},   {HIST_BLOCK_INTERVAL, "chain.block_interval_s", "s"},
 };
@@ -66,10 +66,14 @@ long models_metric_find(const char *name)
 char *models_value_text(char *buffer, const struct models_value *value)
 {
     switch (value->kind) {
-    case MODELS_REAL: return json_real_text(buffer, value->real);
-    case MODELS_INTEGER: return money_print(buffer, value->integer, 0);
-    case MODELS_EXACT: return money_print(buffer, value->exact, value->decimals);
-    case MODELS_NULL: break;
+    case MODELS_REAL:
+        return json_real_text(buffer, value->real);
+    case MODELS_INTEGER:
+        return money_print(buffer, value->integer, 0);
+    case MODELS_EXACT:
+        return money_print(buffer, value->exact, value->decimals);
+    case MODELS_NULL:
+        break;
     }
     return strcpy(buffer, "null");
 }
@@ -130,8 +134,8 @@ void metrics_set_real(struct models_value *values, enum metrics_id id, double va
 
 void metrics_set_integer(struct models_value *values, enum metrics_id id, int64_t value)
 {
-    values[id] = (struct models_value){
-        .kind = MODELS_INTEGER, .integer = value, .real = (double)value};
+    values[id] =
+        (struct models_value){.kind = MODELS_INTEGER, .integer = value, .real = (double)value};
 }
 
 void metrics_set_exact(struct models_value *values, enum metrics_id id, money_t value, int decimals)
@@ -289,9 +293,11 @@ void metrics_curves(const struct metrics *m, struct models_record *record)
             share[k] = (double)k / (CURVE_POINTS - 1);
             x[k] = hist_quantile(h, share[k]) / 1e9;
         }
-        curves[i] = (struct models_curve){
-            .name = curve_rows[i].name, .unit = curve_rows[i].unit, .x = x, .share = share,
-            .count = count};
+        curves[i] = (struct models_curve){.name = curve_rows[i].name,
+                                          .unit = curve_rows[i].unit,
+                                          .x = x,
+                                          .share = share,
+                                          .count = count};
     }
     record->curves = curves;
     record->curve_count = CURVE_ROWS;

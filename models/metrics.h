@@ -18,18 +18,18 @@
 enum metrics_id { METRIC_LIST(METRICS_VALUE, METRICS_SPREAD) METRIC_COUNT };
 
 enum metrics_hist { /* distributions of nanoseconds, but for the last two */
-    HIST_GAP,
-    HIST_GAP_SETTLED,
-    HIST_GAP_CENSORED, /* age of the answers still pending at the end */
-    HIST_TTFT,
-    HIST_TPOT,
-    HIST_E2E,
-    HIST_BLOCK_INTERVAL,
-    HIST_BLOCK_COMMIT,
-    HIST_RISK,   /* nano-USD, weighted by ns */
-    HIST_CPU,    /* 1e-9 of a validator's cores */
-    HIST_ROUNDS, /* 1e9 x rounds, so that one scale serves all */
-    HIST_COUNT
+                    HIST_GAP,
+                    HIST_GAP_SETTLED,
+                    HIST_GAP_CENSORED, /* age of the answers still pending at the end */
+                    HIST_TTFT,
+                    HIST_TPOT,
+                    HIST_E2E,
+                    HIST_BLOCK_INTERVAL,
+                    HIST_BLOCK_COMMIT,
+                    HIST_RISK,   /* nano-USD, weighted by ns */
+                    HIST_CPU,    /* 1e-9 of a validator's cores */
+                    HIST_ROUNDS, /* 1e9 x rounds, so that one scale serves all */
+                    HIST_COUNT
 };
 
 enum metrics_series {
@@ -93,9 +93,11 @@ void metrics_fill(const struct metrics *m, struct models_value *values);
 void metrics_curves(const struct metrics *m, struct models_record *record);
 void metrics_series(const struct metrics *m, struct models_record *record);
 
-void metrics_set_real(struct models_value *values, enum metrics_id id, double value); /* NaN: null */
+void metrics_set_real(struct models_value *values, enum metrics_id id,
+                      double value); /* NaN: null */
 void metrics_set_integer(struct models_value *values, enum metrics_id id, int64_t value);
-void metrics_set_exact(struct models_value *values, enum metrics_id id, money_t value, int decimals);
+void metrics_set_exact(struct models_value *values, enum metrics_id id, money_t value,
+                       int decimals);
 /* Mean and quantiles of an array of plain values (sorted in place); empty: all null. */
 void metrics_set_spread(struct models_value *values, enum metrics_id mean_id, double *sample,
                         uint32_t count);

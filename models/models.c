@@ -9,18 +9,16 @@ const struct param_table *models_table(void)
     return &scenario_table;
 }
 
-static void models_describe(struct models_scenario *scenario, const char *path)
+static void models_describe(struct models_scenario *scenario, const char *path, struct arena *arena)
 {
     const struct scenario *p = &scenario->params;
-    static const char *const rules[] = {
-        [PRICE_FIXED] = "fixed", [PRICE_GBM] = "gbm", [PRICE_AMM] = "amm"};
     scenario->info = (struct models_info){
         .name = p->name,
         .doc = p->doc,
         .path = path,
         .design = verification_find(p->verification.design)->name,
         .canonical = param_canonical(scenario->doc),
-        .price_rule = rules[p->token.price.rule],
+        .price_rule = price_describe(&p->token.price, arena),
         .seed = (uint64_t)p->seed,
         .reps = (uint32_t)p->reps,
         .horizon_ns = p->horizon,
@@ -43,7 +41,7 @@ struct models_scenario *models_load(struct arena *arena, const char *path, const
         models_close(scenario);
         return NULL;
     }
-    models_describe(scenario, path);
+    models_describe(scenario, path, arena);
     return scenario;
 }
 

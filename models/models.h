@@ -33,9 +33,9 @@ struct models_info {
     const char *canonical;                  /* scenario text that the hash is made of */
     const char *price_rule;                 /* printed with every economic headline */
     uint64_t seed;
-    uint32_t reps;                          /* replications asked for (at least 1) */
+    uint32_t reps; /* replications asked for (at least 1) */
     int64_t horizon_ns, drain_ns;
-    const struct param_text *expects;       /* `expect:` lines with their positions */
+    const struct param_text *expects; /* `expect:` lines with their positions */
     uint32_t expect_count;
     const struct param_effective *effective;
     size_t effective_count;
@@ -51,15 +51,15 @@ bool models_base_fee(money_t parent_base_fee, uint64_t gas_used, uint64_t gas_li
 /* ---- results ------------------------------------------------------------------------------- */
 
 enum models_kind {
-    MODELS_NULL,    /* an empty statistic */
+    MODELS_NULL, /* an empty statistic */
     MODELS_REAL,
     MODELS_INTEGER,
-    MODELS_EXACT,   /* exact decimal: amount x 10^-decimals */
+    MODELS_EXACT, /* exact decimal: amount x 10^-decimals */
 };
 
 struct models_value {
     enum models_kind kind;
-    double real;     /* numeric value of every kind but NULL, for statistics */
+    double real; /* numeric value of every kind but NULL, for statistics */
     int64_t integer;
     money_t exact;
     int decimals;
@@ -97,12 +97,12 @@ struct models_record {
     uint32_t series_count;
     const struct models_curve *curves;
     uint32_t curve_count;
-    const char *const *caveats;  /* what a reader must know before using the numbers */
+    const char *const *caveats; /* what a reader must know before using the numbers */
     uint32_t caveat_count;
 };
 
 struct models_options {
-    const volatile sig_atomic_t *stop;    /* set by a signal handler: end with STATUS_INTERRUPTED */
+    const volatile sig_atomic_t *stop; /* set by a signal handler: end with STATUS_INTERRUPTED */
     void (*progress)(void *context, int64_t now_ns, int64_t end_ns); /* may be NULL; about 1/s */
     void *context;
 };

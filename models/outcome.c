@@ -85,8 +85,8 @@ static void outcome_measure_gap(struct world *w, const struct request *r)
     struct metrics *m = &w->metrics;
     bool waits = outcome_acts(w, r)->kind == SCENARIO_ON_FINALITY;
     int64_t gap = r->ended_ns > r->answered_ns && !waits ? r->ended_ns - r->answered_ns : 0;
-    bool in_block = r->proof == PROOF_VERIFIED || r->proof == PROOF_SETTLED ||
-                    r->proof == PROOF_REJECTED;
+    bool in_block =
+        r->proof == PROOF_VERIFIED || r->proof == PROOF_SETTLED || r->proof == PROOF_REJECTED;
     if (in_block) hist_add(&m->hist[HIST_GAP_SETTLED], gap, 1);
     if (r->proof == PROOF_VERIFIED) {
         hist_add(&m->hist[HIST_GAP], gap, 1);
@@ -177,8 +177,10 @@ void outcome_answered(struct world *w, uint32_t slot)
     r->answered_ns = world_now(w);
     front_end(w, slot, REQUEST_COMPLETED);
     outcome_measure_latency(w, r);
-    if (w->design->verifies) m->open++;
-    else if (r->counted) m->never++;
+    if (w->design->verifies)
+        m->open++;
+    else if (r->counted)
+        m->never++;
     token_answered(&w->token, &r->fee, r->user, r->node, r->fee.amount, world_now(w));
     outcome_schedule_act(w, slot);
     if (r->proof != PROOF_PENDING) outcome_close(w, slot);

@@ -28,9 +28,9 @@ static double record_waiting(struct world *w)
 static double record_utilisation(struct world *w, double step_s)
 {
     int64_t busy = fleet_busy_ns(w);
-    double share = step_s > 0 ? (double)(busy - w->sampled_busy_ns) / 1e9 /
-                                    (step_s * (double)w->node_count)
-                              : (double)NAN;
+    double share =
+        step_s > 0 ? (double)(busy - w->sampled_busy_ns) / 1e9 / (step_s * (double)w->node_count)
+                   : (double)NAN;
     w->sampled_busy_ns = busy;
     return share;
 }
@@ -48,8 +48,10 @@ static void record_collapse(struct world *w)
                    money_real(price_spot(&w->price), 9) < c->price_ratio * start_price};
     int64_t *since[2] = {&w->capacity_low_ns, &w->price_low_ns};
     for (int i = 0; i < 2; i++) {
-        if (!low[i]) *since[i] = -1;
-        else if (*since[i] < 0) *since[i] = world_now(w);
+        if (!low[i])
+            *since[i] = -1;
+        else if (*since[i] < 0)
+            *since[i] = world_now(w);
         if (low[i] && world_now(w) - *since[i] >= c->duration) w->collapsed = true;
     }
 }
@@ -125,8 +127,7 @@ static double record_kwh(struct world *w)
         const struct scenario_node *c =
             (const struct scenario_node *)w->params->nodes.items + w->nodes[i].class;
         double watts = perf_hardware_find(c->gpu)->power_w * (double)c->gpus;
-        double busy_s =
-            (double)serving_count(&w->nodes[i].serving, world_now(w)).busy_ns / 1e9;
+        double busy_s = (double)serving_count(&w->nodes[i].serving, world_now(w)).busy_ns / 1e9;
         sum += watts * (idle * elapsed_s + (1 - idle) * busy_s);
     }
     return sum / 3.6e6;
@@ -168,8 +169,7 @@ static void record_nodes(struct world *w, struct models_value *values)
         double income = money_real(w->token.node_income[i], 18) * price;
         double lost = money_real(w->nodes[i].slashed_atto, 18) * price;
         profit[i] = income - lost - record_rent_usd_per_h(w, i) * record_elapsed_h(w);
-        busy[i] =
-            (double)serving_count(&w->nodes[i].serving, world_now(w)).busy_ns / elapsed;
+        busy[i] = (double)serving_count(&w->nodes[i].serving, world_now(w)).busy_ns / elapsed;
     }
     metrics_set_spread(values, METRIC_node_profit, profit, w->node_count);
     metrics_set_spread(values, METRIC_node_utilisation, busy, w->node_count);
@@ -209,8 +209,8 @@ static double record_cheat_profit(struct world *w)
         if (work.cheat_tok == 0) continue;
         if (work.honest_tok == 0) return (double)NAN;
         known = true;
-        saved += work.honest_usd / (double)work.honest_tok * (double)work.cheat_tok -
-                 work.cheat_usd;
+        saved +=
+            work.honest_usd / (double)work.honest_tok * (double)work.cheat_tok - work.cheat_usd;
     }
     const struct metrics *m = &w->metrics;
     double lost = money_real(m->slash_value_nano + m->refunds_nano, 9);
@@ -262,8 +262,8 @@ static void record_price(struct world *w, struct models_value *values)
     metrics_set_real(values, METRIC_security_budget,
                      money_real(record_validator_stake(w), 18) * spot / 3);
     money_t fund = ledger_balance(&w->ledger, LEDGER_OPG, w->token.at.insurance);
-    double cover = money_real(m->slash_value_nano + m->fund_paid_nano, 9) +
-                   money_real(fund, 18) * spot;
+    double cover =
+        money_real(m->slash_value_nano + m->fund_paid_nano, 9) + money_real(fund, 18) * spot;
     metrics_set_real(values, METRIC_gap_cover,
                      record_ratio(cover, money_real(m->exploited_nano, 9)));
 }

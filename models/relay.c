@@ -42,8 +42,10 @@ static void relay_run(struct world *w)
 {
     struct facilitator_action action;
     while ((action = facilitator_step(&w->facilitator, world_now(w))).kind != FACILITATOR_NOTHING) {
-        if (action.kind == FACILITATOR_SETTLE) relay_settle(w, action.batch);
-        else chain_withdraw(w, TX_BATCH, action.batch);
+        if (action.kind == FACILITATOR_SETTLE)
+            relay_settle(w, action.batch);
+        else
+            chain_withdraw(w, TX_BATCH, action.batch);
     }
     relay_schedule(w);
 }

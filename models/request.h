@@ -12,15 +12,15 @@
 #include "models/token/token.h"
 #include "sim/sim.h"
 
-enum request_state { /* every request is in exactly one; the last five are terminal */
-    REQUEST_SENT,    /* on its way to the node, or to the chain under `replicated` */
-    REQUEST_SERVED,  /* queued or being computed */
-    REQUEST_RETURN,  /* last token on its way to the user */
-    REQUEST_COMPLETED,
-    REQUEST_REJECTED,
-    REQUEST_FAILED,
-    REQUEST_TIMED_OUT,
-    REQUEST_STATES
+enum request_state {               /* every request is in exactly one; the last five are terminal */
+                     REQUEST_SENT, /* on its way to the node, or to the chain under `replicated` */
+                     REQUEST_SERVED, /* queued or being computed */
+                     REQUEST_RETURN, /* last token on its way to the user */
+                     REQUEST_COMPLETED,
+                     REQUEST_REJECTED,
+                     REQUEST_FAILED,
+                     REQUEST_TIMED_OUT,
+                     REQUEST_STATES
 };
 
 enum request_proof {
@@ -50,11 +50,11 @@ struct request {
     uint8_t attempt;      /* 0, 1 after a retry */
     bool counted;         /* arrived after the warm-up */
     bool cheated, acted, at_risk;
-    int64_t arrived_ns;      /* sent by the user */
-    int64_t first_token_ns;  /* at the user */
-    int64_t served_ns;       /* last token computed */
-    int64_t answered_ns;     /* last token at the user */
-    int64_t ended_ns;        /* its proof came to its end */
+    int64_t arrived_ns;     /* sent by the user */
+    int64_t first_token_ns; /* at the user */
+    int64_t served_ns;      /* last token computed */
+    int64_t answered_ns;    /* last token at the user */
+    int64_t ended_ns;       /* its proof came to its end */
     struct event_handle timeout;
     struct token_fee fee;
 };

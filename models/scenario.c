@@ -9,8 +9,10 @@
 
 static const struct param act_rows[] = {
     {.key = "at_once", .type = PARAM_FLAG, .meaning = "act when the last token is there"},
-    {.key = "on_finality", .type = PARAM_FLAG, .meaning = "wait until the answer is verified (or, "
-     "where the design verifies nothing, settled)"},
+    {.key = "on_finality",
+     .type = PARAM_FLAG,
+     .meaning = "wait until the answer is verified (or, "
+                "where the design verifies nothing, settled)"},
     PARAM(scenario_act, after, PARAM_DURATION, NULL, "0 s", "1 y", "act after this time", NULL),
 };
 static const struct param_table act_table = PARAM_TABLE("acts", scenario_act, act_rows);
@@ -43,8 +45,12 @@ static const struct param node_rows[] = {
           "GPUs of a node, which share each layer (tensor parallel)", "assumption"),
     PARAM(scenario_node, model, PARAM_NAME, "llama3-8b", NULL, NULL,
           "the model it serves; one of models[]", "assumption"),
-    {.key = "dtype", .type = PARAM_ENUM, .offset = offsetof(struct scenario_node, dtype),
-     .def = "bf16", .meaning = "number format of the weights", .source = "assumption",
+    {.key = "dtype",
+     .type = PARAM_ENUM,
+     .offset = offsetof(struct scenario_node, dtype),
+     .def = "bf16",
+     .meaning = "number format of the weights",
+     .source = "assumption",
      .names = perf_dtype_names},
     PARAM(scenario_node, stake, PARAM_OPG, "10000 OPG", "0 OPG", "1000000000 OPG",
           "stake of each node", "assumption: no minimum is published"),
@@ -65,9 +71,15 @@ static const char *const event_names[] = {"outage", "facilitator_outage", "feed_
                                           NULL};
 static const struct param event_rows[] = {
     PARAM(scenario_event, at, PARAM_DURATION, NULL, "0 s", "100 y", "when it begins", NULL),
-    {.key = "for", .type = PARAM_DURATION, .offset = offsetof(struct scenario_event, duration),
-     .min = "1 ns", .max = "100 y", .meaning = "how long it lasts"},
-    {.key = "do", .type = PARAM_ENUM, .offset = offsetof(struct scenario_event, what),
+    {.key = "for",
+     .type = PARAM_DURATION,
+     .offset = offsetof(struct scenario_event, duration),
+     .min = "1 ns",
+     .max = "100 y",
+     .meaning = "how long it lasts"},
+    {.key = "do",
+     .type = PARAM_ENUM,
+     .offset = offsetof(struct scenario_event, what),
      .meaning = "outage (of a region), facilitator_outage (it loses its memory), feed_outage (of "
                 "the price feed), surge (of arrivals)",
      .names = event_names},
@@ -83,8 +95,13 @@ static const struct param collapse_rows[] = {
           "collapsed when fewer than this share of the nodes serve", "assumption"),
     PARAM(scenario_collapse, price_ratio, PARAM_RATIO, "1%", "0%", "100%",
           "or the price is below this share of the initial one", "assumption"),
-    {.key = "for", .type = PARAM_DURATION, .offset = offsetof(struct scenario_collapse, duration),
-     .def = "30 d", .min = "0 s", .max = "100 y", .meaning = "for this long",
+    {.key = "for",
+     .type = PARAM_DURATION,
+     .offset = offsetof(struct scenario_collapse, duration),
+     .def = "30 d",
+     .min = "0 s",
+     .max = "100 y",
+     .meaning = "for this long",
      .source = "assumption"},
 };
 static const struct param_table collapse_table =
@@ -126,8 +143,8 @@ static const struct param scenario_rows[] = {
     PARAM_SUB(scenario, users, PARAM_LIST, user_table, "[{class: apps}]", "classes of users",
               "assumption"),
     SCENARIO_GROUP(client, client_table, "the client library", "stage 2"),
-    PARAM_SUB(scenario, models, PARAM_LIST, model_table, "[{name: llama3-8b}]",
-              "models on offer", "assumption"),
+    PARAM_SUB(scenario, models, PARAM_LIST, model_table, "[{name: llama3-8b}]", "models on offer",
+              "assumption"),
     PARAM_SUB(scenario, nodes, PARAM_LIST, node_table, NULL, "classes of inference nodes", NULL),
     SCENARIO_GROUP(registry, registry_table, "node registry on chain", "stage 2"),
     SCENARIO_GROUP(router, router_table, "which node gets a request", "stage 2"),
@@ -150,8 +167,12 @@ static const struct param scenario_rows[] = {
     SCENARIO_GROUP(collapse, collapse_table, "what econ.collapsed means", "assumption"),
     SCENARIO_GROUP(costs, costs_table, "rents and power", "assumption"),
     SCENARIO_GROUP(limits, limits_table, "bounds on memory", "assumption"),
-    {.key = "expect", .type = PARAM_TEXTS, .offset = offsetof(struct scenario, expect), .def = "",
-     .meaning = "conditions on metrics that `hacasim check` tests", .source = "none"},
+    {.key = "expect",
+     .type = PARAM_TEXTS,
+     .offset = offsetof(struct scenario, expect),
+     .def = "",
+     .meaning = "conditions on metrics that `hacasim check` tests",
+     .source = "none"},
 };
 const struct param_table scenario_table = PARAM_TABLE("scenario", scenario, scenario_rows);
 
@@ -311,8 +332,8 @@ static void scenario_check_fit(struct scenario_checker *c, const char *path,
         param_error(c->doc, c->diag, path, "%s", why);
         return;
     }
-    struct perf perf = perf_build(gpu, shape, (enum perf_dtype)node->dtype, (int32_t)node->gpus, 0,
-                                  0);
+    struct perf perf =
+        perf_build(gpu, shape, (enum perf_dtype)node->dtype, (int32_t)node->gpus, 0, 0);
     struct perf_memory memory;
     char text[256];
     if (serving_blocks(&c->s->serving, &perf, &memory) >= 2) return;
@@ -389,8 +410,7 @@ static void scenario_check_verification(struct scenario_checker *c)
     if (limits[v->design] > c->s->consensus.max_gas) {
         param_error(c->doc, c->diag, "verification.design",
                     "%s: gas_limit %lld is above consensus.max_gas %lld: no block could hold it",
-                    design->name, (long long)limits[v->design],
-                    (long long)c->s->consensus.max_gas);
+                    design->name, (long long)limits[v->design], (long long)c->s->consensus.max_gas);
     }
 }
 

@@ -25,7 +25,7 @@
 
 enum scenario_acts { SCENARIO_AT_ONCE, SCENARIO_ON_FINALITY, SCENARIO_AFTER };
 struct scenario_act {
-    int kind; /* enum scenario_acts */
+    int kind;      /* enum scenario_acts */
     int64_t after; /* ns */
 };
 
@@ -43,7 +43,7 @@ struct scenario_model {
 struct scenario_node {
     const char *name, *region, *gpu, *model;
     int64_t count, gpus;
-    int dtype; /* enum perf_dtype */
+    int dtype;     /* enum perf_dtype */
     money_t stake; /* atto OPG, each */
     double rent;   /* USD/h of one GPU; 0: the catalog's */
 };
@@ -56,7 +56,7 @@ struct scenario_client {
 enum scenario_event_kind { EVENT_OUTAGE, EVENT_FACILITATOR_OUTAGE, EVENT_FEED_OUTAGE, EVENT_SURGE };
 struct scenario_event {
     int64_t at, duration; /* ns */
-    int what; /* enum scenario_event_kind */
+    int what;             /* enum scenario_event_kind */
     const char *region;
     double factor;
 };

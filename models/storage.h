@@ -17,8 +17,8 @@ struct storage_params {
     struct dist upload; /* s, one attempt */
     int64_t timeout;    /* ns */
     int64_t tries;
-    int64_t pause;   /* ns between attempts */
-    double failure;  /* ratio of attempts that fail for other reasons */
+    int64_t pause;  /* ns between attempts */
+    double failure; /* ratio of attempts that fail for other reasons */
 };
 extern const struct param_table storage_table;
 

@@ -29,7 +29,8 @@ void world_drop(struct world *w, uint32_t slot)
 void world_set_state(struct world *w, uint32_t slot, enum request_state state)
 {
     struct request *r = world_request(w, slot);
-    assert(r->state < REQUEST_COMPLETED && r->state != (uint8_t)state && "a terminal state is final");
+    assert(r->state < REQUEST_COMPLETED && r->state != (uint8_t)state &&
+           "a terminal state is final");
     w->states[r->state]--;
     w->states[state]++;
     r->state = (uint8_t)state;
@@ -50,8 +51,7 @@ static enum status world_open_token(struct world *w)
     setup.replication = w->replication;
     ledger_init(&w->ledger, w->arena);
     payment_init(&w->payment, w->arena, &p->payment);
-    staking_init(&w->staking, w->arena, &p->staking, &w->ledger,
-                 setup.nodes + setup.validators);
+    staking_init(&w->staking, w->arena, &p->staking, &w->ledger, setup.nodes + setup.validators);
     if (!token_open(&w->token, w->arena, &p->token, &setup, &w->ledger, &w->payment, &w->staking,
                     &w->price)) {
         return status_fail(STATUS_BREACH, "genesis: %s", w->ledger.breach);
@@ -153,12 +153,23 @@ static void world_dispatch_request(struct world *w, const struct event *e)
 {
     uint32_t slot = e->entity;
     switch ((enum world_event)e->kind) {
-    case EV_DELIVER: fleet_deliver(w, slot); break;
-    case EV_ANSWER: outcome_answered(w, slot); break;
-    case EV_ACT: outcome_act(w, slot); break;
-    case EV_TIMEOUT: front_timeout(w, slot); break;
-    case EV_POST: relay_post(w, slot); return; /* its hold goes to the facilitator */
-    default: assert(!"not an event of a request");
+    case EV_DELIVER:
+        fleet_deliver(w, slot);
+        break;
+    case EV_ANSWER:
+        outcome_answered(w, slot);
+        break;
+    case EV_ACT:
+        outcome_act(w, slot);
+        break;
+    case EV_TIMEOUT:
+        front_timeout(w, slot);
+        break;
+    case EV_POST:
+        relay_post(w, slot);
+        return; /* its hold goes to the facilitator */
+    default:
+        assert(0 && "not an event of a request");
     }
     world_drop(w, slot);
 }
@@ -166,26 +177,56 @@ static void world_dispatch_request(struct world *w, const struct event *e)
 static enum status world_dispatch(struct world *w, const struct event *e)
 {
     switch ((enum world_event)e->kind) {
-    case EV_ARRIVAL: return front_arrival(w);
+    case EV_ARRIVAL:
+        return front_arrival(w);
     case EV_DELIVER:
     case EV_ANSWER:
     case EV_ACT:
     case EV_TIMEOUT:
-    case EV_POST: world_dispatch_request(w, e); break;
-    case EV_SERVE: fleet_serve(w, e->entity); break;
-    case EV_RELAY: relay_wake(w); break;
-    case EV_TX: chain_arrive(w, e->entity); break;
-    case EV_HEARTBEAT: fleet_heartbeat(w, e->entity); break;
-    case EV_HEIGHT: chain_height(w); break;
-    case EV_COMMIT: chain_commit(w); break;
-    case EV_SESSION: world_session(w); break;
-    case EV_FEED: world_feed(w); break;
-    case EV_MARKET: world_market(w); break;
-    case EV_SAMPLE: world_sample(w); break;
-    case EV_INCIDENT: incident_fire(w, e->entity, e->arg == 1); break;
-    case EV_ADVERSARY: fleet_adversary(w, e->entity); break;
-    case EV_HORIZON: metrics_close_window(&w->metrics); break;
-    case EV_KINDS: break;
+    case EV_POST:
+        world_dispatch_request(w, e);
+        break;
+    case EV_SERVE:
+        fleet_serve(w, e->entity);
+        break;
+    case EV_RELAY:
+        relay_wake(w);
+        break;
+    case EV_TX:
+        chain_arrive(w, e->entity);
+        break;
+    case EV_HEARTBEAT:
+        fleet_heartbeat(w, e->entity);
+        break;
+    case EV_HEIGHT:
+        chain_height(w);
+        break;
+    case EV_COMMIT:
+        chain_commit(w);
+        break;
+    case EV_SESSION:
+        world_session(w);
+        break;
+    case EV_FEED:
+        world_feed(w);
+        break;
+    case EV_MARKET:
+        world_market(w);
+        break;
+    case EV_SAMPLE:
+        world_sample(w);
+        break;
+    case EV_INCIDENT:
+        incident_fire(w, e->entity, e->arg == 1);
+        break;
+    case EV_ADVERSARY:
+        fleet_adversary(w, e->entity);
+        break;
+    case EV_HORIZON:
+        metrics_close_window(&w->metrics);
+        break;
+    case EV_KINDS:
+        break;
     }
     return STATUS_OK;
 }

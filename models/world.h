@@ -15,25 +15,25 @@
 #include "models/scenario.h"
 
 enum world_event {
-    EV_ARRIVAL,    /* the next request */
-    EV_DELIVER,    /* request `entity` reaches its node */
-    EV_SERVE,      /* node `entity` has something finished */
-    EV_ANSWER,     /* last token of request `entity` at the user */
-    EV_ACT,        /* the user of request `entity` acts on it */
-    EV_TIMEOUT,    /* the user of request `entity` gives up */
-    EV_POST,       /* the record of request `entity` reaches the facilitator */
-    EV_RELAY,      /* the facilitator has something due */
-    EV_TX,         /* transaction `entity` reaches the mempool */
-    EV_HEARTBEAT,  /* node `entity` signs one */
-    EV_HEIGHT,     /* a height starts */
-    EV_COMMIT,     /* its block is final */
-    EV_SESSION,    /* a payment session falls idle */
-    EV_FEED,       /* price feed refresh */
-    EV_MARKET,     /* market tick */
-    EV_SAMPLE,     /* a row of the series */
-    EV_INCIDENT,   /* scheduled event `entity` begins (arg 0) or ends (1) */
-    EV_ADVERSARY,  /* adversary `entity` starts */
-    EV_HORIZON,    /* arrivals stop, the measured window closes */
+    EV_ARRIVAL,   /* the next request */
+    EV_DELIVER,   /* request `entity` reaches its node */
+    EV_SERVE,     /* node `entity` has something finished */
+    EV_ANSWER,    /* last token of request `entity` at the user */
+    EV_ACT,       /* the user of request `entity` acts on it */
+    EV_TIMEOUT,   /* the user of request `entity` gives up */
+    EV_POST,      /* the record of request `entity` reaches the facilitator */
+    EV_RELAY,     /* the facilitator has something due */
+    EV_TX,        /* transaction `entity` reaches the mempool */
+    EV_HEARTBEAT, /* node `entity` signs one */
+    EV_HEIGHT,    /* a height starts */
+    EV_COMMIT,    /* its block is final */
+    EV_SESSION,   /* a payment session falls idle */
+    EV_FEED,      /* price feed refresh */
+    EV_MARKET,    /* market tick */
+    EV_SAMPLE,    /* a row of the series */
+    EV_INCIDENT,  /* scheduled event `entity` begins (arg 0) or ends (1) */
+    EV_ADVERSARY, /* adversary `entity` starts */
+    EV_HORIZON,   /* arrivals stop, the measured window closes */
     EV_KINDS
 };
 
@@ -59,7 +59,7 @@ struct world_node {
 };
 
 enum { WORLD_BLOCK_TXS = 4096 }; /* most transactions of a block */
-struct world_block {              /* the height being decided */
+struct world_block {             /* the height being decided */
     uint64_t height;
     int64_t start_ns;
     uint32_t *txs; /* handles of the mempool; UINT32_MAX: withdrawn meanwhile */
@@ -102,7 +102,7 @@ struct world {
     struct mempool_tx *travelling; /* transactions on their way to the mempool */
     uint32_t *travelling_free;
     uint32_t travelling_capacity, travelling_free_count;
-    money_t base_fee; /* of the block being built, atto per gas */
+    money_t base_fee;                         /* of the block being built, atto per gas */
     struct consensus_params consensus_params; /* with the time-out the design needs */
     struct consensus consensus;
     int64_t *power; /* of each validator */

@@ -82,12 +82,17 @@ static int diag_compare(const void *a, const void *b)
     return x < y ? -1 : x > y;
 }
 
-static void diag_print_item(const struct diag_item *item, FILE *out)
+const char *diag_place(struct arena *arena, struct diag_where where)
 {
-    if (item->where.file) fprintf(out, "%s:", item->where.file);
-    if (item->where.file && item->where.line > 0)
-        fprintf(out, "%u:%u:", item->where.line, item->where.column);
-    fprintf(out, "%serror: ", item->where.file ? " " : "");
+    if (!where.file) return "";
+    if (where.line == 0) return where.file;
+    return arena_print(arena, "%s:%u:%u", where.file, where.line, where.column);
+}
+
+static void diag_print_item(struct arena *arena, const struct diag_item *item, FILE *out)
+{
+    const char *place = diag_place(arena, item->where);
+    fprintf(out, "%s%serror: ", place, place[0] ? ": " : "");
     if (item->key) fprintf(out, "%s: ", item->key);
     fprintf(out, "%s\n", item->message);
 }
@@ -100,7 +105,7 @@ void diag_print(struct diag *diag, FILE *out)
         sorted[i] = &diag->items[i];
     qsort(sorted, diag->count, sizeof(struct diag_item *), diag_compare);
     for (uint32_t i = 0; i < diag->count; i++)
-        diag_print_item(sorted[i], out);
+        diag_print_item(diag->arena, sorted[i], out);
     if (diag->dropped > 0)
         fprintf(out, "%u errors, and %u more that are not shown\n", diag->count, diag->dropped);
     else if (diag->count > 1)

@@ -41,6 +41,8 @@ void diag_add(struct diag *diag, struct diag_where where, const char *key, const
     __attribute__((format(printf, 4, 5)));
 void diag_vadd(struct diag *diag, struct diag_where where, const char *key, const char *format,
                va_list arguments);
+/* "file:line:column", or "file" where there is no line; "" where there is no place. */
+const char *diag_place(struct arena *arena, struct diag_where where);
 /* Sorted; then a last line "N errors" when there are several. */
 void diag_print(struct diag *diag, FILE *out);
 

@@ -595,7 +595,7 @@ static void param_read_row(struct param_reader *r, const struct param *row, stru
         param_read_enum(r, row, node, field);
         break;
     case PARAM_FLAG:
-        assert(!"a flag stands outside a choice");
+        assert(0 && "a flag stands outside a choice");
         break;
     default:
         param_read_number(r, row, node, field);

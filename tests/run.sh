@@ -11,6 +11,7 @@ export HACASIM_BUILD="$PWD/$build"
 if [ -d "${DATA:-}" ]; then HACASIM_DATA=$(cd "$DATA" && pwd); else HACASIM_DATA=${DATA:-}; fi
 export HACASIM_DATA
 export ASAN_OPTIONS=detect_leaks=1:abort_on_error=0 UBSAN_OPTIONS=print_stacktrace=1
+export TSAN_OPTIONS=ignore_noninstrumented_modules=1 # libomp asks for it
 passed=0 failed=0 skipped=0
 logs=$build/logs
 mkdir -p "$logs"

@@ -13,11 +13,11 @@ struct world;
 enum adversary_kind { ADVERSARY_MODEL_SUBSTITUTION };
 
 struct adversary_params {
-    int strategy; /* enum adversary_kind */
-    double share; /* of the nodes */
-    int64_t start; /* ns */
+    int strategy;           /* enum adversary_kind */
+    double share;           /* of the nodes */
+    int64_t start;          /* ns */
     const char *substitute; /* model served instead */
-    double evades; /* ratio of forged proofs that pass the check */
+    double evades;          /* ratio of forged proofs that pass the check */
 };
 extern const struct param_table adversary_table;
 

@@ -178,3 +178,20 @@ money_t price_sell(struct price *price, uint32_t account, money_t opg)
     observe(price);
     return usd;
 }
+
+const char *price_describe(const struct price_params *params, struct arena *arena)
+{
+    const char *initial = param_print(arena, PARAM_USD, &params->initial);
+    if (params->rule == PRICE_GBM) {
+        return arena_print(arena, "gbm (initial %s, drift %s, volatility %s a year)", initial,
+                           param_print(arena, PARAM_RATIO, &params->gbm.drift),
+                           param_print(arena, PARAM_RATIO, &params->gbm.volatility));
+    }
+    if (params->rule == PRICE_AMM) {
+        return arena_print(arena, "amm (initial %s, reserve %s, fee %s, operators sell %s)",
+                           initial, param_print(arena, PARAM_OPG, &params->amm.reserve),
+                           param_print(arena, PARAM_RATIO, &params->amm.fee),
+                           param_print(arena, PARAM_RATIO, &params->sell_share));
+    }
+    return arena_print(arena, "fixed (%s)", initial);
+}

@@ -77,6 +77,8 @@ struct price {
 bool price_open(struct price *price, const struct price_params *params, struct ledger *ledger,
                 uint32_t market, uint64_t seed, uint32_t replication);
 const char *price_rule_name(const struct price_params *params);
+/* The rule with the parameters that its verdict hangs on, one line. */
+const char *price_describe(const struct price_params *params, struct arena *arena);
 /* Whether the rule wants an account of its own, filled with amm.reserve. */
 bool price_has_pool(const struct price_params *params);
 

@@ -53,8 +53,8 @@ static void haca_tee_executed(struct world *w, const struct mempool_tx *tx)
     uint32_t slot = tx->reference;
     struct request *r = world_request(w, slot);
     int32_t a = w->nodes[r->node].adversary;
-    const struct adversary_params *master = (const struct adversary_params *)
-        w->params->adversaries.items + (a < 0 ? 0 : a);
+    const struct adversary_params *master =
+        (const struct adversary_params *)w->params->adversaries.items + (a < 0 ? 0 : a);
     enum request_proof end = PROOF_VERIFIED;
     if (world_now(w) - r->served_ns > haca_tee_params(w)->validity) {
         end = PROOF_EXPIRED;

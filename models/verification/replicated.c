@@ -45,8 +45,8 @@ static int64_t replicated_execution_ns(struct world *w)
         const struct mempool_tx *tx = mempool_get(&w->mempool, w->block.txs[i]);
         if (tx->kind != TX_INFERENCE) continue;
         const struct request *r = world_request(w, tx->reference);
-        serving_submit(&state->engine, state->clock_ns, tx->reference, r->prompt_tok,
-                       r->output_tok, NULL);
+        serving_submit(&state->engine, state->clock_ns, tx->reference, r->prompt_tok, r->output_tok,
+                       NULL);
     }
     return replicated_run(state);
 }

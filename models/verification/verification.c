@@ -2,11 +2,13 @@
  * The table of verification designs and their keys. */
 #include "models/verification/verification.h"
 
-#define SETTLEMENT_GAS "own estimate from the contract's steps (not executed): settleIndividual 97 k"
+#define SETTLEMENT_GAS                                                                             \
+    "own estimate from the contract's steps (not executed): settleIndividual 97 k"
 #define BATCH_GAS "own estimate from the contract's steps (not executed): batchSettle 28 k"
 #define FACILITATOR_GAS "OpenGradient/inference-facilitator all_networks_shared.ts"
 #define RSA_SIGN "RSA-2048-PSS sign, measured with OpenSSL on an AMD EPYC core"
-#define NITRO_CHECK "COSE and certificate chain at 0.67 ms a P-384 verify (measured on an EPYC core)"
+#define NITRO_CHECK                                                                                \
+    "COSE and certificate chain at 0.67 ms a P-384 verify (measured on an EPYC core)"
 
 static const struct param haca_tee_rows[] = {
     PARAM(verification_haca_tee, sign, PARAM_DURATION, "770 us", "0 s", "1 h",

@@ -16,12 +16,12 @@ struct world;
 enum verification_kind { VERIFICATION_HACA_TEE, VERIFICATION_OG_BATCH, VERIFICATION_REPLICATED };
 
 struct verification_haca_tee {
-    int64_t sign;      /* ns */
-    int64_t check;     /* ns of one reference core, per proof */
+    int64_t sign;  /* ns */
+    int64_t check; /* ns of one reference core, per proof */
     int64_t gas_used, gas_limit, fee_cap, tip;
     uint64_t bytes;
-    bool upload;       /* proofs go to storage before the chain */
-    int64_t validity;  /* ns */
+    bool upload;      /* proofs go to storage before the chain */
+    int64_t validity; /* ns */
 };
 
 struct verification_og_batch {
@@ -48,10 +48,10 @@ extern const struct param_table verification_table;
 
 struct verification_design {
     const char *name;
-    bool on_chain;  /* validators run the model: requests go to the chain and not to nodes */
-    bool verifies;  /* an answer can become verified */
+    bool on_chain; /* validators run the model: requests go to the chain and not to nodes */
+    bool verifies; /* an answer can become verified */
     const char *(*refuse)(const struct verification_params *params); /* why not, or NULL */
-    void (*open)(struct world *world); /* may be NULL */
+    void (*open)(struct world *world);                               /* may be NULL */
     /* Wall time that executing the block takes on each validator, inside consensus: the proposer
      * spends it before it proposes and everyone else before voting.  May be NULL: none. */
     int64_t (*execution_ns)(struct world *world);

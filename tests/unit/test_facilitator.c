@@ -25,10 +25,8 @@ static int setup(void **state)
                                          .age = 900 * SECOND,
                                          .receipt = 120 * SECOND,
                                          .workers = 1};
-    storage = (struct storage_params){.upload = {DIST_FIXED, 2.0, 0},
-                                      .timeout = 30 * SECOND,
-                                      .tries = 5,
-                                      .pause = 10 * SECOND};
+    storage = (struct storage_params){
+        .upload = {DIST_FIXED, 2.0, 0}, .timeout = 30 * SECOND, .tries = 5, .pause = 10 * SECOND};
     return 0;
 }
 

@@ -26,9 +26,12 @@ static const struct gpu_draws base = {.seed = 0x9e3779b97f4a7c15ULL,
 static double expected(enum gpu_variate variate, struct rng_stream *s)
 {
     switch (variate) {
-    case GPU_UNIFORM: return rng_unit(s);
-    case GPU_EXPONENTIAL: return variate_exponential(s, 1.0);
-    case GPU_NORMAL: break;
+    case GPU_UNIFORM:
+        return rng_unit(s);
+    case GPU_EXPONENTIAL:
+        return variate_exponential(s, 1.0);
+    case GPU_NORMAL:
+        break;
     }
     return variate_normal(s);
 }

@@ -177,7 +177,8 @@ static void test_every_design_conserves(void **state)
         {"horizon=5 min", "drain=20 min", "verification.design=haca_tee", "events=[]", "seed=1"},
         {"horizon=5 min", "drain=20 min", "verification.design=og_batch", "events=[]", "seed=1"},
         {"horizon=5 min", "drain=20 min", "verification.design=replicated", "events=[]", "seed=1"},
-        {"horizon=5 min", "drain=20 min", "token.design=as_coded", "token.burn_share=0%", "events=[]"},
+        {"horizon=5 min", "drain=20 min", "token.design=as_coded", "token.burn_share=0%",
+         "events=[]"},
     };
     for (size_t i = 0; i < sizeof designs / sizeof designs[0]; i++) {
         struct models_record record;
@@ -231,9 +232,8 @@ static void test_a_surge_brings_more_requests(void **state)
 static void test_a_chain_without_quorum_halts(void **state)
 {
     (void)state;
-    const char *const sets[] = {
-        "horizon=10 min", "validators.regions={one: Tokyo}",
-        "events=[{at: 2 min, do: outage, region: Tokyo, for: 3 min}]"};
+    const char *const sets[] = {"horizon=10 min", "validators.regions={one: Tokyo}",
+                                "events=[{at: 2 min, do: outage, region: Tokyo, for: 3 min}]"};
     struct models_record r;
     run("scenarios/baseline.yaml", sets, 3, &r);
     assert_true(metric(&r, "chain.halted_s") > 175 && metric(&r, "chain.halted_s") < 185);
@@ -251,7 +251,8 @@ static void test_unrelated_nodes_change_no_arrival(void **state)
     const char *const more[] = {
         "horizon=5 min", "events=[]", "adversaries=[]",
         "models=[{name: llama3-70b}, {name: llama3-8b, share: 0%}]",
-        "nodes=[{name: eu, region: Frankfurt, count: 16, gpu: a100-80g, gpus: 4, model: llama3-70b}, "
+        "nodes=[{name: eu, region: Frankfurt, count: 16, gpu: a100-80g, gpus: 4, model: "
+        "llama3-70b}, "
         "{name: us, region: N_Virginia, count: 16, gpu: a100-80g, gpus: 4, model: llama3-70b}, "
         "{name: asia, region: Tokyo, count: 8, gpu: a100-80g, gpus: 4, model: llama3-70b}, "
         "{name: extra, region: Seoul, count: 5, gpu: l40s, model: llama3-8b}]"};
