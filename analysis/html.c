@@ -54,7 +54,7 @@ void html_print(FILE *out, const char *format, ...)
             fputc('%', out);
             break;
         default:
-            assert(!"html_print knows %s, %u, %d and %%");
+            assert(0 && "html_print knows %s, %u, %d and %%");
         }
     }
     va_end(arguments);

@@ -12,7 +12,7 @@ struct gpu_device gpu_probe(void)
 #ifdef HACASIM_CUDA
     draw_cuda_probe(&device);
 #else
-    snprintf(device.reason, sizeof device.reason, "built without CUDA (nvcc was not found)");
+    snprintf(device.reason, sizeof device.reason, "built without CUDA");
 #endif
     return device;
 }

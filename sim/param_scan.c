@@ -359,7 +359,7 @@ int param_compare(enum param_type type, const void *a, const void *b)
     case PARAM_AS_MONEY:
         return COMPARE(money_t);
     default:
-        assert(!"only numbers compare");
+        assert(0 && "only numbers compare");
         return 0;
     }
 #undef COMPARE

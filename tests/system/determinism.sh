@@ -1,4 +1,5 @@
 #!/bin/bash
+# sanitize: yes
 # The same scenario and seed gives the same hash and the same rows, in key order: with 1, 2 and 8
 # threads, again from scratch, and with the processor's FMA and AVX2 paths switched off in glibc.
 # The hash of the baseline is a golden value: another machine must reproduce it.
