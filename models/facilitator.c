@@ -45,6 +45,7 @@ static void facilitator_ring_reserve(struct facilitator *f, uint32_t extra)
     if (need <= f->ring_size) return;
     while (size < need)
         size *= 2;
+    assert(f->ring_size > 0 || f->waiting == 0);
     uint32_t *ring = arena_alloc(f->arena, size, sizeof *ring);
     for (uint32_t i = 0; i < f->waiting; i++) {
         ring[i] = f->ring[(f->head + i) % f->ring_size];

@@ -235,7 +235,7 @@ static bool fleet_falls(const uint64_t *draws, uint32_t count, uint32_t index, u
 {
     uint32_t rank = 0;
     for (uint32_t i = 0; i < count && rank < taken; i++) {
-        rank += draws[i] < draws[index] || (draws[i] == draws[index] && i < index);
+        rank += draws[i] < draws[index] || (i < index && draws[i] == draws[index]);
     }
     return rank < taken;
 }

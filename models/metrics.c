@@ -75,7 +75,7 @@ char *models_value_text(char *buffer, const struct models_value *value)
     case MODELS_NULL:
         break;
     }
-    return strcpy(buffer, "null");
+    return memcpy(buffer, "null", sizeof "null");
 }
 
 void metrics_init(struct metrics *m, struct arena *arena, int64_t start_ns, int64_t end_ns)

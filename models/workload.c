@@ -313,7 +313,8 @@ static double workload_mass(const struct workload *w, int64_t until_ns)
     const struct workload_diurnal *d = &arrivals->diurnal;
     struct workload_cycle cycle = workload_cycle_at(d, w->now_ns);
     double rest_s = (double)(span_ns % d->period) / WORKLOAD_NS_PER_S;
-    return (double)(span_ns / d->period) * cycle.mean_per_s * cycle.period_s +
+    int64_t cycles = span_ns / d->period;
+    return (double)cycles * cycle.mean_per_s * cycle.period_s +
            workload_cycle_mass(&cycle, rest_s);
 }
 
