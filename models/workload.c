@@ -314,8 +314,7 @@ static double workload_mass(const struct workload *w, int64_t until_ns)
     struct workload_cycle cycle = workload_cycle_at(d, w->now_ns);
     double rest_s = (double)(span_ns % d->period) / WORKLOAD_NS_PER_S;
     int64_t cycles = span_ns / d->period;
-    return (double)cycles * cycle.mean_per_s * cycle.period_s +
-           workload_cycle_mass(&cycle, rest_s);
+    return (double)cycles * cycle.mean_per_s * cycle.period_s + workload_cycle_mass(&cycle, rest_s);
 }
 
 /* Nanoseconds from now in which `mass` requests are expected, without surges. */
