@@ -2,9 +2,9 @@
  * Token economics in closed form: a swap, concentration of holdings, the gain of the cost loop,
  * and the unlocking of OPG.
  *
- * The swap is Uniswap v2's, in integers.  The loop gain is our own model (economics.md 2.11), not
+ * The swap is Uniswap v2's, in integers.  The loop gain is our own model (docs/sources.md EC), not
  * taken from the literature.  The unlock schedule follows what was published for OPG
- * (opengradient.md 3), months counted from the token generation event of 2026-04-21. */
+ * (docs/sources.md OG), months counted from the token generation event of 2026-04-21. */
 #include "analysis/eval.h"
 
 #include <math.h>

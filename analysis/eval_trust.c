@@ -3,7 +3,7 @@
  *
  * How often an audit must come, what it finds, what stake makes cheating a loss when the verdict
  * comes late, and how likely a reserve or a price falls through a level.  The formulas are those of
- * reference/economics.md 2.7 and 2.8; the models are tested against them. */
+ * docs/sources.md EC; the models are tested against them. */
 #include "analysis/eval.h"
 
 #include <gsl/gsl_cdf.h>

@@ -10,10 +10,10 @@
 
 static const struct param registry_rows[] = {
     PARAM(registry_params, heartbeat_interval, PARAM_DURATION, "900 s", "1 s", "30 d",
-          "time between two heartbeats of a node", "tee-gateway config.py (opengradient.md 7)"),
+          "time between two heartbeats of a node", "tee-gateway config.py (docs/sources.md OG)"),
     PARAM(registry_params, heartbeat_back_date, PARAM_DURATION, "300 s", "0", "30 d",
           "how far in the past the time lies that a node signs",
-          "tee-gateway config.py (opengradient.md 7)"),
+          "tee-gateway config.py (docs/sources.md OG)"),
     PARAM(registry_params, heartbeat_max_age, PARAM_DURATION, "1800 s", "1 s", "365 d",
           "a node is active while its last heartbeat is not older; nor may the signed time be",
           "og-evm TEERegistry.sol heartbeatMaxAge"),

@@ -167,7 +167,7 @@ static const struct param router_rows[] = {
      .offset = offsetof(struct router_params, policy),
      .def = "random",
      .meaning = "how a client chooses among the active nodes of a model",
-     .source = "OpenGradient SDK tee_connection.py: uniformly at random (opengradient.md 1)",
+     .source = "OpenGradient SDK tee_connection.py: uniformly at random (docs/sources.md OG)",
      .names = router_policy_names},
     PARAM(router_params, refresh, PARAM_DURATION, "300 s", "1 s", "30 d",
           "sticky: how often a client looks whether its node is still active",

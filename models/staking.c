@@ -11,7 +11,7 @@
 static const struct param insurance_rows[] = {
     PARAM(staking_insurance_params, fund, PARAM_OPG, "0 OPG", "0 OPG", "1000000000 OPG",
           "OPG in the insurance fund at the start, out of the float",
-          "no fund in the code or the documents (opengradient.md, 3)"),
+          "no fund in the code or the documents (docs/sources.md OG)"),
 };
 static const struct param_table insurance_table =
     PARAM_TABLE("staking_insurance", staking_insurance_params, insurance_rows);
@@ -19,7 +19,7 @@ static const struct param_table insurance_table =
 static const struct param rows[] = {
     PARAM(staking_params, slash, PARAM_RATIO, "10%", "0%", "100%",
           "share of a node's stake that an invalid proof costs",
-          "assumption: unspecified, sweep 1% to 100% (opengradient.md, 7)"),
+          "assumption: unspecified, sweep 1% to 100% (docs/sources.md OG)"),
     PARAM(staking_params, slash_burn, PARAM_RATIO, "50%", "0%", "100%",
           "share of a slash that is burned", "assumption: posts say slashed stake leaves supply"),
     PARAM(staking_params, slash_victims, PARAM_RATIO, "50%", "0%", "100%",

@@ -14,7 +14,7 @@
 
 #define WORKLOAD_NS_PER_S 1e9
 #define WORKLOAD_VALUE_MAX_USD 1e12 /* a tail beyond this is cut: more than any network carries */
-#define WORKLOAD_CONV "Azure 2023 conversation trace: reference/inference.md section 2"
+#define WORKLOAD_CONV "Azure 2023 conversation trace: docs/sources.md IN"
 
 /* ---- parameters ---------------------------------------------------------------------------- */
 

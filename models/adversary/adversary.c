@@ -9,7 +9,7 @@ static const struct param adversary_rows[] = {
      .type = PARAM_ENUM,
      .offset = offsetof(struct adversary_params, strategy),
      .meaning = "what the adversary does",
-     .source = "claims 8 and 9",
+     .source = "docs/claims.md 8 and 9",
      .names = strategy_names},
     PARAM(adversary_params, share, PARAM_RATIO, "5%", "0%", "100%", "share of the nodes it takes",
           "assumption"),

@@ -36,7 +36,7 @@ enum {
 };
 
 /* Bytes of a block besides its transactions: header, and one CommitSig per validator
- * (protobuf sizes, cometbft.md 1.8). */
+ * (protobuf sizes, docs/sources.md CB). */
 enum { QUORUM_HEADER_BYTES = 404, QUORUM_COMMIT_BYTES = 94, QUORUM_COMMIT_SIG_BYTES = 106 };
 
 /* MConnection's flow monitor meters in samples of this length and lets a whole sample's allowance

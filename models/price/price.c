@@ -28,7 +28,7 @@ static const struct param_table gbm_table = PARAM_TABLE("price_gbm", price_gbm_p
 static const struct param amm_rows[] = {
     PARAM(price_amm_params, reserve, PARAM_OPG, "10000000 OPG", "1 OPG", "1000000000 OPG",
           "OPG in the pool at the start; its dollars follow from the initial price",
-          "assumption: a sixth of the 60 M OPG for liquidity (opengradient.md, 3)"),
+          "assumption: a sixth of the 60 M OPG for liquidity (docs/sources.md OG)"),
     PARAM(price_amm_params, fee, PARAM_RATIO, "0.3%", "0%", "10%",
           "fee of a swap, kept by the pool; whole basis points", "Uniswap v2: 997/1000"),
     PARAM(price_amm_params, slippage, PARAM_RATIO, "10%", "0.1%", "1000%",
@@ -47,16 +47,16 @@ static const struct param rows[] = {
      .source = "assumption: compare at least two before believing a verdict"},
     PARAM(price_params, initial, PARAM_USD, "$0.16", "$0.000001", "$1000000",
           "price of one OPG at the start",
-          "exchange posts of June 2026, $0.16 to $0.24 (opengradient.md, 3)"),
+          "exchange posts of June 2026, $0.16 to $0.24 (docs/sources.md OG)"),
     PARAM(price_params, tick, PARAM_DURATION, "1 min", "1 s", "30 d",
           "time between two rounds of trading and steps of the price", "assumption"),
     PARAM(price_params, sell_share, PARAM_RATIO, "100%", "0%", "100%",
           "share of fee income that node operators sell at once to pay rent and power",
           "assumption: operators have dollar costs and hold nothing"),
     PARAM_SUB(price_params, gbm, PARAM_GROUP, gbm_table, "{}", "the random walk of rule gbm",
-              "economics.md, 2.3 e"),
+              "docs/sources.md EC"),
     PARAM_SUB(price_params, amm, PARAM_GROUP, amm_table, "{}", "the pool of rule amm",
-              "economics.md, 2.5"),
+              "docs/sources.md EC"),
 };
 const struct param_table price_table = PARAM_TABLE("price", price_params, rows);
 

@@ -8,7 +8,7 @@
  * fixed amount per settled proof can be burned on top, out of the node's pocket.  Gas is paid in
  * OPG: the base fee burns, the tip goes to the proposer, as in EIP-1559.
  *
- * Nothing of this is in the code of OpenGradient (opengradient.md, 3): the shares are hypotheses,
+ * Nothing of this is in the code of OpenGradient (docs/sources.md OG): the shares are hypotheses,
  * 0 by default. */
 #include "models/token/token.h"
 

@@ -19,10 +19,10 @@ static const char *const lost_fee_names[] = {"hold", "refund", NULL};
 static const struct param emission_rows[] = {
     PARAM(token_emission_params, amount, PARAM_OPG, "100000000 OPG", "0 OPG", "1000000000 OPG",
           "OPG released from the staking bucket to validators over the whole period",
-          "10% of supply, white paper as quoted (opengradient.md, 3)"),
+          "10% of supply, white paper as quoted (docs/sources.md OG)"),
     PARAM(token_emission_params, period, PARAM_DURATION, "2922 d", "1 d", "100 y",
           "time over which it is released, linear, from the token generation event",
-          "96 months, i.e. 0.396 OPG/s (opengradient.md, 3 and 7)"),
+          "96 months, i.e. 0.396 OPG/s (docs/sources.md OG)"),
 };
 static const struct param_table emission_table =
     PARAM_TABLE("token_emission", token_emission_params, emission_rows);
@@ -35,13 +35,13 @@ static const struct param rows[] = {
      .names = design_names,
      .meaning = "who gets fees and gas, and what is burned: as_coded, the code of mid 2026; "
                 "dual_cycle, fees wait in escrow for their proof and settlement burns",
-     .source = "og-evm and tee-gateway code (opengradient.md, 3)"},
+     .source = "og-evm and tee-gateway code (docs/sources.md OG)"},
     PARAM(token_params, burn_share, PARAM_RATIO, "0%", "0%", "100%",
           "share of a fee that burns when its proof is settled (dual_cycle only)",
-          "0 in code; the claimed burn has no number (opengradient.md, 3): sweep"),
+          "0 in code; the claimed burn has no number (docs/sources.md OG): sweep"),
     PARAM(token_params, burn_per_proof, PARAM_OPG, "0 OPG", "0 OPG", "1000000 OPG",
           "OPG that the node burns per settled proof on top, as far as it has them (dual_cycle)",
-          "free parameter, default 0 (opengradient.md, 7)"),
+          "free parameter, default 0 (docs/sources.md OG)"),
     {.key = "lost_fee",
      .type = PARAM_ENUM,
      .offset = offsetof(struct token_params, lost_fee),
@@ -51,7 +51,7 @@ static const struct param rows[] = {
                 "for ever, or refund it to the user",
      .source = "assumption: nobody has said"},
     PARAM(token_params, supply, PARAM_OPG, "1000000000 OPG", "1000 OPG", "1000000000000 OPG",
-          "fixed supply of OPG", "ERC-20 on Base, MiCA white paper (opengradient.md, 3)"),
+          "fixed supply of OPG", "ERC-20 on Base, MiCA white paper (docs/sources.md OG)"),
     PARAM(token_params, age, PARAM_DURATION, "0", "0", "100 y",
           "time since the token generation event at the start of the run; vesting and emission "
           "count from there",
@@ -63,9 +63,9 @@ static const struct param rows[] = {
           "every market tick), the chain's own coin under as_coded",
           "assumption: gas shall not be what stops settlement"),
     PARAM_SUB(token_params, emission, PARAM_GROUP, emission_table, "{}",
-              "release of the staking bucket", "opengradient.md, 3"),
+              "release of the staking bucket", "docs/sources.md OG"),
     PARAM_SUB(token_params, price, PARAM_GROUP, price_table, "{}", "what the price of OPG hangs on",
-              "economics.md, 2.3"),
+              "docs/sources.md EC"),
 };
 const struct param_table token_table = PARAM_TABLE("token", token_params, rows);
 
@@ -76,7 +76,7 @@ const char *token_design_name(const struct token_params *params)
 
 /* ---- supply, buckets and float ------------------------------------------------------------- */
 
-/* Posts quoting the white paper (opengradient.md, 3); together 190 M OPG at the start, as reported,
+/* Posts quoting the white paper (docs/sources.md OG); together 190 M OPG at the start, as reported,
  * and 9.1 M a month in the first year. */
 const struct token_vesting token_vesting[TOKEN_BUCKETS] = {
     [TOKEN_ECOSYSTEM] = {"ecosystem bucket", 40, 1, 10, 0, 60},

@@ -83,12 +83,12 @@ static const struct param verification_rows[] = {
      .source = "the architecture as promised; og_batch is the default of the code",
      .names = design_names},
     PARAM_SUB(verification_params, haca_tee, PARAM_GROUP, haca_tee_table, "{}",
-              "every proof is checked by the validators", "claim 3"),
+              "every proof is checked by the validators", "docs/claims.md 3"),
     PARAM_SUB(verification_params, og_batch, PARAM_GROUP, og_batch_table, "{}",
               "Merkle batches through the facilitator; nothing is checked on chain",
               "OpenGradient-SDK types.py, InferenceSettlementRelay.sol"),
     PARAM_SUB(verification_params, replicated, PARAM_GROUP, replicated_table, "{}",
-              "every validator runs the model inside consensus", "claim 1"),
+              "every validator runs the model inside consensus", "docs/claims.md 1"),
 };
 const struct param_table verification_table =
     PARAM_TABLE("verification", verification_params, verification_rows);

@@ -236,7 +236,7 @@ static void test_order_statistics(void **state)
 static void test_trust(void **state)
 {
     static const struct real_case cases[] = {
-        /* economics.md 2.7: 459 checks reach 99 % at 1 %; oracle: exact fractions */
+        /* docs/sources.md EC: 459 checks reach 99 % at 1 %; oracle: exact fractions */
         {"detection rate=0.01 checks=459", "probability", 0.9900790257989593, 1e-14},
         {"detection rate=0.001 checks=4602", "probability", 0.9899913197264546, 1e-13},
         {"detection rate=1e-15 checks=1000", "probability", 9.999999999995006e-13, 1e-12},
@@ -372,7 +372,7 @@ static void test_loop_gain(void **state)
 static void test_vesting(void **state)
 {
     static const struct exact_case cases[] = {
-        /* opengradient.md 3: 190 M at the event, 9.1 M a month in the first year, and from month
+        /* docs/sources.md OG: 190 M at the event, 9.1 M a month in the first year, and from month
          * 12 on 6.94 M more: 250 M / 36 */
         {"vesting bucket=all month=0", "unlocked_opg", "190000000"},
         {"vesting bucket=all month=1", "unlocked_opg", "199124999.999999999999999999"},

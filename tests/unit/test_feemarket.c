@@ -81,7 +81,7 @@ static void test_drift(void **state)
 }
 
 /* Demand D(b) = T (b* / b)^e: the multiplier at b* is 1 - e/8, so 15.5 converges and 16.5 does not
- * (economics.md 2.1).  The fee is large, so that whole atto do not matter. */
+ * (docs/sources.md EC).  The fee is large, so that whole atto do not matter. */
 static double wander(int exponent_halves)
 {
     const double fixed = 1e15, target = 1e9;
@@ -130,7 +130,7 @@ static void test_floor(void **state)
 }
 
 /* The relayer of OpenGradient offers 0.002 gwei where a new chain asks 1 gwei: about 47 empty
- * blocks pass before its first settlement (opengradient.md 7). */
+ * blocks pass before its first settlement (docs/sources.md OG). */
 static void test_relayer_waits(void **state)
 {
     (void)state;

@@ -83,7 +83,7 @@ static void test_quote(void **state)
     open_payment("{}");
     payment_feed_refresh(&pay, 160000000, 0);
     assert_true(payment_quote(&pay, 1000, 500, 0, &fee));
-    assert_amount(fee, opg("0.0390625")); /* $0.00625 at $0.16: opengradient.md, 3 */
+    assert_amount(fee, opg("0.0390625")); /* $0.00625 at $0.16: docs/sources.md OG */
     assert_amount(payment_cost_usd(&pay, 1000, 500), 6250000);
     assert_amount(payment_cost_femto(&pay, 1, 0), 1250000000);
     assert_true(payment_quote(&pay, 0, 0, 0, &fee));

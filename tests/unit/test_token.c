@@ -129,7 +129,7 @@ static money_t held_by_node(uint32_t node)
 
 /* ---- supply -------------------------------------------------------------------------------- */
 
-/* Published: 190 M at the event, 9.1 M a month in the first year, then 16.1 M (opengradient.md, 3
+/* Published: 190 M at the event, 9.1 M a month in the first year, then 16.1 M (docs/sources.md OG
  * and 7). */
 static void test_unlocks_as_published(void **state)
 {

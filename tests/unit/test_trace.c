@@ -375,7 +375,7 @@ static int compare(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-/* Statistics of the conversation hour in reference/inference.md section 2. */
+/* Statistics of the conversation hour in docs/sources.md IN. */
 static void the_azure_hour_has_its_published_statistics(void **state)
 {
     (void)state;
