@@ -10,14 +10,14 @@
 static const char *const feemarket_starts[] = {"steady", "genesis", NULL};
 
 static const struct param feemarket_rows[] = {
-    PARAM(feemarket_params, initial_base_fee, PARAM_COUNT, "1000000000", "0", "1000000000000000000",
-          "base fee of the first block, in atto per gas", "og-evm x/feemarket/types/params.go"),
+    PARAM(feemarket_params, initial_base_fee, PARAM_GAS_PRICE, "1 gwei", "0 wei", "1000000000 gwei",
+          "base fee of the first block", "og-evm x/feemarket/types/params.go"),
     PARAM(feemarket_params, denominator, PARAM_COUNT, "8", "1", "1000000",
           "a full block moves the base fee by at most 1/this", "geth params/protocol_params.go"),
     PARAM(feemarket_params, elasticity, PARAM_COUNT, "2", "1", "1000000",
           "block gas limit over gas target", "geth params/protocol_params.go"),
-    PARAM(feemarket_params, min_gas_price, PARAM_COUNT, "0", "0", "1000000000000000000",
-          "floor of the base fee, in atto per gas", "og-evm x/feemarket/types/params.go"),
+    PARAM(feemarket_params, min_gas_price, PARAM_GAS_PRICE, "0 wei", "0 wei", "1000000000 gwei",
+          "floor of the base fee", "og-evm x/feemarket/types/params.go"),
     PARAM(feemarket_params, min_gas_multiplier, PARAM_RATIO, "50%", "0%", "100%",
           "share of its gas limit that a transaction pays at least",
           "og-evm x/feemarket/types/params.go, x/vm/keeper/state_transition.go"),

@@ -47,6 +47,7 @@ enum param_type {
     PARAM_USD,       /* money_t nano  $0.50 */
     PARAM_DOLLARS,   /* double USD   same text as PARAM_USD */
     PARAM_USD_PER_H, /* double USD/h $2.50/h */
+    PARAM_GAS_PRICE, /* int64_t wei (1e-18 coin) per gas  0.002 gwei, 7 wei */
     PARAM_NAME,      /* const char *  an identifier: letters, digits and _ - . : / + */
     PARAM_STRING,    /* const char *  any text */
     PARAM_PATH,      /* const char *  file; relative to the file that names it */

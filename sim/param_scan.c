@@ -60,6 +60,7 @@ static const struct param_unit unit_flops[] = {
 };
 static const struct param_unit unit_watts[] = {{"W", 1, 0, 1}, {"kW", 1, 3, 1}, {"MW", 1, 6, 1}};
 static const struct param_unit unit_opg[] = {{"OPG", 1, 0, 1}};
+static const struct param_unit unit_gas_price[] = {{"wei", 1, 0, 1}, {"gwei", 1, 9, 1}};
 static const struct param_unit unit_per_h[] = {{"/h", 1, 0, 1}};
 
 #define UNITS(array) .units = (array), .unit_count = COUNT_OF(array)
@@ -96,6 +97,8 @@ static const struct param_form forms[] = {
     [PARAM_USD_PER_H] = {"USD per hour", "an hourly price", "$2.50/h",
                          SIZED(PARAM_AS_DOUBLE, double), UNITS(unit_per_h), .exact = -1,
                          .dollar = true},
+    [PARAM_GAS_PRICE] = {"gas price", "a gas price", "0.002 gwei", SIZED(PARAM_AS_INT64, int64_t),
+                         UNITS(unit_gas_price), .exact = 0, .step = "1 wei"},
     [PARAM_NAME] = {"name", "a name", "eu-a100", SIZED(PARAM_AS_TEXT, const char *), .exact = -1},
     [PARAM_STRING] = {"text", "a text", "any text", SIZED(PARAM_AS_TEXT, const char *),
                       .exact = -1},

@@ -169,9 +169,9 @@ static const char *param_units_text(struct arena *arena, const struct param_form
 static void param_write_legend(struct param_schema_out *out, bool markdown, FILE *file)
 {
     static const enum param_type shown[] = {
-        PARAM_COUNT, PARAM_REAL,      PARAM_RATIO, PARAM_DURATION, PARAM_BYTES,
-        PARAM_RATE,  PARAM_BANDWIDTH, PARAM_FLOPS, PARAM_WATTS,    PARAM_OPG,
-        PARAM_USD,   PARAM_USD_PER_H, PARAM_NAME,  PARAM_STRING,   PARAM_PATH};
+        PARAM_COUNT,     PARAM_REAL,  PARAM_RATIO,  PARAM_DURATION, PARAM_BYTES, PARAM_RATE,
+        PARAM_BANDWIDTH, PARAM_FLOPS, PARAM_WATTS,  PARAM_OPG,      PARAM_USD,   PARAM_USD_PER_H,
+        PARAM_GAS_PRICE, PARAM_NAME,  PARAM_STRING, PARAM_PATH};
     fputs(markdown ? "## types\n\n| type | such as | units |\n|---|---|---|\n" : "types\n", file);
     for (size_t i = 0; i < sizeof shown / sizeof shown[0]; i++) {
         const struct param_form *form = param_form(shown[i]);
