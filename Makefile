@@ -48,6 +48,10 @@ ifneq ($(CU),)
 CFLAGS += -DHACASIM_CUDA
 LDLIBS += -L$(dir $(NVCC))../lib64 -L$(dir $(NVCC))../targets/x86_64-linux/lib -lcudart_static -lstdc++ -ldl -lrt -lpthread
 endif
+CUDA_FOUND := no: the GPU parts are left out
+ifneq ($(NVCC),)
+CUDA_FOUND := $(if $(CU),yes,found but not used with CONFIG=$(CONFIG)) ($(NVCC))
+endif
 LIBSRC := $(filter-out analysis/main.c,$(SRC))
 LIBOBJ := $(LIBSRC:%.c=$(BUILD)/%.o) $(CU:%.cu=$(BUILD)/%.cu.o)
 UNIT   := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/test_*.c))
@@ -78,7 +82,7 @@ help:
 detect:
 	@test -z "$(MISSING)" || { echo "missing libraries: $(MISSING); run 'make packages'" >&2; exit 1; }
 	@printf '%-10s %s\n' compiler '$(shell $(CC) --version | head -1)' \
-	  CUDA '$(if $(CU),yes ($(NVCC)),$(if $(NVCC),found, not used in this config,no: GPU parts are left out))' \
+	  CUDA '$(CUDA_FOUND)' \
 	  MPI '$(if $(MPICC),found ($(MPICC)),no)' \
 	  gnuplot '$(if $(GNUPLOT),yes,no: reports will have tables and no pictures)'
 
