@@ -192,6 +192,16 @@ int64_t fleet_busy_ns(const struct world *w)
     return busy;
 }
 
+void fleet_window(struct world *w, bool closes)
+{
+    for (uint32_t i = 0; i < w->node_count; i++) {
+        struct world_node *node = &w->nodes[i];
+        int64_t busy = serving_count(&node->serving, world_now(w)).busy_ns;
+        node->window_busy_ns = closes ? busy - node->window_busy_ns : busy;
+        if (!closes) node->income_before = w->token.node_income[i];
+    }
+}
+
 /* ---- heartbeats, breakdowns, adversaries ---------------------------------------------------- */
 
 void fleet_heartbeat(struct world *w, uint32_t index)

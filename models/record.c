@@ -93,9 +93,10 @@ static double record_rent_usd_per_h(const struct world *w, uint32_t node)
     return gpu * (double)c->gpus;
 }
 
-static double record_elapsed_h(const struct world *w)
+/* Rent is counted over the measured window, like the tokens it is set against. */
+static double record_window_h(const struct world *w)
 {
-    return (double)world_now(w) / 1e9 / 3600.0;
+    return (double)(w->metrics.end_ns - w->metrics.start_ns) / 3600e9;
 }
 
 static double record_fleet_usd(const struct world *w)
@@ -104,12 +105,12 @@ static double record_fleet_usd(const struct world *w)
     for (uint32_t i = 0; i < w->node_count; i++) {
         sum += record_rent_usd_per_h(w, i);
     }
-    return sum * record_elapsed_h(w);
+    return sum * record_window_h(w);
 }
 
 static double record_hosts_usd(const struct world *w)
 {
-    return w->params->costs.validator_rent * (double)w->consensus.count * record_elapsed_h(w);
+    return w->params->costs.validator_rent * (double)w->consensus.count * record_window_h(w);
 }
 
 /* Rent of the validators' GPUs under `replicated`. */
@@ -117,18 +118,18 @@ static double record_replicas_usd(const struct world *w)
 {
     const struct verification_replicated *p = &w->params->verification.replicated;
     return perf_hardware_find(p->gpu)->rental_usd_per_h * (double)p->gpus *
-           (double)w->consensus.count * record_elapsed_h(w);
+           (double)w->consensus.count * record_window_h(w);
 }
 
 static double record_kwh(struct world *w)
 {
-    double idle = w->params->costs.idle_power, sum = 0, elapsed_s = (double)world_now(w) / 1e9;
+    double idle = w->params->costs.idle_power, sum = 0, window_s = record_window_h(w) * 3600;
     for (uint32_t i = 0; i < w->node_count; i++) {
         const struct scenario_node *c =
             (const struct scenario_node *)w->params->nodes.items + w->nodes[i].class;
         double watts = perf_hardware_find(c->gpu)->power_w * (double)c->gpus;
-        double busy_s = (double)serving_count(&w->nodes[i].serving, world_now(w)).busy_ns / 1e9;
-        sum += watts * (idle * elapsed_s + (1 - idle) * busy_s);
+        double busy_s = (double)w->nodes[i].window_busy_ns / 1e9;
+        sum += watts * (idle * window_s + (1 - idle) * busy_s);
     }
     return sum / 3.6e6;
 }
@@ -161,15 +162,16 @@ static void record_costs(struct world *w, struct models_value *values)
 
 static void record_nodes(struct world *w, struct models_value *values)
 {
-    double price = money_real(price_spot(&w->price), 9), elapsed = (double)world_now(w);
+    double price = money_real(price_spot(&w->price), 9), window_h = record_window_h(w);
     double *profit = arena_alloc(w->arena, w->node_count, sizeof *profit);
     double *busy = arena_alloc(w->arena, w->node_count, sizeof *busy);
-    if (w->design->on_chain || elapsed <= 0) return;
+    if (w->design->on_chain) return;
     for (uint32_t i = 0; i < w->node_count; i++) {
-        double income = money_real(w->token.node_income[i], 18) * price;
-        double lost = money_real(w->nodes[i].slashed_atto, 18) * price;
-        profit[i] = income - lost - record_rent_usd_per_h(w, i) * record_elapsed_h(w);
-        busy[i] = (double)serving_count(&w->nodes[i].serving, world_now(w)).busy_ns / elapsed;
+        const struct world_node *node = &w->nodes[i];
+        double income = money_real(w->token.node_income[i] - node->income_before, 18) * price;
+        double lost = money_real(node->slashed_atto, 18) * price;
+        profit[i] = income - lost - record_rent_usd_per_h(w, i) * window_h;
+        busy[i] = (double)node->window_busy_ns / 3600e9 / window_h;
     }
     metrics_set_spread(values, METRIC_node_profit, profit, w->node_count);
     metrics_set_spread(values, METRIC_node_utilisation, busy, w->node_count);

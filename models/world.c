@@ -66,7 +66,8 @@ static void world_open_timers(struct world *w)
     w->session_wake_ns = INT64_MAX;
     event_schedule(&w->events, p->payment.feed_refresh, EV_FEED, 0, 0);
     event_schedule(&w->events, p->token.price.tick, EV_MARKET, 0, 0);
-    event_schedule(&w->events, p->horizon, EV_HORIZON, 0, 0);
+    event_schedule(&w->events, p->warmup, EV_WINDOW, 0, 0);
+    event_schedule(&w->events, p->horizon, EV_WINDOW, 0, 1);
     event_schedule(&w->events, 0, EV_SAMPLE, 0, 0);
 }
 
@@ -137,6 +138,12 @@ static void world_market(struct world *w)
 {
     token_market(&w->token, world_now(w));
     world_repeat(w, w->params->token.price.tick, EV_MARKET);
+}
+
+static void world_window(struct world *w, bool closes)
+{
+    fleet_window(w, closes);
+    if (closes) metrics_close_window(&w->metrics);
 }
 
 static void world_sample(struct world *w)
@@ -222,8 +229,8 @@ static enum status world_dispatch(struct world *w, const struct event *e)
     case EV_ADVERSARY:
         fleet_adversary(w, e->entity);
         break;
-    case EV_HORIZON:
-        metrics_close_window(&w->metrics);
+    case EV_WINDOW:
+        world_window(w, e->arg == 1);
         break;
     case EV_KINDS:
         break;

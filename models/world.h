@@ -33,7 +33,7 @@ enum world_event {
     EV_SAMPLE,    /* a row of the series */
     EV_INCIDENT,  /* scheduled event `entity` begins (arg 0) or ends (1) */
     EV_ADVERSARY, /* adversary `entity` starts */
-    EV_HORIZON,   /* arrivals stop, the measured window closes */
+    EV_WINDOW,    /* the measured window opens (arg 0) or closes (1) */
     EV_KINDS
 };
 
@@ -56,6 +56,9 @@ struct world_node {
     int64_t honest_busy_ns;
     uint64_t honest_tok, cheated_tok;
     money_t slashed_atto;
+    /* in the measured window */
+    int64_t window_busy_ns; /* at its start; from its end on the difference */
+    money_t income_before;  /* fees received before it */
 };
 
 enum { WORLD_BLOCK_TXS = 4096 }; /* most transactions of a block */
@@ -174,6 +177,8 @@ void fleet_heartbeat(struct world *w, uint32_t node);
 void fleet_set_down(struct world *w, uint32_t node, bool down);
 void fleet_adversary(struct world *w, uint32_t adversary);
 int64_t fleet_busy_ns(const struct world *w);
+/* The measured window opens or closes: note what the nodes had done by then. */
+void fleet_window(struct world *w, bool closes);
 
 /* ---- outcome.c ------------------------------------------------------------------------------ */
 /* An answer is computed and starts its way to the user at the current time. */
