@@ -7,6 +7,8 @@
  * calls into serving. */
 #include "models/world.h"
 
+enum { CHAIN_LEAST_GAS = 21000 }; /* of any transaction, so it bounds how many fit a block */
+
 /* Gas of a block when the chain has run long under this load, for `start: steady`. */
 static uint64_t chain_mean_gas(const struct world *w)
 {
@@ -56,7 +58,9 @@ void chain_open(struct world *w)
     for (uint32_t v = 0; v < w->consensus.count; v++) {
         w->power[v] = w->consensus.validators[v].power;
     }
-    w->block.txs = arena_alloc(w->arena, WORLD_BLOCK_TXS, sizeof *w->block.txs);
+    w->block.capacity = (uint32_t)(p->consensus.max_gas / CHAIN_LEAST_GAS) + 1;
+    if (w->block.capacity > p->mempool.size) w->block.capacity = (uint32_t)p->mempool.size;
+    w->block.txs = arena_alloc(w->arena, w->block.capacity, sizeof *w->block.txs);
     w->halt_since_ns = -1;
     event_schedule(&w->events, 0, EV_HEIGHT, 0, 0);
 }
@@ -71,6 +75,7 @@ static uint32_t chain_travel(struct world *w, const struct mempool_tx *tx)
         w->travelling_free =
             arena_grow(w->arena, w->travelling_free, old, now, sizeof *w->travelling_free);
         for (uint32_t i = now; i > old; i--) {
+            w->travelling[i - 1].kind = TX_KINDS;
             w->travelling_free[w->travelling_free_count++] = i - 1;
         }
         w->travelling_capacity = now;
@@ -93,14 +98,19 @@ void chain_send(struct world *w, struct mempool_tx tx, uint32_t region, int64_t 
 /* Heartbeats belong to the registry and have no design to mourn them. */
 static void chain_dropped(struct world *w, const struct mempool_tx *tx)
 {
-    if (tx->kind != TX_HEARTBEAT) w->design->dropped(w, tx);
+    if (tx->kind == TX_HEARTBEAT)
+        w->heartbeats_lost++;
+    else
+        w->design->dropped(w, tx);
 }
 
 void chain_arrive(struct world *w, uint32_t index)
 {
     struct mempool_tx tx = w->travelling[index];
     uint32_t handle;
+    w->travelling[index].kind = TX_KINDS;
     w->travelling_free[w->travelling_free_count++] = index;
+    if (tx.kind == TX_KINDS) return; /* withdrawn on the way */
     tx.arrived_ns = tx.ready_ns = world_now(w);
     if (!mempool_add(&w->mempool, &tx, &handle)) chain_dropped(w, &tx);
 }
@@ -111,17 +121,25 @@ static bool chain_is(const struct world *w, uint32_t handle, uint32_t kind, uint
     return tx->kind == kind && tx->reference == reference;
 }
 
-void chain_withdraw(struct world *w, uint32_t kind, uint32_t reference)
+bool chain_withdraw(struct world *w, uint32_t kind, uint32_t reference, bool packed)
 {
     uint32_t handle;
-    for (uint32_t i = 0; w->block.open && i < w->block.count; i++) {
+    for (uint32_t i = 0; packed && w->block.open && i < w->block.count; i++) {
         handle = w->block.txs[i];
         if (handle == UINT32_MAX || !chain_is(w, handle, kind, reference)) continue;
         mempool_remove(&w->mempool, handle);
         w->block.txs[i] = UINT32_MAX;
-        return;
+        return true;
     }
-    if (mempool_find(&w->mempool, kind, reference, &handle)) mempool_remove(&w->mempool, handle);
+    for (uint32_t i = 0; i < w->travelling_capacity; i++) {
+        struct mempool_tx *tx = &w->travelling[i];
+        if (tx->kind != kind || tx->reference != reference) continue;
+        tx->kind = TX_KINDS; /* chain_arrive lets it pass unseen */
+        return true;
+    }
+    if (!mempool_find(&w->mempool, kind, reference, &handle)) return false;
+    mempool_remove(&w->mempool, handle);
+    return true;
 }
 
 /* ---- a height ---------------------------------------------------------------------------------
@@ -138,7 +156,7 @@ static void chain_pack(struct world *w)
                                  .max_bytes = w->params->consensus.max_bytes,
                                  .now_ns = world_now(w)};
     w->block.start_ns = world_now(w);
-    w->block.count = mempool_pack(&w->mempool, &room, w->block.txs, WORLD_BLOCK_TXS);
+    w->block.count = mempool_pack(&w->mempool, &room, w->block.txs, w->block.capacity);
 }
 
 static struct consensus_input chain_input(struct world *w)
@@ -170,6 +188,17 @@ static void chain_halted(struct world *w)
     if (again <= world_end_ns(w)) event_schedule(&w->events, again, EV_HEIGHT, 0, 0);
 }
 
+/* Time without a quorum, as far as it lies in the measured window. */
+void chain_halt_ends(struct world *w)
+{
+    struct metrics *m = &w->metrics;
+    if (w->halt_since_ns < 0) return;
+    int64_t from = w->halt_since_ns > m->start_ns ? w->halt_since_ns : m->start_ns;
+    int64_t to = world_now(w) < m->end_ns ? world_now(w) : m->end_ns;
+    if (to > from) m->halted_ns += to - from;
+    w->halt_since_ns = -1;
+}
+
 void chain_height(struct world *w)
 {
     struct world_block *block = &w->block;
@@ -180,13 +209,7 @@ void chain_height(struct world *w)
         chain_halted(w);
         return;
     }
-    if (w->halt_since_ns >= 0) {
-        int64_t from =
-            w->halt_since_ns > w->metrics.start_ns ? w->halt_since_ns : w->metrics.start_ns;
-        int64_t to = world_now(w) < w->metrics.end_ns ? world_now(w) : w->metrics.end_ns;
-        if (to > from) w->metrics.halted_ns += to - from;
-        w->halt_since_ns = -1;
-    }
+    chain_halt_ends(w);
     block->open = true;
     event_schedule(&w->events, block->outcome.commit_ns, EV_COMMIT, block->outcome.proposer,
                    block->outcome.round);
@@ -254,7 +277,7 @@ static void chain_measure(struct world *w, uint64_t charged)
     m->gas_charged += (money_t)charged;
     m->gas_limit += w->params->consensus.max_gas;
     hist_add(&m->hist[HIST_BLOCK_COMMIT], now - w->block.start_ns, 1);
-    hist_add(&m->hist[HIST_ROUNDS], ((int64_t)o->round + 1) * 1000000000, 1);
+    hist_add(&m->hist[HIST_ROUNDS], (int64_t)o->round + 1, 1);
     if (first || interval <= 0) return;
     hist_add(&m->hist[HIST_BLOCK_INTERVAL], interval, 1);
     double share =
@@ -264,9 +287,11 @@ static void chain_measure(struct world *w, uint64_t charged)
 
 void chain_commit(struct world *w)
 {
-    w->block.open = false;
     w->block.height++;
+    /* Consensus counts its decisions on its own: one more, or one height was decided twice. */
+    w->metrics.safety_violations += w->consensus.height != w->block.height + 1;
     uint64_t charged = chain_execute_all(w);
+    w->block.open = false;
     chain_measure(w, charged);
     w->base_fee = feemarket_step(&w->params->feemarket, w->base_fee, charged,
                                  (uint64_t)w->params->consensus.max_gas);

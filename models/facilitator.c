@@ -119,6 +119,7 @@ static void facilitator_close(struct facilitator *f, int64_t now_ns)
     struct facilitator_batch *batch = &f->batches[index];
     batch->count = f->waiting < limit ? f->waiting : limit;
     batch->number = f->next_number++;
+    batch->gone = false;
     for (uint32_t i = 0; i < batch->count; i++) {
         batch->items[i] = f->ring[(f->head + i) % f->ring_size];
     }
@@ -244,8 +245,9 @@ struct facilitator_action facilitator_step(struct facilitator *f, int64_t now_ns
     return (struct facilitator_action){FACILITATOR_NOTHING, 0};
 }
 
-bool facilitator_waits(const struct facilitator *f, uint32_t batch)
+bool facilitator_forget(struct facilitator *f, uint32_t batch)
 {
+    f->batches[batch].gone = true;
     for (int64_t i = 0; i < f->params->workers; i++) {
         if (f->workers[i].phase == WORKER_WAITS && f->workers[i].batch == batch) return true;
     }
@@ -290,7 +292,7 @@ void facilitator_crash(struct facilitator *f, void (*lose)(void *context, uint32
     }
     for (int64_t i = 0; i < f->params->workers; i++) {
         struct facilitator_worker *w = &f->workers[i];
-        if (w->phase == WORKER_WAITS)
+        if (w->phase == WORKER_WAITS && !f->batches[w->batch].gone)
             orphan(context, w->batch);
         else if (w->phase != WORKER_IDLE)
             facilitator_lose_batch(f, w->batch, lose, context);

@@ -29,6 +29,7 @@ struct facilitator_batch {
     uint32_t *items;        /* request slots */
     uint32_t count, number; /* number: order of closing, key of its random streams */
     uint32_t next;          /* in the queue */
+    bool gone;              /* its transaction was dropped; only the worker does not know yet */
 };
 
 enum facilitator_phase { WORKER_IDLE, WORKER_UPLOADS, WORKER_PAUSES, WORKER_WAITS };
@@ -82,8 +83,9 @@ struct facilitator_action facilitator_step(struct facilitator *f, int64_t now_ns
 const struct facilitator_batch *facilitator_batch(const struct facilitator *f, uint32_t batch);
 /* The transaction of `batch` is final: its worker is free, the batch index may be reused. */
 void facilitator_receipt(struct facilitator *f, uint32_t batch);
-/* Does a worker wait for the receipt of `batch`?  Not after a crash. */
-bool facilitator_waits(const struct facilitator *f, uint32_t batch);
+/* The transaction of `batch` was dropped.  True: its worker still waits, and will put the items
+ * back; false: a crash took the worker, and the batch is the caller's to end. */
+bool facilitator_forget(struct facilitator *f, uint32_t batch);
 /* The service goes down and loses its memory: `lose` hears of each item.  Batches whose
  * transaction is already out are reported by `orphan` and can still land. */
 void facilitator_crash(struct facilitator *f, void (*lose)(void *context, uint32_t item),

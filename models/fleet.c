@@ -3,11 +3,12 @@
  * adversaries.  A node knows nothing of how its answers are verified: it hands each finished one
  * to outcome.c and to the design. */
 #include <assert.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "models/world.h"
 
-enum { FLEET_BATCH = 64, HEARTBEAT_GAS_USED = 85000, HEARTBEAT_GAS_LIMIT = 500000 };
+enum { FLEET_BATCH = 64 };
 
 /* ---- setup ---------------------------------------------------------------------------------- */
 
@@ -173,14 +174,16 @@ void fleet_serve(struct world *w, uint32_t index)
     fleet_wake(w, index);
 }
 
-void fleet_cancel(struct world *w, uint32_t slot)
+bool fleet_cancel(struct world *w, uint32_t slot)
 {
     uint32_t index = world_request(w, slot)->node;
-    if (serving_cancel(&w->nodes[index].serving, world_now(w), slot)) {
+    bool held = serving_cancel(&w->nodes[index].serving, world_now(w), slot);
+    if (held) {
         registry_end(&w->registry, index);
         world_drop(w, slot);
     }
     fleet_wake(w, index);
+    return held;
 }
 
 int64_t fleet_busy_ns(const struct world *w)
@@ -208,22 +211,21 @@ void fleet_heartbeat(struct world *w, uint32_t index)
 {
     struct world_node *node = &w->nodes[index];
     int64_t now = world_now(w);
-    const struct verification_og_batch *relayer = &w->params->verification.og_batch;
-    if (now + w->params->registry.heartbeat_interval <= world_end_ns(w)) {
-        event_schedule(&w->events, now + w->params->registry.heartbeat_interval, EV_HEARTBEAT,
-                       index, 0);
+    const struct registry_params *p = &w->params->registry;
+    if (now + p->heartbeat_interval <= world_end_ns(w)) {
+        event_schedule(&w->events, now + p->heartbeat_interval, EV_HEARTBEAT, index, 0);
     }
     if (node->down > 0 || w->relay_down > 0) return; /* the relayer carries heartbeats too */
-    node->signed_ns = now - w->params->registry.heartbeat_back_date;
+    node->signed_ns = now - p->heartbeat_back_date;
     struct rng_stream s = world_stream(w, PURPOSE_HEARTBEAT, index);
-    s.counter.v[0] = 16 + (uint32_t)(now / w->params->registry.heartbeat_interval) * 4;
+    s.counter.v[0] = 16 + (uint32_t)(now / p->heartbeat_interval) * 4;
     struct mempool_tx tx = {.kind = TX_HEARTBEAT,
                             .sender = CHAIN_RELAYER,
-                            .gas_limit = HEARTBEAT_GAS_LIMIT,
-                            .gas_used = HEARTBEAT_GAS_USED,
-                            .fee_cap = relayer->fee_cap,
-                            .tip = relayer->tip,
-                            .bytes = 600,
+                            .gas_limit = (uint64_t)p->heartbeat_gas_limit,
+                            .gas_used = (uint64_t)p->heartbeat_gas_used,
+                            .fee_cap = p->heartbeat_fee_cap,
+                            .tip = p->heartbeat_tip,
+                            .bytes = p->heartbeat_bytes,
                             .reference = index};
     int64_t hop = net_delay_ns(&w->net, node->region, w->facilitator_region, tx.bytes, &s);
     chain_send(w, tx, w->facilitator_region, hop, &s);
@@ -240,33 +242,68 @@ void fleet_set_down(struct world *w, uint32_t index, bool down)
     fleet_serve(w, index);
 }
 
-/* A node falls when fewer than `taken` of all draw a lower number. */
-static bool fleet_falls(const uint64_t *draws, uint32_t count, uint32_t index, uint32_t taken)
+struct fleet_draw {
+    uint64_t draw;
+    uint32_t node;
+};
+
+static int fleet_draw_order(const void *a, const void *b)
 {
-    uint32_t rank = 0;
-    for (uint32_t i = 0; i < count && rank < taken; i++) {
-        rank += draws[i] < draws[index] || (i < index && draws[i] == draws[index]);
-    }
-    return rank < taken;
+    const struct fleet_draw *x = a, *y = b;
+    if (x->draw != y->draw) return x->draw < y->draw ? -1 : 1;
+    return (x->node > y->node) - (x->node < y->node);
 }
 
+static void fleet_take(struct world *w, uint32_t adversary, uint32_t index)
+{
+    const struct adversary_params *a =
+        (const struct adversary_params *)w->params->adversaries.items + adversary;
+    struct world_node *node = &w->nodes[index];
+    node->adversary = (int32_t)adversary;
+    node->honest_busy_ns = serving_count(&node->serving, world_now(w)).busy_ns;
+    node->fell_ns = world_now(w);
+    adversary_find(a->strategy)->take(w, a, index);
+    fleet_wake(w, index);
+}
+
+/* The lowest draws among the nodes still honest fall, so a larger share contains a smaller one. */
 void fleet_adversary(struct world *w, uint32_t adversary)
 {
     const struct adversary_params *a =
         (const struct adversary_params *)w->params->adversaries.items + adversary;
-    uint32_t taken = (uint32_t)(a->share * w->node_count + 0.5);
-    uint64_t *draws = arena_alloc(w->arena, w->node_count, sizeof *draws);
+    uint32_t taken = (uint32_t)(a->share * w->node_count + 0.5), honest = 0;
+    struct fleet_draw *draws = arena_alloc(w->arena, w->node_count, sizeof *draws);
     for (uint32_t i = 0; i < w->node_count; i++) {
         struct rng_stream s = world_stream(w, PURPOSE_CHEATER + (adversary << 16), i);
-        draws[i] = rng_u64(&s);
+        if (w->nodes[i].adversary >= 0) continue;
+        draws[honest++] = (struct fleet_draw){.draw = rng_u64(&s), .node = i};
     }
-    for (uint32_t i = 0; i < w->node_count; i++) {
-        struct world_node *node = &w->nodes[i];
-        if (node->adversary >= 0 || !fleet_falls(draws, w->node_count, i, taken)) continue;
-        node->adversary = (int32_t)adversary;
-        node->honest_busy_ns = serving_count(&node->serving, world_now(w)).busy_ns;
-        node->fell_ns = world_now(w);
-        adversary_find(a->strategy)->take(w, a, i);
-        fleet_wake(w, i);
+    qsort(draws, honest, sizeof *draws, fleet_draw_order);
+    for (uint32_t i = 0; i < taken && i < honest; i++) {
+        fleet_take(w, adversary, draws[i].node);
     }
+}
+
+/* ---- jail ------------------------------------------------------------------------------------ */
+
+void fleet_jail(struct world *w, uint32_t index)
+{
+    bool inside = !w->registry.nodes[index].enabled;
+    registry_disable(&w->registry, index);
+    int64_t until = w->staking.stakers[index].jailed_until_ns;
+    if (!inside && until <= world_end_ns(w)) {
+        int64_t at = until > world_now(w) ? until : world_now(w);
+        event_schedule(&w->events, at, EV_RELEASE, index, 0);
+    }
+}
+
+/* A later slash has lengthened the stay, or the node asks for traffic again. */
+void fleet_release(struct world *w, uint32_t index)
+{
+    int64_t until = w->staking.stakers[index].jailed_until_ns;
+    if (until > world_now(w)) {
+        if (until <= world_end_ns(w)) event_schedule(&w->events, until, EV_RELEASE, index, 0);
+        return;
+    }
+    registry_enable(&w->registry, index, world_now(w));
 }

@@ -5,6 +5,9 @@
  * time-out, and tries again (client.retries) only when the node could not be reached at all. */
 #include "models/world.h"
 
+/* No answer is worth more than 1e9 USD, so that sums over those in flight stay in 63 bits. */
+#define FRONT_MOST_NANO ((money_t)1000000000 * MONEY_NANO)
+
 enum { FRONT_REQUEST_BYTES = 500, FRONT_BYTES_PER_TOKEN = 4 }; /* HTTP and JSON around the text */
 
 static enum status front_fetch(struct world *w)
@@ -75,7 +78,8 @@ static void front_describe(struct world *w, struct request *r)
     r->region = (uint16_t)rng_below(&place, net_region_count());
     r->prompt_tok = a->prompt_tok;
     r->output_tok = a->output_tok;
-    r->value_nano = (int64_t)a->value_usd_nano;
+    r->value_nano =
+        (int64_t)(a->value_usd_nano < FRONT_MOST_NANO ? a->value_usd_nano : FRONT_MOST_NANO);
     r->arrived_ns = world_now(w);
     r->counted = r->arrived_ns >= w->params->warmup;
 }
@@ -194,10 +198,7 @@ void front_unreached(struct world *w, uint32_t slot)
  * leaves the mempool with him, unless a block being decided has it already. */
 static void front_withdraw(struct world *w, uint32_t slot)
 {
-    uint32_t handle;
-    if (!mempool_find(&w->mempool, TX_INFERENCE, slot, &handle)) return;
-    mempool_remove(&w->mempool, handle);
-    world_drop(w, slot);
+    if (chain_withdraw(w, TX_INFERENCE, slot, false)) world_drop(w, slot);
 }
 
 void front_timeout(struct world *w, uint32_t slot)
@@ -207,7 +208,7 @@ void front_timeout(struct world *w, uint32_t slot)
     if (r->state == REQUEST_RETURN) return; /* the last token is on its way */
     if (w->design->on_chain)
         front_withdraw(w, slot);
-    else if (r->state == REQUEST_SERVED)
-        fleet_cancel(w, slot);
+    else if (r->state == REQUEST_SERVED && !fleet_cancel(w, slot))
+        return; /* it was finished just now */
     front_end(w, slot, REQUEST_TIMED_OUT);
 }

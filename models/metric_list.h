@@ -72,7 +72,7 @@
     VALUE(price_drawdown, "econ.price_usd.drawdown_ratio", "largest fall from a peak")               \
     VALUE(collapsed, "econ.collapsed", "1 when capacity or price stayed below `collapse:` for its time") \
     VALUE(security_budget, "econ.security_budget_usd", "a third of the validators' stake at the final price, USD") \
-    VALUE(gap_cover, "econ.gap_cover_ratio", "(slashed stake + fund, at the price when paid) over value exploited") \
+    VALUE(gap_cover, "econ.gap_cover_ratio", "(slashed stake that was not burned, at the price when slashed, + fund at the start) over value exploited") \
     VALUE(fees_paid, "econ.fees_paid_opg", "inference fees paid by users, OPG")                      \
     VALUE(fees_nodes, "econ.fees_to_nodes_opg", "of them received by GPU nodes, OPG")                \
     VALUE(residual, "ledger.residual", "sum of accounts - (genesis + minted - burned), worst block, over all assets") \

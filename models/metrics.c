@@ -100,13 +100,13 @@ static void metrics_risk_weigh(struct metrics *m, int64_t now_ns)
     }
 }
 
-void metrics_risk(struct metrics *m, int64_t now_ns, int64_t delta_nano)
+void metrics_risk(struct metrics *m, int64_t now_ns, int64_t delta_micro)
 {
     int64_t at = now_ns < m->start_ns ? m->start_ns : now_ns;
     if (at > m->end_ns) at = m->end_ns;
     metrics_risk_weigh(m, at);
     int64_t peak = m->risk.peak;
-    level_set(&m->risk, at, m->risk.value + delta_nano);
+    level_set(&m->risk, at, m->risk.value + delta_micro);
     if (now_ns < m->start_ns) m->risk.peak = m->risk.value; /* the warm-up has no peak */
     if (now_ns > m->end_ns) m->risk.peak = peak;            /* nor has the drain */
 }
@@ -179,23 +179,29 @@ double metrics_censored_quantile(const struct hist *done, const struct hist *cut
     for (uint32_t cell = 0; cell < HIST_CELLS && done->n != 0; cell++) {
         if (done->cells[cell] != 0) {
             survive *= 1 - (double)done->cells[cell] / at_risk;
-            if (1 - survive >= q - 1e-12) return hist_cell_middle(cell);
+            if (1 - survive >= q - 1e-12) {
+                double x = hist_cell_middle(cell);
+                return x > (double)done->max || q == 1 ? (double)done->max : x;
+            }
         }
         at_risk -= (double)(done->cells[cell] + cut->cells[cell]);
     }
     return (double)NAN;
 }
 
+/* `unit`: of the metric, in those of the histogram (1e9: seconds of nanoseconds). */
 static void metrics_fill_hist(const struct metrics *m, struct models_value *values,
-                              enum metrics_id mean_id, enum metrics_hist which)
+                              enum metrics_id mean_id, enum metrics_hist which, double unit)
 {
     const struct hist *h = &m->hist[which];
     const struct hist none = {0};
-    const struct hist *cut = which == HIST_GAP ? &m->hist[HIST_GAP_CENSORED] : &none;
-    metrics_set_real(values, mean_id, hist_mean(h) / 1e9);
+    const struct hist *cut = &none;
+    if (which == HIST_GAP) cut = &m->hist[HIST_GAP_CENSORED];
+    if (which == HIST_GAP_SETTLED) cut = &m->hist[HIST_SETTLED_CENSORED];
+    metrics_set_real(values, mean_id, hist_mean(h) / unit);
     for (int k = 0; k < SPREAD_LEVELS; k++) {
         double x = metrics_censored_quantile(h, cut, spread_levels[k]);
-        metrics_set_real(values, mean_id + 1 + (unsigned)k, x / 1e9);
+        metrics_set_real(values, mean_id + 1 + (unsigned)k, x / unit);
     }
 }
 
@@ -208,14 +214,14 @@ static void metrics_fill_gap(const struct metrics *m, struct models_value *value
 {
     const struct hist *risk = &m->hist[HIST_RISK];
     uint64_t open = m->hist[HIST_GAP_CENSORED].n;
-    metrics_fill_hist(m, values, METRIC_gap, HIST_GAP);
-    metrics_fill_hist(m, values, METRIC_gap_settled, HIST_GAP_SETTLED);
+    metrics_fill_hist(m, values, METRIC_gap, HIST_GAP, 1e9);
+    metrics_fill_hist(m, values, METRIC_gap_settled, HIST_GAP_SETTLED, 1e9);
     metrics_set_real(values, METRIC_gap_never, metrics_ratio((double)m->never, (double)m->answers));
     metrics_set_real(values, METRIC_gap_open, metrics_ratio((double)open, (double)m->answers));
-    metrics_set_real(values, METRIC_risk_mean, level_mean(&m->risk, m->end_ns) / 1e9);
-    metrics_set_exact(values, METRIC_risk_peak, m->risk.peak, 9);
-    metrics_set_real(values, METRIC_risk_p95, hist_quantile(risk, 0.95) / 1e9);
-    metrics_set_real(values, METRIC_risk_p99, hist_quantile(risk, 0.99) / 1e9);
+    metrics_set_real(values, METRIC_risk_mean, level_mean(&m->risk, m->end_ns) / 1e6);
+    metrics_set_exact(values, METRIC_risk_peak, m->risk.peak, 6);
+    metrics_set_real(values, METRIC_risk_p95, hist_quantile(risk, 0.95) / 1e6);
+    metrics_set_real(values, METRIC_risk_p99, hist_quantile(risk, 0.99) / 1e6);
     metrics_set_exact(values, METRIC_unverified_value, m->unverified_nano, 9);
     metrics_set_exact(values, METRIC_exploited, m->exploited_nano, 9);
     metrics_set_exact(values, METRIC_recovered, m->recovered_nano, 9);
@@ -232,9 +238,9 @@ static void metrics_fill_requests(const struct metrics *m, struct models_value *
     metrics_set_integer(values, METRIC_requests_failed, (int64_t)m->failed);
     metrics_set_integer(values, METRIC_requests_timed_out, (int64_t)m->timed_out);
     metrics_set_integer(values, METRIC_requests_in_flight, (int64_t)(m->arrived - ended));
-    metrics_fill_hist(m, values, METRIC_ttft, HIST_TTFT);
-    metrics_fill_hist(m, values, METRIC_tpot, HIST_TPOT);
-    metrics_fill_hist(m, values, METRIC_e2e, HIST_E2E);
+    metrics_fill_hist(m, values, METRIC_ttft, HIST_TTFT, 1e9);
+    metrics_fill_hist(m, values, METRIC_tpot, HIST_TPOT, 1e9);
+    metrics_fill_hist(m, values, METRIC_e2e, HIST_E2E, 1e9);
     metrics_set_integer(values, METRIC_verify_submitted, (int64_t)m->submitted);
     metrics_set_integer(values, METRIC_verify_accepted, (int64_t)m->accepted);
     metrics_set_integer(values, METRIC_verify_rejected, (int64_t)m->refused);
@@ -249,10 +255,10 @@ static void metrics_fill_requests(const struct metrics *m, struct models_value *
 
 static void metrics_fill_chain(const struct metrics *m, struct models_value *values)
 {
-    metrics_fill_hist(m, values, METRIC_block_interval, HIST_BLOCK_INTERVAL);
-    metrics_fill_hist(m, values, METRIC_block_commit, HIST_BLOCK_COMMIT);
-    metrics_fill_hist(m, values, METRIC_rounds, HIST_ROUNDS);
-    metrics_fill_hist(m, values, METRIC_validator_cpu, HIST_CPU);
+    metrics_fill_hist(m, values, METRIC_block_interval, HIST_BLOCK_INTERVAL, 1e9);
+    metrics_fill_hist(m, values, METRIC_block_commit, HIST_BLOCK_COMMIT, 1e9);
+    metrics_fill_hist(m, values, METRIC_rounds, HIST_ROUNDS, 1);
+    metrics_fill_hist(m, values, METRIC_validator_cpu, HIST_CPU, 1e9);
     metrics_set_integer(values, METRIC_blocks, (int64_t)m->blocks);
     metrics_set_real(values, METRIC_halted, (double)m->halted_ns / 1e9);
     metrics_set_integer(values, METRIC_safety_violations, (int64_t)m->safety_violations);

@@ -17,18 +17,19 @@
         METRIC_##id##_max,
 enum metrics_id { METRIC_LIST(METRICS_VALUE, METRICS_SPREAD) METRIC_COUNT };
 
-enum metrics_hist { /* distributions of nanoseconds, but for the last two */
+enum metrics_hist { /* distributions of nanoseconds, but for the last three */
                     HIST_GAP,
                     HIST_GAP_SETTLED,
-                    HIST_GAP_CENSORED, /* age of the answers still pending at the end */
+                    HIST_GAP_CENSORED, /* age of the answers whose proof is pending at the end */
+                    HIST_SETTLED_CENSORED, /* the same for their record */
                     HIST_TTFT,
                     HIST_TPOT,
                     HIST_E2E,
                     HIST_BLOCK_INTERVAL,
                     HIST_BLOCK_COMMIT,
-                    HIST_RISK,   /* nano-USD, weighted by ns */
+                    HIST_RISK,   /* micro-USD, weighted by ns */
                     HIST_CPU,    /* 1e-9 of a validator's cores */
-                    HIST_ROUNDS, /* 1e9 x rounds, so that one scale serves all */
+                    HIST_ROUNDS, /* rounds */
                     HIST_COUNT
 };
 
@@ -57,7 +58,7 @@ struct metrics {
     struct arena *arena;
     int64_t start_ns, end_ns; /* the measured window */
     struct hist hist[HIST_COUNT];
-    struct level risk; /* nano-USD */
+    struct level risk; /* micro-USD: a nano-USD sum could leave 63 bits */
     int64_t open;      /* answers pending, for the series */
 
     /* requests that arrived in the window, by end */
@@ -65,8 +66,9 @@ struct metrics {
     /* answers to them, by proof */
     uint64_t answers, never, submitted, accepted, refused, expired, lost;
     uint64_t cheats, cheats_detected, cheats_undetected, false_slashes;
-    int64_t unverified_nano, exploited_nano; /* nano-USD */
-    money_t recovered_nano, fund_paid_nano, refunds_nano, slash_value_nano;
+    money_t unverified_nano, exploited_nano; /* nano-USD */
+    money_t recovered_nano, fund_paid_nano, refunds_nano;
+    money_t slash_value_nano, slash_kept_nano; /* of slashed stake when slashed; not burned */
     money_t fees_atto, fees_node_atto, slashed_atto, emitted_atto;
     uint64_t prompt_tok, output_tok, verified_tok; /* served; of verified answers */
     /* chain in the window */
@@ -80,8 +82,8 @@ struct metrics {
 };
 
 void metrics_init(struct metrics *m, struct arena *arena, int64_t start_ns, int64_t end_ns);
-/* Value at risk changes by `delta_nano` now. */
-void metrics_risk(struct metrics *m, int64_t now_ns, int64_t delta_nano);
+/* Value at risk changes by `delta_micro` (micro-USD) now. */
+void metrics_risk(struct metrics *m, int64_t now_ns, int64_t delta_micro);
 /* Close the levels at the end of the window; call once when the clock reaches it. */
 void metrics_close_window(struct metrics *m);
 /* One row of the series. */
@@ -103,7 +105,8 @@ void metrics_set_spread(struct models_value *values, enum metrics_id mean_id, do
                         uint32_t count);
 
 /* Product-limit estimate of a quantile when some durations are censored: `done` finished, `cut`
- * were still running at the given age.  NaN when the estimate does not reach q.  With nothing
+ * were still running at the given age.  NaN when the estimate does not reach q; never beyond the
+ * largest that finished.  With nothing
  * censored it equals hist_quantile. */
 double metrics_censored_quantile(const struct hist *done, const struct hist *cut, double q);
 

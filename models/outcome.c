@@ -6,6 +6,8 @@
  * was checked there; the gap runs from answered to verified.  A user who waits for finality has a
  * gap of 0 and pays in latency.  Value is at risk from acting on an answer until its proof ends,
  * as long as it can still be verified; what never can is counted apart. */
+#include <assert.h>
+
 #include "models/world.h"
 
 enum { OUTCOME_ANSWER_BYTES = 200, OUTCOME_BYTES_PER_TOKEN = 4 };
@@ -37,8 +39,9 @@ static void outcome_measure_latency(struct world *w, const struct request *r)
     m->output_tok += r->output_tok;
     m->answers++;
     m->cheats += r->cheated;
+    if (!w->design->verifies) m->cheats_undetected += r->cheated; /* and never will be */
     hist_add(&m->hist[HIST_TTFT], r->first_token_ns - r->arrived_ns, 1);
-    if (r->output_tok > 1) {
+    if (r->output_tok > 1 && !w->design->on_chain) { /* an answer in a block comes whole */
         int64_t rest = r->answered_ns - r->first_token_ns;
         hist_add(&m->hist[HIST_TPOT], rest / (r->output_tok - 1), 1);
     }
@@ -56,7 +59,7 @@ void outcome_act(struct world *w, uint32_t slot)
     bool never = r->proof != PROOF_VERIFIED && !pending;
     if (pending) {
         r->at_risk = true;
-        metrics_risk(m, world_now(w), r->value_nano);
+        metrics_risk(m, world_now(w), r->value_nano / 1000);
     }
     if (r->counted) {
         int64_t waited = world_now(w) - r->arrived_ns;
@@ -97,7 +100,7 @@ static void outcome_measure_gap(struct world *w, const struct request *r)
     m->expired += r->proof == PROOF_EXPIRED;
     m->lost += r->proof == PROOF_LOST;
     m->cheats_detected += r->cheated && r->proof == PROOF_REJECTED;
-    m->cheats_undetected += r->cheated && r->proof != PROOF_REJECTED;
+    if (w->design->verifies) m->cheats_undetected += r->cheated && r->proof != PROOF_REJECTED;
 }
 
 static void outcome_fee(struct world *w, struct request *r)
@@ -107,7 +110,7 @@ static void outcome_fee(struct world *w, struct request *r)
     } else if (r->proof == PROOF_REJECTED) {
         money_t refund = r->fee.state == TOKEN_FEE_HELD ? r->fee.amount : 0;
         token_rejected(&w->token, &r->fee);
-        if (r->fee.state == TOKEN_FEE_REFUNDED) {
+        if (r->fee.state == TOKEN_FEE_REFUNDED && r->counted) {
             w->metrics.refunds_nano += ledger_value_usd(refund, price_spot(&w->price), MONEY_FLOOR);
         }
     } else {
@@ -127,15 +130,16 @@ static void outcome_slash(struct world *w, const struct request *r)
                                       .committed_ns = r->served_ns,
                                       .now_ns = world_now(w)};
     struct staking_verdict verdict = staking_slash(&w->staking, &offence);
-    if (verdict.slashed_opg > 0 && !r->cheated) m->false_slashes++;
     w->nodes[r->node].slashed_atto += verdict.slashed_opg;
+    fleet_jail(w, r->node);
+    if (!r->counted) return;
+    money_t kept = verdict.slashed_opg - verdict.burned_opg;
+    if (verdict.slashed_opg > 0 && !r->cheated) m->false_slashes++;
     m->slashed_atto += verdict.slashed_opg;
     m->slash_value_nano += ledger_value_usd(verdict.slashed_opg, offence.price, MONEY_FLOOR);
-    if (r->counted) {
-        m->recovered_nano += verdict.recovered_usd + verdict.insured_usd;
-        m->fund_paid_nano += verdict.insured_usd;
-    }
-    registry_disable(&w->registry, r->node);
+    m->slash_kept_nano += ledger_value_usd(kept, offence.price, MONEY_FLOOR);
+    m->recovered_nano += verdict.recovered_usd + verdict.insured_usd;
+    m->fund_paid_nano += verdict.insured_usd;
 }
 
 static void outcome_close(struct world *w, uint32_t slot)
@@ -146,7 +150,7 @@ static void outcome_close(struct world *w, uint32_t slot)
     if (r->counted) outcome_measure_gap(w, r);
     if (r->at_risk) {
         r->at_risk = false;
-        metrics_risk(m, world_now(w), -r->value_nano);
+        metrics_risk(m, world_now(w), -(r->value_nano / 1000));
         if (r->counted && (r->proof == PROOF_EXPIRED || r->proof == PROOF_LOST)) {
             m->unverified_nano += r->value_nano;
         }
@@ -163,6 +167,7 @@ static void outcome_close(struct world *w, uint32_t slot)
 void outcome_proof(struct world *w, uint32_t slot, enum request_proof end)
 {
     struct request *r = world_request(w, slot);
+    assert(r->proof == PROOF_PENDING && "a proof ends once");
     r->proof = (uint8_t)end;
     r->ended_ns = world_now(w);
     event_fold(&w->events, ((uint64_t)r->id << 8) | end);

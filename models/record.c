@@ -38,6 +38,9 @@ static double record_utilisation(struct world *w, double step_s)
 /* `collapse:` asks for a fall that lasts; both falls are watched at the samples. */
 static void record_collapse(struct world *w)
 {
+    if (world_now(w) >= registry_next_expiry_ns(&w->registry)) {
+        registry_expire(&w->registry, world_now(w));
+    }
     const struct scenario_collapse *c = &w->params->collapse;
     uint32_t up = 0;
     for (uint32_t i = 0; i < w->node_count; i++) {
@@ -234,8 +237,8 @@ static void record_supply(struct world *w, struct models_value *values)
 {
     struct token_supply s = token_supply(&w->token);
     money_t emitted = w->ledger.total[LEDGER_OPG][LEDGER_EMISSION];
-    double years = (double)world_now(w) / 1e9 / YEAR_S;
-    double issued = money_real(emitted + s.minted, 18), burned = money_real(s.burned, 18);
+    double years = record_window_h(w) * 3600 / YEAR_S;
+    double issued = money_real(w->window_issued, 18), burned = money_real(w->window_burned, 18);
     double stake = money_real(record_validator_stake(w), 18);
     metrics_set_exact(values, METRIC_supply_total, s.total, 18);
     metrics_set_exact(values, METRIC_supply_circulating, s.circulating, 18);
@@ -247,7 +250,7 @@ static void record_supply(struct world *w, struct models_value *values)
                      record_ratio(issued - burned, years * money_real(s.circulating, 18)));
     metrics_set_real(values, METRIC_burn_ratio, record_ratio(burned, issued));
     metrics_set_real(values, METRIC_staking_apr, record_ratio(issued, years * stake));
-    metrics_set_exact(values, METRIC_fees_paid, w->token.charged_opg, 18);
+    metrics_set_exact(values, METRIC_fees_paid, w->token.charged_opg - w->token.unpaid_opg, 18);
     metrics_set_exact(values, METRIC_fees_nodes, w->token.to_nodes_opg, 18);
 }
 
@@ -263,9 +266,8 @@ static void record_price(struct world *w, struct models_value *values)
     metrics_set_integer(values, METRIC_collapsed, w->collapsed);
     metrics_set_real(values, METRIC_security_budget,
                      money_real(record_validator_stake(w), 18) * spot / 3);
-    money_t fund = ledger_balance(&w->ledger, LEDGER_OPG, w->token.at.insurance);
-    double cover =
-        money_real(m->slash_value_nano + m->fund_paid_nano, 9) + money_real(fund, 18) * spot;
+    double cover = money_real(m->slash_kept_nano, 9) +
+                   money_real(w->params->staking.insurance.fund, 18) * spot;
     metrics_set_real(values, METRIC_gap_cover,
                      record_ratio(cover, money_real(m->exploited_nano, 9)));
 }
@@ -279,20 +281,20 @@ static void record_caveat(struct world *w, struct models_record *record, const c
     list[record->caveat_count++] = text;
 }
 
-static void record_caveats(struct world *w, struct models_record *record)
+static void record_caveats(struct world *w, struct models_record *record, bool halted)
 {
-    enum { MOST = 8 };
+    enum { MOST = 12 };
     const char **list = arena_alloc(w->arena, MOST, sizeof *list);
     const struct metrics *m = &w->metrics;
     record->caveats = list;
     record_caveat(w, record, list,
                   "step times are modelled (roofline from published figures), not measured");
-    if (m->hist[HIST_GAP_CENSORED].n > 0) {
+    if (m->hist[HIST_SETTLED_CENSORED].n > 0) {
         record_caveat(w, record, list,
                       arena_print(w->arena,
-                                  "%llu answers were still pending at the end: gap quantiles are "
+                                  "%llu answers had not settled at the end: gap quantiles are "
                                   "product-limit estimates; a longer `drain` closes them",
-                                  (unsigned long long)m->hist[HIST_GAP_CENSORED].n));
+                                  (unsigned long long)m->hist[HIST_SETTLED_CENSORED].n));
     }
     if (w->mempool.full > 0) {
         record_caveat(w, record, list,
@@ -304,27 +306,47 @@ static void record_caveats(struct world *w, struct models_record *record)
                       arena_print(w->arena, "%llu requests met limits.requests and were rejected",
                                   (unsigned long long)w->overflowed));
     }
+    if (w->heartbeats_lost > 0) {
+        record_caveat(w, record, list,
+                      arena_print(w->arena, "%llu heartbeats never got into a block",
+                                  (unsigned long long)w->heartbeats_lost));
+    }
+    if (w->token.unpaid > 0) {
+        record_caveat(w, record, list,
+                      arena_print(w->arena, "%llu answers were not paid: wallets were empty",
+                                  (unsigned long long)w->token.unpaid));
+    }
+    if (w->design->on_chain && m->timed_out > 0) {
+        record_caveat(w, record, list,
+                      "requests wait in order of arrival and leave with their client: under "
+                      "overload what completes hangs on client.timeout");
+    }
     if (w->token.gas_refused > 0) {
         record_caveat(w, record, list,
                       arena_print(w->arena, "%llu transactions could not pay their gas",
                                   (unsigned long long)w->token.gas_refused));
     }
-    if (w->halt_since_ns >= 0) {
+    if (halted) {
         record_caveat(w, record, list, "the chain stood without a quorum at the end");
     }
 }
 
 /* ---- the whole ------------------------------------------------------------------------------- */
 
-/* Answers whose proof is still pending are censored at their age. */
+/* Answers whose record or proof is still pending are censored at their age; a user who waits has a
+ * gap of 0 so far. */
 static void record_pending(struct world *w)
 {
     struct metrics *m = &w->metrics;
-    if (!w->design->verifies) return;
+    const struct scenario_user *users = w->params->users.items;
     for (uint32_t slot = 0; slot < w->requests.capacity; slot++) {
         const struct request *r = world_request(w, slot);
         if (r->holds == 0 || r->state != REQUEST_COMPLETED || r->proof != PROOF_PENDING) continue;
-        if (r->counted) hist_add(&m->hist[HIST_GAP_CENSORED], world_now(w) - r->answered_ns, 1);
+        if (!r->counted) continue;
+        bool waits = users[r->class].acts.kind == SCENARIO_ON_FINALITY;
+        int64_t age = waits ? 0 : world_now(w) - r->answered_ns;
+        hist_add(&m->hist[HIST_SETTLED_CENSORED], age, 1);
+        if (w->design->verifies) hist_add(&m->hist[HIST_GAP_CENSORED], age, 1);
     }
 }
 
@@ -335,6 +357,8 @@ void record_fill(struct world *w, struct models_record *record)
                                      .seed = w->seed,
                                      .trace_hash = w->events.hash,
                                      .values = values};
+    bool halted = w->halt_since_ns >= 0;
+    chain_halt_ends(w);
     record_pending(w);
     metrics_fill(&w->metrics, values);
     record_costs(w, values);
@@ -351,5 +375,5 @@ void record_fill(struct world *w, struct models_record *record)
     metrics_set_integer(values, METRIC_ties, (int64_t)w->events.ties);
     metrics_series(&w->metrics, record);
     metrics_curves(&w->metrics, record);
-    record_caveats(w, record);
+    record_caveats(w, record, halted);
 }

@@ -8,6 +8,8 @@
 #include <assert.h>
 #include <string.h>
 
+#define HEARTBEAT_GAS "OpenGradient/inference-facilitator all_networks_shared.ts"
+
 static const struct param registry_rows[] = {
     PARAM(registry_params, heartbeat_interval, PARAM_DURATION, "900 s", "1 s", "30 d",
           "time between two heartbeats of a node", "tee-gateway config.py (docs/sources.md OG)"),
@@ -17,6 +19,16 @@ static const struct param registry_rows[] = {
     PARAM(registry_params, heartbeat_max_age, PARAM_DURATION, "1800 s", "1 s", "365 d",
           "a node is active while its last heartbeat is not older; nor may the signed time be",
           "og-evm TEERegistry.sol heartbeatMaxAge"),
+    PARAM(registry_params, heartbeat_gas_used, PARAM_COUNT, "85000", "21000", "1000000000",
+          "gas used by a heartbeat", "own estimate from the contract's steps (not executed)"),
+    PARAM(registry_params, heartbeat_gas_limit, PARAM_COUNT, "500000", "21000", "1000000000",
+          "gas limit that the relayer sets for a heartbeat", HEARTBEAT_GAS),
+    PARAM(registry_params, heartbeat_fee_cap, PARAM_GAS_PRICE, "0.002 gwei", "0 wei",
+          "1000000 gwei", "most the relayer pays per gas of a heartbeat", HEARTBEAT_GAS),
+    PARAM(registry_params, heartbeat_tip, PARAM_GAS_PRICE, "0.001 gwei", "0 wei", "1000000 gwei",
+          "its tip per gas", HEARTBEAT_GAS),
+    PARAM(registry_params, heartbeat_bytes, PARAM_BYTES, "600 B", "1 B", "1 MB",
+          "size of a heartbeat transaction", "assumption"),
 };
 const struct param_table registry_table = PARAM_TABLE("registry", registry_params, registry_rows);
 

@@ -25,6 +25,9 @@ struct registry_params {
     int64_t heartbeat_interval;  /* ns; between two heartbeats of a node */
     int64_t heartbeat_back_date; /* ns; a node signs a time this much in the past */
     int64_t heartbeat_max_age;   /* ns */
+    int64_t heartbeat_gas_used, heartbeat_gas_limit;
+    int64_t heartbeat_fee_cap, heartbeat_tip; /* wei per gas, of the relayer */
+    uint64_t heartbeat_bytes;                 /* of the transaction */
 };
 extern const struct param_table registry_table;
 

@@ -45,7 +45,7 @@ static void relay_run(struct world *w)
         if (action.kind == FACILITATOR_SETTLE)
             relay_settle(w, action.batch);
         else
-            chain_withdraw(w, TX_BATCH, action.batch);
+            chain_withdraw(w, TX_BATCH, action.batch, true);
     }
     relay_schedule(w);
 }
@@ -87,7 +87,7 @@ static void relay_orphan(void *context, uint32_t batch)
 
 void relay_dropped(struct world *w, uint32_t batch)
 {
-    if (facilitator_waits(&w->facilitator, batch)) return; /* the worker's time-out puts it back */
+    if (facilitator_forget(&w->facilitator, batch)) return; /* the worker's time-out puts it back */
     const struct facilitator_batch *b = facilitator_batch(&w->facilitator, batch);
     for (uint32_t i = 0; i < b->count; i++) {
         relay_lose(w, b->items[i]);

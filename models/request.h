@@ -50,6 +50,7 @@ struct request {
     uint8_t attempt;      /* 0, 1 after a retry */
     bool counted;         /* arrived after the warm-up */
     bool cheated, acted, at_risk;
+    bool refused;           /* by the engine of the validators, under `replicated` */
     int64_t arrived_ns;     /* sent by the user */
     int64_t first_token_ns; /* at the user */
     int64_t served_ns;      /* last token computed */

@@ -398,20 +398,53 @@ static void scenario_check_events(struct scenario_checker *c)
     }
 }
 
+/* A transaction that no block can hold would wait for ever. */
+static void scenario_check_room(struct scenario_checker *c, const char *path, int64_t gas_limit,
+                                uint64_t bytes)
+{
+    const struct consensus_params *p = &c->s->consensus;
+    const char *mark = strchr(path, '.') && strstr(path, "heartbeat") ? "_" : ".";
+    if (gas_limit > p->max_gas) {
+        snprintf(c->path, sizeof c->path, "%s%sgas_limit", path, mark);
+        param_error(c->doc, c->diag, c->path,
+                    "%lld is above consensus.max_gas %lld: no block could hold it",
+                    (long long)gas_limit, (long long)p->max_gas);
+    }
+    if (bytes > p->max_bytes) {
+        snprintf(c->path, sizeof c->path, "%s%sbytes", path, mark);
+        param_error(c->doc, c->diag, c->path,
+                    "%llu B is above consensus.max_bytes %llu B: no block could hold it",
+                    (unsigned long long)bytes, (unsigned long long)p->max_bytes);
+    }
+}
+
+static void scenario_check_replicated(struct scenario_checker *c)
+{
+    const struct verification_replicated *p = &c->s->verification.replicated;
+    const struct scenario_node validator = {
+        .gpu = p->gpu, .gpus = p->gpus, .model = p->model, .dtype = PERF_BF16};
+    bool gpu = scenario_check_gpu(c, "verification.replicated.gpu", p->gpu);
+    bool model = scenario_check_model(c, "verification.replicated.model", p->model);
+    if (gpu && model) {
+        scenario_check_fit(c, "verification.replicated.gpus", &validator, p->model);
+    }
+}
+
 static void scenario_check_verification(struct scenario_checker *c)
 {
     const struct verification_params *v = &c->s->verification;
     const struct verification_design *design = verification_find(v->design);
-    const int64_t limits[] = {[VERIFICATION_HACA_TEE] = v->haca_tee.gas_limit,
-                              [VERIFICATION_OG_BATCH] = v->og_batch.gas_limit,
-                              [VERIFICATION_REPLICATED] = 0};
     const char *why = design->refuse(v);
     if (why) param_error(c->doc, c->diag, "verification.design", "%s: %s", design->name, why);
-    if (limits[v->design] > c->s->consensus.max_gas) {
-        param_error(c->doc, c->diag, "verification.design",
-                    "%s: gas_limit %lld is above consensus.max_gas %lld: no block could hold it",
-                    design->name, (long long)limits[v->design], (long long)c->s->consensus.max_gas);
+    if (v->design == VERIFICATION_HACA_TEE) {
+        scenario_check_room(c, "verification.haca_tee", v->haca_tee.gas_limit, v->haca_tee.bytes);
+    } else if (v->design == VERIFICATION_OG_BATCH) {
+        scenario_check_room(c, "verification.og_batch", v->og_batch.gas_limit, v->og_batch.bytes);
+    } else {
+        scenario_check_replicated(c);
     }
+    scenario_check_room(c, "registry.heartbeat", c->s->registry.heartbeat_gas_limit,
+                        c->s->registry.heartbeat_bytes);
 }
 
 static void scenario_check_token(struct scenario_checker *c)

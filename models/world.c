@@ -142,7 +142,11 @@ static void world_market(struct world *w)
 
 static void world_window(struct world *w, bool closes)
 {
+    struct token_supply supply = token_supply(&w->token);
+    money_t issued = supply.minted + w->ledger.total[LEDGER_OPG][LEDGER_EMISSION];
     fleet_window(w, closes);
+    w->window_burned = closes ? supply.burned - w->window_burned : supply.burned;
+    w->window_issued = closes ? issued - w->window_issued : issued;
     if (closes) metrics_close_window(&w->metrics);
 }
 
@@ -172,6 +176,9 @@ static void world_dispatch_request(struct world *w, const struct event *e)
     case EV_TIMEOUT:
         front_timeout(w, slot);
         break;
+    case EV_LOST:
+        outcome_proof(w, slot, PROOF_LOST);
+        break;
     case EV_POST:
         relay_post(w, slot);
         return; /* its hold goes to the facilitator */
@@ -190,6 +197,7 @@ static enum status world_dispatch(struct world *w, const struct event *e)
     case EV_ANSWER:
     case EV_ACT:
     case EV_TIMEOUT:
+    case EV_LOST:
     case EV_POST:
         world_dispatch_request(w, e);
         break;
@@ -204,6 +212,9 @@ static enum status world_dispatch(struct world *w, const struct event *e)
         break;
     case EV_HEARTBEAT:
         fleet_heartbeat(w, e->entity);
+        break;
+    case EV_RELEASE:
+        fleet_release(w, e->entity);
         break;
     case EV_HEIGHT:
         chain_height(w);

@@ -25,6 +25,8 @@ enum world_event {
     EV_RELAY,     /* the facilitator has something due */
     EV_TX,        /* transaction `entity` reaches the mempool */
     EV_HEARTBEAT, /* node `entity` signs one */
+    EV_LOST,      /* the proof of request `entity` is given up */
+    EV_RELEASE,   /* jail of node `entity` ends */
     EV_HEIGHT,    /* a height starts */
     EV_COMMIT,    /* its block is final */
     EV_SESSION,   /* a payment session falls idle */
@@ -61,12 +63,11 @@ struct world_node {
     money_t income_before;  /* fees received before it */
 };
 
-enum { WORLD_BLOCK_TXS = 4096 }; /* most transactions of a block */
-struct world_block {             /* the height being decided */
+struct world_block { /* the height being decided */
     uint64_t height;
     int64_t start_ns;
     uint32_t *txs; /* handles of the mempool; UINT32_MAX: withdrawn meanwhile */
-    uint32_t count;
+    uint32_t count, capacity;
     struct consensus_outcome outcome;
     bool open; /* between EV_HEIGHT and EV_COMMIT */
 };
@@ -87,6 +88,7 @@ struct world {
     bool arrivals_over;
     struct request_pool requests;
     uint64_t states[REQUEST_STATES]; /* how many requests are in each */
+    uint64_t heartbeats_lost;        /* never got into a block */
     uint64_t arrived, overflowed;    /* overflowed: beyond limits.requests, rejected unseen */
 
     struct net net;
@@ -127,6 +129,7 @@ struct world {
     money_t worst_residual;
     uint64_t sampled_arrived, sampled_completed; /* at the last row of the series */
     int64_t sampled_busy_ns;
+    money_t window_burned, window_issued; /* at the start of the window; after it what fell in it */
     double last_interval_s;
     int64_t capacity_low_ns, price_low_ns; /* since when below `collapse:`; -1: not below */
     bool collapsed;
@@ -172,10 +175,14 @@ void front_end(struct world *w, uint32_t slot, enum request_state state);
 void fleet_open(struct world *w);
 void fleet_deliver(struct world *w, uint32_t slot);
 void fleet_serve(struct world *w, uint32_t node);
-void fleet_cancel(struct world *w, uint32_t slot);
+/* False: the node has just finished it. */
+bool fleet_cancel(struct world *w, uint32_t slot);
 void fleet_heartbeat(struct world *w, uint32_t node);
 void fleet_set_down(struct world *w, uint32_t node, bool down);
 void fleet_adversary(struct world *w, uint32_t adversary);
+/* A slashed node gets no requests until its jail ends. */
+void fleet_jail(struct world *w, uint32_t node);
+void fleet_release(struct world *w, uint32_t node);
 int64_t fleet_busy_ns(const struct world *w);
 /* The measured window opens or closes: note what the nodes had done by then. */
 void fleet_window(struct world *w, bool closes);
@@ -205,8 +212,10 @@ void chain_send(struct world *w, struct mempool_tx tx, uint32_t region, int64_t 
 void chain_arrive(struct world *w, uint32_t tx);
 void chain_height(struct world *w);
 void chain_commit(struct world *w);
-/* Withdraw the settlement of a batch, if it still waits. */
-void chain_withdraw(struct world *w, uint32_t kind, uint32_t reference);
+/* Take back a transaction that travels, waits, or (`packed`) stands in the block being decided.
+ * False: there is none. */
+bool chain_withdraw(struct world *w, uint32_t kind, uint32_t reference, bool packed);
+void chain_halt_ends(struct world *w);
 
 /* ---- incident.c ----------------------------------------------------------------------------- */
 void incident_open(struct world *w);

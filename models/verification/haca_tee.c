@@ -12,18 +12,20 @@ static const struct verification_haca_tee *haca_tee_params(const struct world *w
     return &w->params->verification.haca_tee;
 }
 
-/* Time until a proof that goes to storage first is there; -1 when it never is. */
-static int64_t haca_tee_upload_ns(const struct world *w, uint32_t id)
+/* Time until a proof that goes to storage first is there, or given up. */
+static int64_t haca_tee_upload_ns(const struct world *w, uint32_t id, bool *stored)
 {
     const struct storage_params *storage = &w->params->storage;
     int64_t elapsed = 0;
+    *stored = true;
     for (uint32_t attempt = 0; attempt < (uint32_t)storage->tries; attempt++) {
         struct storage_attempt a = storage_try(storage, w->seed, w->replication, id, attempt);
         elapsed += a.duration_ns;
         if (a.stored) return elapsed;
         elapsed += storage->pause;
     }
-    return -1;
+    *stored = false;
+    return elapsed - storage->pause;
 }
 
 static void haca_tee_answered(struct world *w, uint32_t slot)
@@ -31,9 +33,11 @@ static void haca_tee_answered(struct world *w, uint32_t slot)
     const struct verification_haca_tee *p = haca_tee_params(w);
     struct request *r = world_request(w, slot);
     struct rng_stream s = world_stream(w, PURPOSE_PROOF, r->id);
-    int64_t upload = p->upload ? haca_tee_upload_ns(w, r->id) : 0;
-    if (upload < 0) {
-        outcome_proof(w, slot, PROOF_LOST);
+    bool stored = true;
+    int64_t upload = p->upload ? haca_tee_upload_ns(w, r->id, &stored) : 0;
+    world_hold(w, slot);
+    if (!stored) {
+        event_schedule(&w->events, world_now(w) + p->sign + upload, EV_LOST, slot, r->id);
         return;
     }
     struct mempool_tx tx = {.kind = TX_PROOF,
@@ -44,7 +48,6 @@ static void haca_tee_answered(struct world *w, uint32_t slot)
                             .tip = p->tip,
                             .bytes = p->bytes,
                             .reference = slot};
-    world_hold(w, slot);
     chain_send(w, tx, w->nodes[r->node].region, p->sign + upload, &s);
 }
 

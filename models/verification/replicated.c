@@ -44,9 +44,9 @@ static int64_t replicated_execution_ns(struct world *w)
     for (uint32_t i = 0; i < w->block.count; i++) {
         const struct mempool_tx *tx = mempool_get(&w->mempool, w->block.txs[i]);
         if (tx->kind != TX_INFERENCE) continue;
-        const struct request *r = world_request(w, tx->reference);
-        serving_submit(&state->engine, state->clock_ns, tx->reference, r->prompt_tok, r->output_tok,
-                       NULL);
+        struct request *r = world_request(w, tx->reference);
+        r->refused = !serving_submit(&state->engine, state->clock_ns, tx->reference, r->prompt_tok,
+                                     r->output_tok, NULL);
     }
     return replicated_run(state);
 }
@@ -68,7 +68,9 @@ static void replicated_executed(struct world *w, const struct mempool_tx *tx)
 {
     uint32_t slot = tx->reference, proposer = w->block.outcome.proposer;
     struct request *r = world_request(w, slot);
-    if (r->state == REQUEST_SENT) {
+    if (r->state == REQUEST_SENT && r->refused) {
+        front_end(w, slot, REQUEST_REJECTED);
+    } else if (r->state == REQUEST_SENT) {
         r->node = w->node_count + proposer;
         world_set_state(w, slot, REQUEST_SERVED);
         if (replicated_agree(w, r)) {
@@ -98,12 +100,8 @@ static int64_t replicated_check_ns(const struct world *w, const struct mempool_t
 
 static const char *replicated_refuse(const struct verification_params *params)
 {
-    const struct verification_replicated *p = &params->replicated;
-    const struct perf_hardware *gpu = perf_hardware_find(p->gpu);
-    const struct perf_model *model = perf_model_find(p->model);
-    if (!gpu) return "gpu is not a known hardware name";
-    if (!model) return "model is not a known model name";
-    return perf_unfit(gpu, model, p->gpus);
+    (void)params; /* that the model fits the validator's GPUs is checked with the nodes' */
+    return NULL;
 }
 
 const struct verification_design verification_replicated_design = {

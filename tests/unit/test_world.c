@@ -242,6 +242,86 @@ static void test_a_chain_without_quorum_halts(void **state)
     check_requests(&r);
 }
 
+/* A settlement given up while its transaction still travels must not land on a reused batch. */
+static void test_withdrawn_on_the_way(void **state)
+{
+    (void)state;
+    const char *const sets[] = {"facilitator={receipt: 5 s, batch: 5}",
+                                "net.loss=50%",
+                                "net.retransmit=3 s",
+                                "client.timeout=10 min",
+                                "horizon=10 min",
+                                "drain=2 h"};
+    struct models_record r;
+    run("scenarios/og_as_coded.yaml", sets, 6, &r);
+    check_requests(&r);
+}
+
+/* One request alone takes the same time whenever it comes: a time-out at exactly its last
+ * nanosecond finds it finished, one nanosecond earlier finds it running. */
+static void test_timeout_at_the_last_nanosecond(void **state)
+{
+    (void)state;
+    const char *sets[] = {"workload.arrivals={poisson: 0.01/s}",
+                          "workload.clients=1",
+                          "workload.lengths={fixed: {prompt: 1000, output: 200}}",
+                          "net.jitter=0%",
+                          "events=[]",
+                          "adversaries=[]",
+                          "nodes=[{name: a, gpu: a100-80g, gpus: 4, model: llama3-70b}]",
+                          "client.timeout=60 s"};
+    struct models_scenario *s = load("scenarios/baseline.yaml", sets, 8);
+    struct world *w = arena_alloc(&arena, 1, sizeof *w);
+    assert_int_equal(world_open(w, s, 5, 0, &arena), STATUS_OK);
+    int64_t arrived = w->next_arrival.time_ns, t = arrived;
+    while (w->states[REQUEST_RETURN] == 0) { /* step to the event that finishes the first one */
+        struct event *next = &w->events.heap[0];
+        t = next->time_ns;
+        assert_int_equal(world_advance(w, t, NULL), STATUS_OK);
+    }
+    int64_t takes = world_request(w, 0)->served_ns - arrived;
+    close_world(w, s);
+    for (int early = 0; early < 2; early++) {
+        struct models_record r;
+        char timeout[64];
+        snprintf(timeout, sizeof timeout, "client.timeout=%lld ns", (long long)(takes - early));
+        sets[7] = timeout;
+        s = load("scenarios/baseline.yaml", sets, 8);
+        assert_int_equal(models_run(s, 5, 0, NULL, &arena, &r), STATUS_OK);
+        assert_true(early ? metric(&r, "requests.timed_out") > 0
+                          : metric(&r, "requests.completed") > 0);
+        models_close(s);
+    }
+}
+
+static void test_a_halt_to_the_end_is_counted(void **state)
+{
+    (void)state;
+    const char *const sets[] = {"validators.silent=40%", "horizon=5 min", "drain=1 min",
+                                "events=[]"};
+    struct models_record r;
+    run("scenarios/baseline.yaml", sets, 4, &r);
+    assert_true(metric(&r, "chain.halted_s") == 300);
+    assert_true(metric(&r, "chain.blocks") == 0);
+    assert_true(metric(&r, "gap.open_ratio") == 1);
+}
+
+/* The longer the jail, the fewer cheats; the settled gap knows what has not settled. */
+static void test_jail_and_unsettled(void **state)
+{
+    (void)state;
+    const char *const brief[] = {"staking.jail=1 min", "events=[]"};
+    const char *const ever[] = {"staking.jail=100 y", "events=[]"};
+    const char *const cut[] = {"horizon=2 min", "drain=0 s", "facilitator.batch=4000",
+                               "adversaries=[]"};
+    struct models_record a, b, c;
+    run("scenarios/baseline.yaml", brief, 2, &a);
+    run("scenarios/baseline.yaml", ever, 2, &b);
+    assert_true(metric(&a, "cheat.attempted") > metric(&b, "cheat.attempted"));
+    run("scenarios/og_as_coded.yaml", cut, 4, &c);
+    assert_int_equal(c.values[models_metric_find("gap.settled_s.p50")].kind, MODELS_NULL);
+}
+
 /* ---- keyed streams and twins ----------------------------------------------------------------- */
 
 static void test_unrelated_nodes_change_no_arrival(void **state)
@@ -334,6 +414,10 @@ int main(void)
         TEST(test_a_halted_facilitator_loses_records),
         TEST(test_a_surge_brings_more_requests),
         TEST(test_a_chain_without_quorum_halts),
+        TEST(test_withdrawn_on_the_way),
+        TEST(test_timeout_at_the_last_nanosecond),
+        TEST(test_a_halt_to_the_end_is_counted),
+        TEST(test_jail_and_unsettled),
         TEST(test_unrelated_nodes_change_no_arrival),
         TEST(test_leap_equals_step),
         TEST(test_seed_and_replication_matter),
