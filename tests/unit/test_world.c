@@ -274,11 +274,11 @@ static void test_timeout_at_the_last_nanosecond(void **state)
     struct world *w = arena_alloc(&arena, 1, sizeof *w);
     assert_int_equal(world_open(w, s, 5, 0, &arena), STATUS_OK);
     int64_t arrived = w->next_arrival.time_ns, t = arrived;
-    while (w->states[REQUEST_RETURN] == 0) { /* step to the event that finishes the first one */
-        struct event *next = &w->events.heap[0];
-        t = next->time_ns;
+    for (int step = 0; step < 60000 && w->states[REQUEST_RETURN] == 0; step++) {
+        t += SECOND / 1000; /* shorter than the way back */
         assert_int_equal(world_advance(w, t, NULL), STATUS_OK);
     }
+    assert_int_equal(w->states[REQUEST_RETURN], 1);
     int64_t takes = world_request(w, 0)->served_ns - arrived;
     close_world(w, s);
     for (int early = 0; early < 2; early++) {
