@@ -32,9 +32,8 @@ static int teardown(void **state)
     return 0;
 }
 
-static const struct registry_params as_coded = {.heartbeat_interval = 900 * S,
-                                                .heartbeat_back_date = 300 * S,
-                                                .heartbeat_max_age = 1800 * S};
+static const struct registry_params as_coded = {
+    .heartbeat_interval = 900 * S, .heartbeat_back_date = 300 * S, .heartbeat_max_age = 1800 * S};
 
 /* `count` nodes of model 0, registered at time 0. */
 static struct registry nodes(uint32_t count)
