@@ -33,7 +33,8 @@ static const struct param rows[] = {
           "time for which a slashed node gets no requests",
           "cosmos-sdk x/slashing params.go, downtime jail"),
     PARAM(staking_params, unbonding, PARAM_DURATION, "21 d", "0", "10 y",
-          "time between withdrawing stake and having it", "cosmos-sdk x/staking params.go"),
+          "time between withdrawing stake and having it (no agent of this version withdraws)",
+          "cosmos-sdk x/staking params.go"),
     PARAM_SUB(staking_params, insurance, PARAM_GROUP, insurance_table, "{}",
               "the fund that covers losses which the slash does not", "assumption"),
 };
