@@ -16,6 +16,7 @@
 #include <stdarg.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 enum {
@@ -323,9 +324,12 @@ static enum status db_check_pages(struct db *db)
 static enum status db_check_kind(struct db *db, const struct db_kind *kind, bool *empty)
 {
     int64_t application, version, tables;
-    enum status status = db_one_int(db, "PRAGMA application_id", &application);
-    if (status == STATUS_OK) status = db_one_int(db, "PRAGMA user_version", &version);
+    /* one snapshot: another program may be making the tables just now */
+    enum status status = db_exec(db, "BEGIN");
     if (status == STATUS_OK) status = db_one_int(db, "SELECT count(*) FROM sqlite_master", &tables);
+    if (status == STATUS_OK) status = db_one_int(db, "PRAGMA application_id", &application);
+    if (status == STATUS_OK) status = db_one_int(db, "PRAGMA user_version", &version);
+    if (status == STATUS_OK) status = db_exec(db, "COMMIT");
     if (status != STATUS_OK) return status;
     *empty = application == 0 && version == 0 && tables == 0;
     if (!*empty && application != kind->application)
@@ -352,6 +356,26 @@ static enum status db_create(struct db *db, const struct db_kind *kind)
     return STATUS_OK;
 }
 
+/* SQLite answers `busy` at once where two programs switch one new file to WAL; whoever loses waits
+ * until the other is done and then finds everything made. */
+static enum status db_create_or_wait(struct db *db, const struct db_kind *kind)
+{
+    enum { ATTEMPTS = 200 };
+    const struct timespec pause = {.tv_nsec = 20000000};
+    char dropped[512];
+    enum status status = STATUS_OK;
+    bool empty = true;
+    for (int i = 0; i < ATTEMPTS && empty; i++) {
+        status = db_create(db, kind);
+        if (status == STATUS_OK || i + 1 == ATTEMPTS) return status;
+        status_take(dropped, sizeof dropped);
+        nanosleep(&pause, NULL);
+        status = db_check_kind(db, kind, &empty);
+        if (status != STATUS_OK) return status;
+    }
+    return status;
+}
+
 /* NORMAL: a commit survives the death of the program; one of the last may go with the power. */
 static enum status db_prove(struct db *db, const struct db_kind *kind, bool write)
 {
@@ -360,7 +384,7 @@ static enum status db_prove(struct db *db, const struct db_kind *kind, bool writ
     if (status != STATUS_OK) return status;
     if (!write && empty) return status_fail(STATUS_OPERATING, "%s is empty", db->path);
     if (!write) return db_exec(db, "PRAGMA query_only = 1");
-    status = empty ? db_create(db, kind) : db_check_pages(db);
+    status = empty ? db_create_or_wait(db, kind) : db_check_pages(db);
     return status == STATUS_OK ? db_exec(db, "PRAGMA synchronous = NORMAL") : status;
 }
 

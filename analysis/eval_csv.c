@@ -17,9 +17,11 @@ struct cell {
     uint32_t column; /* of its first character, from 1 */
 };
 
+enum { CSV_COLUMNS = 64 }; /* of a file, those that only pass through included */
+
 struct row {
-    struct cell cells[EVAL_INPUTS];
-    size_t count;    /* cells found, more than EVAL_INPUTS included */
+    struct cell cells[CSV_COLUMNS];
+    size_t count;    /* cells found, more than CSV_COLUMNS included */
     const char *raw; /* the line as written, without its end */
     size_t raw_length;
     uint32_t line;
@@ -116,7 +118,7 @@ static bool read_row(struct reader *reader, struct row *row)
     for (;;) {
         struct cell cell;
         if (!read_cell(reader, &cell)) return false;
-        if (row->count < EVAL_INPUTS) row->cells[row->count] = cell;
+        if (row->count < CSV_COLUMNS) row->cells[row->count] = cell;
         row->count++;
         if (reader->at == reader->end || *reader->at != ',') break;
         reader->at++;
@@ -143,9 +145,9 @@ static void bind_column(const struct eval_function *function, const struct reade
     *input = eval_input_find(function, cell->text, cell->length);
     if (*input >= 0) return;
     const char *near = eval_input_nearest(function, name);
+    if (near == NULL) return; /* a column of the user's own: it passes through */
     diag_add(reader->diag, place(reader, line, cell->column), name,
-             near ? "unknown input of %s (did you mean %s?)" : "unknown input of %s",
-             function->name, near);
+             "unknown input of %s (did you mean %s?)", function->name, near);
 }
 
 /* Which input each column feeds. */
@@ -153,11 +155,10 @@ static void bind_header(const struct eval_function *function, const struct eval_
                         const struct reader *reader, const struct row *header, long *inputs)
 {
     bool have[EVAL_INPUTS] = {false};
-    if (header->count > EVAL_INPUTS)
-        diag_add(reader->diag, place(reader, header->line, 1), NULL,
-                 "%zu columns, %s has %zu inputs", header->count, function->name,
-                 eval_input_count(function));
-    for (size_t c = 0; c < header->count && c < EVAL_INPUTS; c++) {
+    if (header->count > CSV_COLUMNS)
+        diag_add(reader->diag, place(reader, header->line, 1), NULL, "%zu columns, at most %d",
+                 header->count, CSV_COLUMNS);
+    for (size_t c = 0; c < header->count && c < CSV_COLUMNS; c++) {
         bind_column(function, reader, &header->cells[c], &inputs[c], header->line);
         if (inputs[c] < 0) continue;
         const char *name = function->inputs[inputs[c]].name;
@@ -193,8 +194,9 @@ static void run_row(const struct eval_function *function, const struct eval_give
         bound[i].where = place(reader, row->line, 1);
     }
     for (size_t c = 0; c < row->count; c++)
-        bound[inputs[c]] = (struct eval_given){row->cells[c].text, row->cells[c].length,
-                                               place(reader, row->line, row->cells[c].column)};
+        if (inputs[c] >= 0)
+            bound[inputs[c]] = (struct eval_given){row->cells[c].text, row->cells[c].length,
+                                                   place(reader, row->line, row->cells[c].column)};
     if (!eval_evaluate(function, bound, &call, scratch, reader->diag)) return;
     fwrite(row->raw, 1, row->raw_length, out);
     for (size_t i = 0; i < eval_output_count(function); i++) {
@@ -229,7 +231,7 @@ void eval_csv_run(const struct eval_function *function, const struct eval_given 
     static const char mark[] = "\xEF\xBB\xBF"; /* byte order mark of spreadsheets */
     struct reader reader = {text, text + length, text, 1, arena, diag, name};
     struct row header;
-    long inputs[EVAL_INPUTS] = {0};
+    long inputs[CSV_COLUMNS] = {0};
     if (memchr(text, '\0', length)) {
         diag_add(diag, place(&reader, 0, 0), NULL, "not a text file");
         return;

@@ -232,8 +232,14 @@ static bool chain_pay(struct world *w, const struct mempool_tx *tx, uint64_t gas
 {
     money_t base = w->base_fee, room = tx->fee_cap - base;
     money_t tip = tx->tip < room ? tx->tip : room;
-    return token_gas(&w->token, chain_payer(w, tx), w->block.outcome.proposer, base * (money_t)gas,
-                     tip * (money_t)gas);
+    bool paid = token_gas(&w->token, chain_payer(w, tx), w->block.outcome.proposer,
+                          base * (money_t)gas, tip * (money_t)gas);
+    bool by_node = tx->sender >= CHAIN_NODES && tx->sender - CHAIN_NODES < w->node_count;
+    if (paid && by_node && w->token.design->gas_asset == LEDGER_OPG &&
+        world_now(w) >= w->params->warmup) {
+        w->nodes[tx->sender - CHAIN_NODES].paid_atto += (base + tip) * (money_t)gas;
+    }
+    return paid;
 }
 
 static void chain_execute(struct world *w, const struct mempool_tx *tx)

@@ -172,7 +172,7 @@ static void record_nodes(struct world *w, struct models_value *values)
     for (uint32_t i = 0; i < w->node_count; i++) {
         const struct world_node *node = &w->nodes[i];
         double income = money_real(w->token.node_income[i] - node->income_before, 18) * price;
-        double lost = money_real(node->slashed_atto, 18) * price;
+        double lost = money_real(node->slashed_atto + node->paid_atto, 18) * price;
         profit[i] = income - lost - record_rent_usd_per_h(w, i) * window_h;
         busy[i] = (double)node->window_busy_ns / 3600e9 / window_h;
     }

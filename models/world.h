@@ -58,6 +58,7 @@ struct world_node {
     int64_t honest_busy_ns;
     uint64_t honest_tok, cheated_tok;
     money_t slashed_atto;
+    money_t paid_atto; /* gas and burns per proof, OPG, in and after the window */
     /* in the measured window */
     int64_t window_busy_ns; /* at its start; from its end on the difference */
     money_t income_before;  /* fees received before it */

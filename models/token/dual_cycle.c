@@ -42,6 +42,7 @@ static void burn_proof(struct token *token, uint32_t node)
     money_t due = token->params->burn_per_proof;
     money_t burned = due < has ? due : has;
     ledger_burn(token->ledger, LEDGER_OPG, operator, burned, LEDGER_PROOF_BURN);
+    token->node_income[node] -= burned;
     token->to_sell[node] -= burned < token->to_sell[node] ? burned : token->to_sell[node];
 }
 

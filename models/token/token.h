@@ -151,7 +151,7 @@ struct token {
     money_t emitted;                 /* so far; by vesting, whatever the pool held */
     money_t *to_sell;                /* by payee: fee income not sold yet */
     /* counters, atto OPG */
-    money_t *node_income; /* by payee: fees received */
+    money_t *node_income; /* by payee: fees received, less what it burned per proof */
     money_t charged_opg, to_nodes_opg, burned_opg, refunded_opg, unpaid_opg, stranded_opg;
     money_t gas_paid; /* of the gas asset */
     uint64_t unpaid, gas_refused;

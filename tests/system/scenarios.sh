@@ -30,5 +30,8 @@ if command -v gnuplot >/dev/null; then
 else
     echo "skipped: pictures, no gnuplot here"
 fi
-"$HACASIM" schema --json | python3 -c 'import json, sys; json.load(sys.stdin)'
-"$HACASIM" export og_batch --db "$work/r.db" --json - | python3 -c 'import json, sys; json.load(sys.stdin)'
+"$HACASIM" schema --json >"$work/schema.json"
+"$HACASIM" export og_batch --db "$work/r.db" --json "$work/export.json"
+for file in schema export; do
+    [ "$(sqlite3 :memory: "select json_valid(readfile('$work/$file.json'))")" = 1 ]
+done
