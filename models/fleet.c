@@ -261,7 +261,6 @@ static void fleet_take(struct world *w, uint32_t adversary, uint32_t index)
     struct world_node *node = &w->nodes[index];
     node->adversary = (int32_t)adversary;
     node->honest_busy_ns = serving_count(&node->serving, world_now(w)).busy_ns;
-    node->fell_ns = world_now(w);
     adversary_find(a->strategy)->take(w, a, index);
     fleet_wake(w, index);
 }

@@ -53,7 +53,6 @@ struct world_node {
     int32_t adversary; /* index in adversaries[], -1: honest */
     uint32_t down;     /* outages that cover it */
     int64_t signed_ns; /* of the heartbeat on its way */
-    int64_t fell_ns;   /* when the adversary took it; busy time until then is honest */
     /* counters */
     int64_t honest_busy_ns;
     uint64_t honest_tok, cheated_tok;
