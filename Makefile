@@ -40,17 +40,22 @@ NVCCFLAGS := -O2 -std=c++17 --fmad=false -I. -Xcompiler -ffp-contract=off,-Wall,
 
 # ---- sources: one folder, one variable ---------------------------------------------------------
 SRC := $(wildcard sim/*.c net/*.c models/*.c models/*/*.c gpu/*.c analysis/*.c)
-CU  := $(if $(NVCC),$(wildcard gpu/*.cu))
+# nvcc may be a wrapper far from its libraries, so nvcc itself is asked where they are.
+CUDA_LIBS := $(if $(NVCC),$(patsubst -L%,%,$(shell $(NVCC) --dryrun -x cu -c /dev/null 2>&1 \
+             | sed -n 's/^\#$$ LIBRARIES=//p' | tr -d '"')))
+CUDART    := $(firstword $(wildcard $(CUDA_LIBS:=/libcudart_static.a)))
+CU  := $(if $(CUDART),$(wildcard gpu/*.cu))
 ifeq ($(CONFIG),tsan)
 CU  :=
 endif
 ifneq ($(CU),)
 CFLAGS += -DHACASIM_CUDA
-LDLIBS += -L$(dir $(NVCC))../lib64 -L$(dir $(NVCC))../targets/x86_64-linux/lib -lcudart_static -lstdc++ -ldl -lrt -lpthread
+LDLIBS += $(CUDART) -lstdc++ -ldl -lrt -lpthread
 endif
 CUDA_FOUND := no: the GPU parts are left out
 ifneq ($(NVCC),)
-CUDA_FOUND := $(if $(CU),yes,found but not used with CONFIG=$(CONFIG)) ($(NVCC))
+CUDA_FOUND := $(if $(CUDART),found but not used with CONFIG=$(CONFIG),found without libcudart_static.a: the GPU parts are left out)
+CUDA_FOUND := $(if $(CU),yes,$(CUDA_FOUND)) ($(NVCC))
 endif
 LIBSRC := $(filter-out analysis/main.c,$(SRC))
 LIBOBJ := $(LIBSRC:%.c=$(BUILD)/%.o) $(CU:%.cu=$(BUILD)/%.cu.o)
