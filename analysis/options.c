@@ -105,11 +105,13 @@ struct models_scenario *options_load(const struct options_simulate *options, con
     struct diag diag;
     diag_init(&diag, options->arena);
     struct models_scenario *scenario =
-        models_load(options->arena, path, options->sets, options->set_count, &diag);
+        models_read(options->arena, path, options->sets, options->set_count, &diag);
     uint32_t count = scenario == NULL ? 0 : models_info(scenario).expect_count;
     *expects = arena_alloc(options->arena, count, sizeof(struct expect *));
-    for (uint32_t i = 0; i < count; i++)
-        (*expects)[i] = expect_parse(options->arena, &models_info(scenario).expects[i], &diag);
+    for (uint32_t i = 0; i < count; i++) {
+        const struct param_text *line = &models_info(scenario).expects[i];
+        if (line->text != NULL) (*expects)[i] = expect_parse(options->arena, line, &diag);
+    }
     diag_print(&diag, stderr);
     if (diag.count == 0 || scenario == NULL) return scenario;
     models_close(scenario);
