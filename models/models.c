@@ -2,6 +2,8 @@
  * Loading a scenario: text, tables, cross checks; and what the program may know of it. */
 #include "models/models.h"
 
+#include <unistd.h>
+
 #include "models/scenario.h"
 
 const struct param_table *models_table(void)
@@ -53,6 +55,13 @@ struct models_scenario *models_load(struct arena *arena, const char *path, const
     if (!scenario || diag->count == 0) return scenario;
     models_close(scenario);
     return NULL;
+}
+
+bool models_trace_absent(const struct models_scenario *scenario)
+{
+    const struct workload_arrivals *arrivals = &scenario->params.workload.arrivals;
+    bool replayed = arrivals->kind == WORKLOAD_TRACE && arrivals->trace.file;
+    return replayed && access(arrivals->trace.file, F_OK) != 0;
 }
 
 void models_close(struct models_scenario *scenario)
