@@ -10,6 +10,7 @@
 #include "analysis/analysis.h"
 #include "analysis/digest.h"
 #include "analysis/options.h"
+#include "analysis/output.h"
 #include "analysis/pool.h"
 #include "analysis/store.h"
 #include "analysis/summary.h"
@@ -160,6 +161,7 @@ static enum status run_simulate(struct run *run)
                            .quiet = run->simulate.quiet,
                            .keep = run_keep,
                            .context = run};
+    if (run->json != NULL) TRY(output_check(run->json), "nothing was simulated");
     TRY(store_open(&run->store, run->arena, run->db, STORE_WRITE), "nothing was simulated");
     TRY(store_begin(run->store, &run->row, run_effective(run), run->info.effective_count, &run->id),
         "nothing was simulated");
@@ -239,7 +241,7 @@ static int run_loaded(struct run *run)
     }
     store_close(run->store);
     int code = options_exit(status);
-    if (status != STATUS_OK) run_say_kept(run);
+    if (code != ANALYSIS_OK) run_say_kept(run);
     return code;
 }
 

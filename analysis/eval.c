@@ -211,6 +211,7 @@ static bool scan_real(const char *text, size_t length, double *out)
     char *end;
     errno = 0;
     *out = strtod(copy, &end);
+    if (*out == 0) *out = 0; /* no minus sign */
     return *end == '\0' && end != copy && isfinite(*out);
 }
 
@@ -387,6 +388,13 @@ static bool read_input(const struct eval_input *input, const struct eval_given *
         return false;
     }
     if (!scan(input, text, length, arena, out)) {
+        const char *digits = *text == '-' ? text + 1 : text;
+        bool exact = input->type == EVAL_INTEGER && digits[0] != '\0';
+        if (exact && strspn(digits, "0123456789") == length - (size_t)(digits - text)) {
+            diag_add(diag, given->where, input->name, "%s does not fit 127 bits (allowed: %s)",
+                     shown(text, length, arena), eval_range_text(input, arena));
+            return false;
+        }
         diag_add(diag, given->where, input->name, "%s is not %s (allowed: %s)",
                  shown(text, length, arena), type_words(input->type),
                  eval_range_text(input, arena));

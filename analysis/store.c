@@ -172,9 +172,10 @@ enum status store_begin(struct store *store, const struct store_run *run,
                         int64_t *id)
 {
     TRY(db_begin(store->db), "storing the run");
-    TRY(db_settle(store->db, store_put_run(store, run, effective, effective_count, id)),
-        "storing the run");
-    return STATUS_OK;
+    enum status status =
+        db_settle(store->db, store_put_run(store, run, effective, effective_count, id));
+    if (status != STATUS_OK) *id = 0; /* it was rolled back */
+    return status == STATUS_OK ? STATUS_OK : status_context(status, "storing the run");
 }
 
 /* A real column holds integers up to 2^53 and nothing exact besides: the others carry a text. */

@@ -2,6 +2,8 @@
  * Loading a scenario: text, tables, cross checks; and what the program may know of it. */
 #include "models/models.h"
 
+#include <unistd.h>
+
 #include "models/scenario.h"
 
 const struct param_table *models_table(void)
@@ -29,20 +31,37 @@ static void models_describe(struct models_scenario *scenario, const char *path, 
     scenario->info.effective = param_effective(scenario->doc, &scenario->info.effective_count);
 }
 
-struct models_scenario *models_load(struct arena *arena, const char *path, const char *const *sets,
+struct models_scenario *models_read(struct arena *arena, const char *path, const char *const *sets,
                                     size_t set_count, struct diag *diag)
 {
     struct models_scenario *scenario = arena_alloc(arena, 1, sizeof *scenario);
     scenario->doc = param_load(arena, path, sets, set_count, diag);
     if (!scenario->doc) return NULL;
     param_read(scenario->doc, &scenario_table, &scenario->params, diag);
-    if (diag->count == 0) scenario_check(&scenario->params, scenario->doc, diag);
-    if (diag->count > 0) {
-        models_close(scenario);
-        return NULL;
+    scenario_check(&scenario->params, scenario->doc, diag);
+    if (diag->count == 0) {
+        models_describe(scenario, path, arena);
+    } else {
+        scenario->info.expects = scenario->params.expect.items;
+        scenario->info.expect_count = scenario->params.expect.count;
     }
-    models_describe(scenario, path, arena);
     return scenario;
+}
+
+struct models_scenario *models_load(struct arena *arena, const char *path, const char *const *sets,
+                                    size_t set_count, struct diag *diag)
+{
+    struct models_scenario *scenario = models_read(arena, path, sets, set_count, diag);
+    if (!scenario || diag->count == 0) return scenario;
+    models_close(scenario);
+    return NULL;
+}
+
+bool models_trace_absent(const struct models_scenario *scenario)
+{
+    const struct workload_arrivals *arrivals = &scenario->params.workload.arrivals;
+    bool replayed = arrivals->kind == WORKLOAD_TRACE && arrivals->trace.file;
+    return replayed && access(arrivals->trace.file, F_OK) != 0;
 }
 
 void models_close(struct models_scenario *scenario)

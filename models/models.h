@@ -26,6 +26,13 @@ const struct param_table *models_table(void);
  * when there is any. */
 struct models_scenario *models_load(struct arena *arena, const char *path, const char *const *sets,
                                     size_t set_count, struct diag *diag);
+/* The same, but a scenario with findings comes back as well, for the reading of its `expect:`
+ * lines (models_info has only those then; a line that did not read has text NULL).  It must not be
+ * run.  NULL when there is no document to read. */
+struct models_scenario *models_read(struct arena *arena, const char *path, const char *const *sets,
+                                    size_t set_count, struct diag *diag);
+/* Does the trace that a scenario names (with or without findings) not exist at its place? */
+bool models_trace_absent(const struct models_scenario *scenario);
 void models_close(struct models_scenario *scenario);
 
 struct models_info {

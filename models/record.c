@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  * From a world that has ended to the record of its replication: what needs the ledger, the fleet
- * and the chain together, and the caveats a reader must know. */
+ * and the chain together.  Caveats are in caveat.c. */
 #include <math.h>
 
+#include "models/caveat.h"
 #include "models/world.h"
 
 #define YEAR_S (365.25 * 86400.0)
@@ -272,63 +273,6 @@ static void record_price(struct world *w, struct models_value *values)
                      record_ratio(cover, money_real(m->exploited_nano, 9)));
 }
 
-/* ---- caveats --------------------------------------------------------------------------------- */
-
-static void record_caveat(struct models_record *record, const char **list, const char *text)
-{
-    list[record->caveat_count++] = text;
-}
-
-static void record_caveats(struct world *w, struct models_record *record, bool halted)
-{
-    enum { MOST = 12 };
-    const char **list = arena_alloc(w->arena, MOST, sizeof *list);
-    const struct metrics *m = &w->metrics;
-    record->caveats = list;
-    record_caveat(record, list,
-                  "step times are modelled (roofline from published figures), not measured");
-    if (m->hist[HIST_SETTLED_CENSORED].n > 0) {
-        record_caveat(record, list,
-                      arena_print(w->arena,
-                                  "%llu answers had not settled at the end: gap quantiles are "
-                                  "product-limit estimates; a longer `drain` closes them",
-                                  (unsigned long long)m->hist[HIST_SETTLED_CENSORED].n));
-    }
-    if (w->mempool.full > 0) {
-        record_caveat(record, list,
-                      arena_print(w->arena, "the mempool was full %llu times",
-                                  (unsigned long long)w->mempool.full));
-    }
-    if (w->overflowed > 0) {
-        record_caveat(record, list,
-                      arena_print(w->arena, "%llu requests met limits.requests and were rejected",
-                                  (unsigned long long)w->overflowed));
-    }
-    if (w->heartbeats_lost > 0) {
-        record_caveat(record, list,
-                      arena_print(w->arena, "%llu heartbeats never got into a block",
-                                  (unsigned long long)w->heartbeats_lost));
-    }
-    if (w->token.unpaid > 0) {
-        record_caveat(record, list,
-                      arena_print(w->arena, "%llu answers were not paid: wallets were empty",
-                                  (unsigned long long)w->token.unpaid));
-    }
-    if (w->design->on_chain && m->timed_out > 0) {
-        record_caveat(record, list,
-                      "requests wait in order of arrival and leave with their client: under "
-                      "overload what completes hangs on client.timeout");
-    }
-    if (w->token.gas_refused > 0) {
-        record_caveat(record, list,
-                      arena_print(w->arena, "%llu transactions could not pay their gas",
-                                  (unsigned long long)w->token.gas_refused));
-    }
-    if (halted) {
-        record_caveat(record, list, "the chain stood without a quorum at the end");
-    }
-}
-
 /* ---- the whole ------------------------------------------------------------------------------- */
 
 /* Answers whose record or proof is still pending are censored at their age; a user who waits has a
@@ -373,5 +317,5 @@ void record_fill(struct world *w, struct models_record *record)
     metrics_set_integer(values, METRIC_ties, (int64_t)w->events.ties);
     metrics_series(&w->metrics, record);
     metrics_curves(&w->metrics, record);
-    record_caveats(w, record, halted);
+    caveat_list(w, record, halted);
 }

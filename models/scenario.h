@@ -104,7 +104,10 @@ struct scenario {
 };
 extern const struct param_table scenario_table;
 
-/* Everything that one key alone cannot tell. */
+enum { SCENARIO_NODES_MAX = 1000000 }; /* of all classes */
+
+/* Everything that one key alone cannot tell (scenario_check.c).  Keys that did not read well have
+ * been reported and are not looked at again. */
 void scenario_check(const struct scenario *s, struct param_doc *doc, struct diag *diag);
 
 uint32_t scenario_node_total(const struct scenario *s);

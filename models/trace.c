@@ -13,7 +13,10 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 enum {
     TRACE_BUFFER_BYTES = 1 << 16,
@@ -82,6 +85,7 @@ struct trace {
     size_t last_length;
     char day_text[10]; /* the date that day_ns belongs to */
     int64_t day_ns;
+    uint64_t skipped; /* failed requests passed over by trace_next */
     struct trace_fault fault;
 };
 
@@ -475,12 +479,36 @@ enum status trace_open_file(FILE *file, const char *path, struct arena *arena, s
     return trace_header(trace) == TRACE_ROW ? STATUS_OK : trace_status(trace);
 }
 
+/* A trace is read several times, from its beginning and to its end: not a pipe, not a device.
+ * Opening a pipe must not wait for its writer. */
+static FILE *trace_open_plain(const char *path, const char **why)
+{
+    struct stat info;
+    int descriptor = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+    *why = NULL;
+    if (descriptor >= 0 && fstat(descriptor, &info) == 0 && !S_ISREG(info.st_mode))
+        *why = S_ISDIR(info.st_mode) ? "a directory, not a file"
+                                     : "a pipe or a device; a trace is read more than once and "
+                                       "must be a plain file";
+    FILE *file = descriptor < 0 || *why ? NULL : fdopen(descriptor, "rb");
+    if (file) return file;
+    if (!*why) *why = strerror(errno);
+    if (descriptor >= 0) close(descriptor);
+    return NULL;
+}
+
 enum status trace_open(const char *path, struct arena *arena, struct trace **out)
 {
+    const char *why;
     *out = NULL;
-    FILE *file = fopen(path, "rb");
-    if (!file) return status_fail(STATUS_OPERATING, "cannot open %s: %s", path, strerror(errno));
+    FILE *file = trace_open_plain(path, &why);
+    if (!file) return status_fail(STATUS_OPERATING, "cannot open %s: %s", path, why);
     return trace_open_file(file, path, arena, out);
+}
+
+uint64_t trace_skipped(const struct trace *trace)
+{
+    return trace ? trace->skipped : 0;
 }
 
 enum status trace_next(struct trace *trace, struct trace_row *row, bool *more)
@@ -488,6 +516,7 @@ enum status trace_next(struct trace *trace, struct trace_row *row, bool *more)
     enum trace_result result;
     do {
         result = trace_step(trace, row);
+        trace->skipped += result == TRACE_SKIPPED;
     } while (result == TRACE_SKIPPED);
     *more = result == TRACE_ROW;
     return result == TRACE_ROW || result == TRACE_END ? STATUS_OK : trace_status(trace);
@@ -560,9 +589,11 @@ bool trace_check_file(FILE *file, const char *path, struct diag *diag, struct tr
 bool trace_check(const char *path, struct diag_where named_at, const char *key, struct diag *diag,
                  struct trace_summary *out)
 {
-    FILE *file = fopen(path, "rb");
+    const char *why;
+    FILE *file = trace_open_plain(path, &why);
     if (file) return trace_check_file(file, path, diag, out);
+    const char *published = access(path, F_OK) == 0 ? "" : "; " TRACE_PUBLISHED;
     *out = (struct trace_summary){0};
-    diag_add(diag, named_at, key, "cannot open %s (%s); " TRACE_PUBLISHED, path, strerror(errno));
+    diag_add(diag, named_at, key, "cannot open %s (%s)%s", path, why, published);
     return false;
 }

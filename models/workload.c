@@ -131,7 +131,7 @@ static void workload_check_knots(const struct param_list *list, struct param_doc
                                  const char *path, struct diag *diag)
 {
     const struct workload_knot *knots = list->items;
-    if (list->count < 2) return; /* has been reported */
+    if (list->count < 2 || !param_good(doc, path)) return; /* has been reported */
     if (knots[0].p > 0.0)
         param_error(doc, diag, arena_print(diag->arena, "%s[0].p", path),
                     "the first quantile must be at 0%%");
@@ -154,7 +154,7 @@ static void workload_check_trace(const struct workload_trace *trace, struct para
 {
     struct trace_summary summary;
     const char *key = arena_print(diag->arena, "%s.arrivals.trace.file", prefix);
-    if (!trace->file) return; /* a missing key has been reported */
+    if (!trace->file || !param_good(doc, key)) return; /* has been reported */
     trace_check(trace->file, param_where(doc, key), key, diag, &summary);
 }
 

@@ -164,8 +164,8 @@ static void consensus_check_powers(const struct validators_params *v, struct par
                                    struct diag *diag)
 {
     const double *powers = v->power.list.items;
-    if (v->power.kind != CONSENSUS_POWERS) return;
-    if (v->power.list.count != v->count)
+    if (v->power.kind != CONSENSUS_POWERS || !param_good(doc, "validators.power")) return;
+    if (v->power.list.count != v->count && param_good(doc, "validators.count"))
         param_error(doc, diag, "validators.power.list",
                     "has %u powers, but validators.count is %lld", v->power.list.count,
                     (long long)v->count);
@@ -178,10 +178,14 @@ static void consensus_check_powers(const struct validators_params *v, struct par
 static void consensus_check_region(const char *name, const char *path, struct param_doc *doc,
                                    struct diag *diag)
 {
-    if (net_region_find(name) != UINT32_MAX) return;
+    if (!param_good(doc, path) || net_region_find(name) != UINT32_MAX) return;
     const char *near = diag_nearest(name, net_region_names(), net_region_count());
-    param_error(doc, diag, path, "%s is not a region%s%s%s", name, near ? "; did you mean " : "",
-                near ? near : "", near ? "?" : "");
+    const char *known = "";
+    for (uint32_t i = 0; i < net_region_count(); i++)
+        known = arena_print(diag->arena, "%s%s%s", known, i ? ", " : "", net_region_names()[i]);
+    param_error(doc, diag, path,
+                "%s is neither a set of regions (aws-13) nor a region%s%s%s (known: %s)", name,
+                near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "", known);
 }
 
 void consensus_check(const struct validators_params *validators,
@@ -196,7 +200,9 @@ void consensus_check(const struct validators_params *validators,
     for (uint32_t i = 0; place->kind == CONSENSUS_REGIONS && i < place->list.count; i++)
         consensus_check_region(names[i].text, "validators.regions.list", doc, diag);
     long long nodes = validators->count + params->full_nodes;
-    if (params->topology == CONSENSUS_MESH && nodes > SPREAD_MESH_MAX)
+    bool good = param_good(doc, "validators.count") && param_good(doc, "consensus.full_nodes") &&
+                param_good(doc, "consensus.topology");
+    if (good && params->topology == CONSENSUS_MESH && nodes > SPREAD_MESH_MAX)
         param_error(doc, diag, "consensus.topology",
                     "a mesh of %lld nodes is too large (allowed: %d); use gossip", nodes,
                     SPREAD_MESH_MAX);

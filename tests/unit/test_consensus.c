@@ -162,9 +162,9 @@ static void test_checks(void **state)
     expect_finding("{validators: {hardware: {custom: {cores: 4}}, power: {zipf: 0.8}}}", NULL);
     expect_finding("{validators: {count: 4, power: [1, 2, 3]}}", "3 powers");
     expect_finding("{validators: {count: 2, power: [1, 2.5]}}", "2.5, not a whole number");
-    expect_finding("{validators: {regions: Frankfort}}", "did you mean Frankfurt");
+    expect_finding("{validators: {regions: Frankfort}}", "did you mean 'Frankfurt'");
     expect_finding("{validators: {regions: {list: [Tokyo, Atlantis]}}}",
-                   "Atlantis is not a region");
+                   "Atlantis is neither a set of regions (aws-13) nor a region");
     expect_finding("{validators: {count: 900}, consensus: {topology: mesh, full_nodes: 101}}",
                    "mesh of 1001 nodes");
 }

@@ -302,7 +302,7 @@ static void a_missing_file_says_where_the_trace_is(void **state)
                         "data/AzureLLMInferenceTrace_conv.csv");
     diag = new_diag();
     assert_false(trace_check("tests/data", at, NULL, &diag, &sum));
-    assert_string_equal(diag.items[0].message, "cannot be read (Is a directory)");
+    assert_string_equal(diag.items[0].message, "cannot open tests/data (a directory, not a file)");
 }
 
 /* A file that changes between check and run fails the run with file, line and column. */

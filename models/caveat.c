@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Caveats of a run: what is modelled and not measured, limits that were met, what was lost on the
+ * way, and keys that the user gave and that had no effect. */
+#include "models/caveat.h"
+
+#include <inttypes.h>
+
+#include "models/trace.h"
+#include "models/world.h"
+
+struct caveat_writer {
+    const struct world *w;
+    struct arena *arena;
+    const char **list;
+    uint32_t count, capacity;
+};
+
+static void caveat_say(struct caveat_writer *to, const char *text)
+{
+    if (to->count == to->capacity) {
+        uint32_t capacity = to->capacity ? 2 * to->capacity : 8;
+        to->list = arena_grow(to->arena, to->list, to->capacity, capacity, sizeof *to->list);
+        to->capacity = capacity;
+    }
+    to->list[to->count++] = text;
+}
+
+/* "BEFORE count AFTER", where there is anything to count. */
+static void caveat_count(struct caveat_writer *to, const char *before, uint64_t count,
+                         const char *after)
+{
+    if (count > 0) caveat_say(to, arena_print(to->arena, "%s%" PRIu64 " %s", before, count, after));
+}
+
+/* ---- keys without effect --------------------------------------------------------------------- */
+
+/* Payment sessions exist in the code only; under another token design fees go their own way. */
+static void caveat_sessions(struct caveat_writer *to)
+{
+    static const char *const keys[] = {"payment.cap", "payment.idle", "payment.sessions"};
+    const struct param_doc *doc = to->w->scenario->doc;
+    if (to->w->params->token.design == TOKEN_AS_CODED) return;
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
+        if (!param_given(doc, keys[i])) continue;
+        caveat_say(to, arena_print(to->arena,
+                                   "%s has no effect: fees go through payment sessions only under "
+                                   "token.design as_coded",
+                                   keys[i]));
+    }
+}
+
+static void caveat_unused(struct caveat_writer *to)
+{
+    caveat_sessions(to);
+    if (param_given(to->w->scenario->doc, "staking.unbonding"))
+        caveat_say(to, "staking.unbonding has no effect: no agent of this version withdraws stake");
+}
+
+/* ---- the whole ------------------------------------------------------------------------------- */
+
+static void caveat_chain(struct caveat_writer *to)
+{
+    const struct world *w = to->w;
+    caveat_count(to, "the mempool was full ", w->mempool.full, "times");
+    caveat_count(to, "", w->overflowed, "requests met limits.requests and were rejected");
+    caveat_count(to, "", w->heartbeats_lost, "heartbeats never got into a block");
+    caveat_count(to, "", w->token.unpaid, "answers were not paid: wallets were empty");
+    if (w->design->on_chain && w->metrics.timed_out > 0)
+        caveat_say(to, "requests wait in order of arrival and leave with their client: under "
+                       "overload what completes hangs on client.timeout");
+    caveat_count(to, "", w->token.gas_refused, "transactions could not pay their gas");
+}
+
+void caveat_list(const struct world *w, struct models_record *record, bool halted)
+{
+    struct caveat_writer to = {.w = w, .arena = w->arena};
+    caveat_say(&to, "step times are modelled (roofline from published figures), not measured");
+    caveat_count(&to, "", trace_skipped(w->workload.trace),
+                 "rows of the trace have no prompt or no answer (failed requests) and were passed "
+                 "over");
+    caveat_count(&to, "", w->metrics.hist[HIST_SETTLED_CENSORED].n,
+                 "answers had not settled at the end: gap quantiles are product-limit estimates; a "
+                 "longer `drain` closes them");
+    caveat_chain(&to);
+    if (halted) caveat_say(&to, "the chain stood without a quorum at the end");
+    caveat_unused(&to);
+    record->caveats = to.list;
+    record->caveat_count = to.count;
+}
