@@ -180,11 +180,13 @@ static enum status check_one(struct check *check, const struct check_scenario *o
     if (one->absent != NULL) return check_skip(check, one);
     char hash[DIGEST_HEX];
     struct pool_result result;
+    struct watch_options watch = {.replay = options_replay_stem(&check->simulate, &one->info)};
     struct pool_job job = {.scenario = one->scenario,
                            .seed = options_seed(&check->simulate, &one->info),
                            .reps = options_reps(&check->simulate, &one->info),
                            .jobs = check->simulate.jobs,
-                           .quiet = check->simulate.quiet};
+                           .quiet = check->simulate.quiet,
+                           .watch = &watch};
     enum status status = pool_run(&job, check->arena, &result);
     if (status != STATUS_OK && status != STATUS_BREACH) return status;
     junit_suite(&check->junit, one->path);

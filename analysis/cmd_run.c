@@ -9,6 +9,7 @@
 
 #include "analysis/analysis.h"
 #include "analysis/digest.h"
+#include "analysis/observe.h"
 #include "analysis/options.h"
 #include "analysis/output.h"
 #include "analysis/pool.h"
@@ -22,6 +23,7 @@ enum { KEY_JSON = 256, CHAIN_BYTES = 4096 };
 struct run {
     /* command line */
     struct options_simulate simulate;
+    struct observe observe;
     const char *db, *json, *path;
     /* what is run */
     struct arena *arena;
@@ -42,6 +44,7 @@ static error_t run_parse(int key, char *argument, struct argp_state *state)
     case ARGP_KEY_INIT:
         state->child_inputs[0] = &run->simulate;
         state->child_inputs[1] = &run->db;
+        state->child_inputs[2] = &run->observe;
         return 0;
     case KEY_JSON:
         run->json = argument;
@@ -53,6 +56,9 @@ static error_t run_parse(int key, char *argument, struct argp_state *state)
     case ARGP_KEY_NO_ARGS:
         argp_error(state, "which scenario?");
         return EINVAL;
+    case ARGP_KEY_END:
+        observe_check(state, &run->observe, run->json);
+        return 0;
     default:
         return ARGP_ERR_UNKNOWN;
     }
@@ -66,8 +72,10 @@ static const struct argp_option run_options[] = {
     {.name = NULL},
 };
 
-static const struct argp_child run_children[] = {
-    {.argp = &options_simulate_argp}, {.argp = &options_db_argp}, {.argp = NULL}};
+static const struct argp_child run_children[] = {{.argp = &options_simulate_argp},
+                                                 {.argp = &options_db_argp},
+                                                 {.argp = &observe_argp},
+                                                 {.argp = NULL}};
 
 static const struct argp run_argp = {
     .options = run_options,
@@ -159,14 +167,18 @@ static enum status run_simulate(struct run *run)
                            .reps = run->row.reps,
                            .jobs = run->simulate.jobs,
                            .quiet = run->simulate.quiet,
+                           .watch = &run->observe.options,
                            .keep = run_keep,
                            .context = run};
     if (run->json != NULL) TRY(output_check(run->json), "nothing was simulated");
+    run->observe.options.replay = options_replay_stem(&run->simulate, &run->info);
+    TRY(observe_open(&run->observe), "nothing was simulated");
     TRY(store_open(&run->store, run->arena, run->db, STORE_WRITE), "nothing was simulated");
     TRY(store_begin(run->store, &run->row, run_effective(run), run->info.effective_count, &run->id),
         "nothing was simulated");
     pool_catch_signals();
-    enum status status = run_end(run, pool_run(&job, run->arena, &run->result));
+    enum status status = pool_run(&job, run->arena, &run->result);
+    status = run_end(run, observe_close(&run->observe, status, run->simulate.quiet));
     if (status != STATUS_BREACH) return status;
     return status_context(
         status, "replication %" PRIu32 " broke an invariant; it runs again with: %s",
@@ -234,10 +246,13 @@ static int run_loaded(struct run *run)
 {
     run->info = models_info(run->scenario);
     run_describe(run);
+    if (observe_refused(&run->observe, run->scenario, run->row.reps)) return ANALYSIS_USER;
     enum status status = run_simulate(run);
     if (status == STATUS_OK) {
         run_say_done(run);
         status = run_print(run);
+        fflush(stdout); /* so that the profile comes after it on a terminal */
+        observe_print(&run->observe, stderr);
     }
     store_close(run->store);
     int code = options_exit(status);
@@ -248,7 +263,10 @@ static int run_loaded(struct run *run)
 int cmd_run(int argc, char **argv)
 {
     struct arena arena;
-    struct run run = {.arena = &arena, .db = STORE_DEFAULT, .simulate = {.arena = &arena}};
+    struct run run = {.arena = &arena,
+                      .db = STORE_DEFAULT,
+                      .simulate = {.arena = &arena},
+                      .observe = {.arena = &arena}};
     int code = ANALYSIS_USER;
     arena_init(&arena, "command", 0);
     argp_parse(&run_argp, argc, argv, 0, NULL, &run);

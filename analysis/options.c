@@ -218,17 +218,23 @@ static const char *options_shell_word(struct arena *arena, const char *text)
     return out;
 }
 
-/* A draw is keyed by (seed, replication), so replication k needs the ones before it only to be
- * counted up to. */
-const char *options_replay(const struct options_simulate *options, const struct models_info *info,
-                           uint32_t replication)
+const char *options_replay_stem(const struct options_simulate *options,
+                                const struct models_info *info)
 {
     struct arena *arena = options->arena;
     const char *text = arena_print(arena, "hacasim run %s", options_shell_word(arena, info->path));
     for (size_t i = 0; i < options->set_count; i++)
         text = arena_print(arena, "%s --set %s", text, options_shell_word(arena, options->sets[i]));
-    return arena_print(arena, "%s --seed %" PRIu64 " --reps %" PRIu32, text,
-                       options_seed(options, info), replication + 1);
+    return arena_print(arena, "%s --seed %" PRIu64 " --reps ", text, options_seed(options, info));
+}
+
+/* A draw is keyed by (seed, replication), so replication k needs the ones before it only to be
+ * counted up to. */
+const char *options_replay(const struct options_simulate *options, const struct models_info *info,
+                           uint32_t replication)
+{
+    return arena_print(options->arena, "%s%" PRIu32, options_replay_stem(options, info),
+                       replication + 1);
 }
 
 /* ---- exit --------------------------------------------------------------------------------- */

@@ -67,6 +67,10 @@ uint32_t options_reps(const struct options_simulate *options, const struct model
 const char *options_replay(const struct options_simulate *options, const struct models_info *info,
                            uint32_t replication);
 
+/* That command up to the number of replications at its end, for whoever cannot format much. */
+const char *options_replay_stem(const struct options_simulate *options,
+                                const struct models_info *info);
+
 /* Print the status chain to standard error, if there is one, and give the exit code. */
 int options_exit(enum status code);
 

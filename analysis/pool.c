@@ -63,6 +63,7 @@ void pool_catch_signals(void)
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
     sigaction(SIGALRM, &action, NULL);
+    watch_crash_catch();
 }
 
 /* ---- one replication ---------------------------------------------------------------------- */
@@ -115,6 +116,10 @@ static void pool_replicate(struct pool *pool, uint32_t replication, struct arena
     struct models_options options = {
         .stop = &pool_abandon, .progress = pool_progress, .context = &place};
     struct models_record record = {.replication = replication};
+    struct watch_profile profile = {0};
+    struct watch_options watch = job->watch != NULL ? *job->watch : (struct watch_options){0};
+    if (watch.profile != NULL) watch.profile = &profile;
+    if (job->watch != NULL) options.watch = &watch;
     enum status status =
         models_run(job->scenario, job->seed, replication, &options, arena, &record);
 #pragma omp critical(pool)
@@ -124,6 +129,7 @@ static void pool_replicate(struct pool *pool, uint32_t replication, struct arena
             pool_store(pool, &record);
         else
             pool_fail(pool, replication, status);
+        if (watch.profile != NULL) watch_profile_add(job->watch->profile, &profile);
     }
 }
 

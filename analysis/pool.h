@@ -22,8 +22,9 @@ struct pool_job {
     const struct models_scenario *scenario;
     uint64_t seed;
     uint32_t reps;
-    int jobs;   /* threads; 0: all cores */
-    bool quiet; /* no progress */
+    int jobs;                          /* threads; 0: all cores */
+    bool quiet;                        /* no progress */
+    const struct watch_options *watch; /* may be NULL; its profile is the sum over replications */
     enum status (*keep)(void *context, const struct models_record *record); /* may be NULL */
     void *context;
 };
@@ -55,7 +56,7 @@ uint32_t pool_finished(const struct pool_result *result, struct arena *arena,
 /* Fold of the hashes in index order; with one replication its own.  All must be finished. */
 uint64_t pool_trace_hash(const struct pool_result *result);
 
-/* Catch SIGINT and SIGTERM from here on. */
+/* Catch SIGINT and SIGTERM from here on, and say what a world was doing that crashes. */
 void pool_catch_signals(void);
 
 #endif

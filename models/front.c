@@ -3,6 +3,7 @@
  *
  * A client behaves as the SDK does: it takes an active node from the registry, gives up after its
  * time-out, and tries again (client.retries) only when the node could not be reached at all. */
+#include "models/watch_internal.h"
 #include "models/world.h"
 
 /* No answer is worth more than 1e9 USD, so that sums over those in flight stay in 63 bits. */
@@ -179,6 +180,7 @@ enum status front_arrival(struct world *w)
     r->holds = 1;
     front_describe(w, r);
     front_begin(w, slot);
+    if (w->watch) watch_arrival(w, slot);
     world_drop(w, slot);
     return front_fetch(w);
 }

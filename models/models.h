@@ -13,6 +13,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include "models/watch.h"
 #include "sim/sim.h"
 
 /* ---- scenario ------------------------------------------------------------------------------ */
@@ -112,6 +113,7 @@ struct models_options {
     const volatile sig_atomic_t *stop; /* set by a signal handler: end with STATUS_INTERRUPTED */
     void (*progress)(void *context, int64_t now_ns, int64_t end_ns); /* may be NULL; about 1/s */
     void *context;
+    const struct watch_options *watch; /* what is traced, logged, profiled (watch.h); may be NULL */
 };
 
 /* Run one replication.  The record lies in `arena`.  STATUS_BREACH when an invariant broke: the

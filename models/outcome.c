@@ -8,6 +8,7 @@
  * as long as it can still be verified; what never can is counted apart. */
 #include <assert.h>
 
+#include "models/watch_internal.h"
 #include "models/world.h"
 
 enum { OUTCOME_ANSWER_BYTES = 200, OUTCOME_BYTES_PER_TOKEN = 4 };
@@ -171,6 +172,7 @@ void outcome_proof(struct world *w, uint32_t slot, enum request_proof end)
     r->proof = (uint8_t)end;
     r->ended_ns = world_now(w);
     event_fold(&w->events, ((uint64_t)r->id << 8) | end);
+    if (w->watch) watch_proof(w, slot);
     if (r->state == REQUEST_COMPLETED) outcome_close(w, slot);
     /* else the proof was faster than the answer: outcome_answered closes it */
 }

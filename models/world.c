@@ -5,6 +5,8 @@
 #include <assert.h>
 #include <time.h>
 
+#include "models/watch_internal.h"
+
 int64_t world_end_ns(const struct world *w)
 {
     return w->params->horizon + w->params->drain;
@@ -34,6 +36,7 @@ void world_set_state(struct world *w, uint32_t slot, enum request_state state)
     w->states[r->state]--;
     w->states[state]++;
     r->state = (uint8_t)state;
+    if (w->watch) watch_request(w, slot);
 }
 
 /* ---- setup ----------------------------------------------------------------------------------- */
@@ -188,7 +191,7 @@ static void world_dispatch_request(struct world *w, const struct event *e)
     world_drop(w, slot);
 }
 
-static enum status world_dispatch(struct world *w, const struct event *e)
+enum status world_dispatch(struct world *w, const struct event *e)
 {
     switch ((enum world_event)e->kind) {
     case EV_ARRIVAL:
@@ -272,7 +275,9 @@ enum status world_advance(struct world *w, int64_t until_ns, const struct models
     uint32_t count = 0;
     time_t shown = time(NULL);
     while (event_next(&w->events, until_ns, &e)) {
-        TRY(world_dispatch(w, &e), "at %.9f s", (double)world_now(w) * 1e-9);
+        w->last[w->last_count++ % WORLD_LAST] = e;
+        TRY(w->watch ? watch_dispatch(w, &e) : world_dispatch(w, &e), "at %.9f s",
+            (double)world_now(w) * 1e-9);
         world_session_schedule(w);
         if (invariant_text(w)) return world_breach(w);
         if ((++count & 4095) != 0 || !options) continue;
@@ -285,18 +290,35 @@ enum status world_advance(struct world *w, int64_t until_ns, const struct models
     return STATUS_OK;
 }
 
+static const char *world_ended(const struct world *w, enum status status)
+{
+    if (status == STATUS_BREACH) return "an invariant broke";
+    if (status == STATUS_INTERRUPTED) return "interrupted";
+    if (status != STATUS_OK) return "failed";
+    return w->events.count > w->events.cancelled ? "horizon and drain are over"
+                                                 : "nothing was left to happen";
+}
+
 enum status models_run(const struct models_scenario *scenario, uint64_t seed, uint32_t replication,
                        const struct models_options *options, struct arena *arena,
                        struct models_record *record)
 {
     struct world *w = arena_alloc(arena, 1, sizeof *w);
+    const struct watch_options *watch = options ? options->watch : NULL;
+    watch_crash_enter(w, watch);
     enum status status = world_open(w, scenario, seed, replication, arena);
-    if (status == STATUS_OK) status = world_advance(w, world_end_ns(w), options);
+    if (status == STATUS_OK) {
+        watch_open(w, watch);
+        status = world_advance(w, world_end_ns(w), options);
+    }
     if (status == STATUS_OK) {
         payment_flush(&w->payment);
         if (!invariant_check(w)) status = world_breach(w);
     }
+    if (status == STATUS_BREACH) watch_crash_report("an invariant broke");
+    watch_close(w, world_ended(w, status));
     if (status == STATUS_OK) record_fill(w, record);
     world_close(w);
+    watch_crash_enter(NULL, NULL);
     return status;
 }

@@ -72,6 +72,8 @@ struct world_block { /* the height being decided */
     bool open; /* between EV_HEIGHT and EV_COMMIT */
 };
 
+enum { WORLD_LAST = 32 }; /* events kept for a crash, a power of two */
+
 /* Senders of transactions: the relayer, then the nodes, then the users. */
 enum { CHAIN_RELAYER = 0, CHAIN_NODES = 1 };
 
@@ -82,6 +84,9 @@ struct world {
     uint32_t replication;
     struct arena *arena;
     struct event_list events;
+    struct event last[WORLD_LAST]; /* the n-th event taken, from 0, at n % WORLD_LAST */
+    uint64_t last_count;
+    struct watch *watch;           /* NULL: nobody watches */
 
     struct workload workload;
     struct workload_arrival next_arrival;
@@ -156,6 +161,8 @@ enum status world_open(struct world *w, const struct models_scenario *scenario, 
 /* Fire events up to `until_ns`. */
 enum status world_advance(struct world *w, int64_t until_ns, const struct models_options *options);
 void world_close(struct world *w);
+/* Hand an event that was taken from the list to its stage. */
+enum status world_dispatch(struct world *w, const struct event *e);
 int64_t world_end_ns(const struct world *w); /* horizon + drain */
 /* A slot is kept while something names it, and returns to the pool when nothing does. */
 void world_hold(struct world *w, uint32_t slot);

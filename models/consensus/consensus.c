@@ -310,6 +310,13 @@ void consensus_decide(struct consensus *consensus, const struct consensus_input 
     proposer_increment(&consensus->next, 1);
 }
 
+bool consensus_times(const struct consensus *consensus, uint32_t validator,
+                     struct consensus_times *times)
+{
+    assert(validator < consensus->count);
+    return quorum_times(consensus, validator, times);
+}
+
 int64_t consensus_next_start_ns(const struct consensus *consensus, int64_t commit_ns,
                                 int64_t execute_ns)
 {

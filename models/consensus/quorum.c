@@ -75,6 +75,7 @@ struct quorum {
     struct quorum_observer *observers;
     uint16_t *follows; /* observer of each seat */
     /* the height at hand */
+    bool decided;
     uint8_t *draws;    /* [seat][columns] */
     int64_t *block_ns; /* when a seat has the block */
     uint8_t *locked;
@@ -447,6 +448,7 @@ void quorum_decide(struct consensus *consensus, const struct consensus_input *in
 {
     struct quorum *q = consensus->level;
     struct quorum_round r;
+    q->decided = false;
     quorum_begin(consensus, input, &r, outcome);
     if (q->power < consensus->quorum) return;
     quorum_observe(consensus);
@@ -460,7 +462,7 @@ void quorum_decide(struct consensus *consensus, const struct consensus_input *in
             quorum_reach(consensus, &q->precommits, QUORUM_BLOCK, watcher, q->columns - 1);
         if (commit_ns != QUORUM_NEVER) {
             int64_t block_ns = q->block_ns[watcher];
-            outcome->decided = true;
+            outcome->decided = q->decided = true;
             outcome->commit_ns = commit_ns > block_ns ? commit_ns : block_ns;
             quorum_prevote_delays(consensus, &r, outcome);
             return;
@@ -468,6 +470,20 @@ void quorum_decide(struct consensus *consensus, const struct consensus_input *in
         quorum_next_round(consensus, &r, watcher);
     }
     outcome->commit_ns = r.start_ns;
+}
+
+bool quorum_times(const struct consensus *consensus, uint32_t validator,
+                  struct consensus_times *times)
+{
+    const struct quorum *q = consensus->level;
+    uint32_t seat = q->seat[validator];
+    if (!q->decided || seat == UINT32_MAX) return false;
+    *times = (struct consensus_times){.block_ns = q->block_ns[seat],
+                                      .prevote_ns = q->prevotes.sent_ns[seat],
+                                      .precommit_ns = q->precommits.sent_ns[seat],
+                                      .prevote_nil = q->prevotes.vote[seat] == QUORUM_NIL,
+                                      .precommit_nil = q->precommits.vote[seat] == QUORUM_NIL};
+    return true;
 }
 
 /* ---- creation ------------------------------------------------------------------------------- */
