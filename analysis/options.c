@@ -66,7 +66,7 @@ static const struct argp_option simulate_options[] = {
     {.name = "reps",
      .key = KEY_REPS,
      .arg = "N",
-     .doc = "independent replications (default: the scenario's)"},
+     .doc = "independent replications (default: the scenario's, which may be a rule)"},
     {.name = "jobs",
      .key = KEY_JOBS,
      .arg = "N",
@@ -126,6 +126,17 @@ uint32_t options_reps(const struct options_simulate *options, const struct model
     return options->reps > 0 ? options->reps : info->reps;
 }
 
+struct stop_rule options_stop(const struct options_simulate *options,
+                              const struct models_info *info)
+{
+    if (options->reps > 0) return (struct stop_rule){.metric = NULL};
+    return (struct stop_rule){.metric = info->until.metric,
+                              .half_width = info->until.half_width,
+                              .level = info->until.level,
+                              .min = info->until.min,
+                              .max = info->reps};
+}
+
 static const char *options_shell_word(struct arena *arena, const char *text)
 {
     static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
@@ -152,8 +163,9 @@ const char *options_replay(const struct options_simulate *options, const struct 
     const char *text = arena_print(arena, "hacasim run %s", options_shell_word(arena, info->path));
     for (size_t i = 0; i < options->set_count; i++)
         text = arena_print(arena, "%s --set %s", text, options_shell_word(arena, options->sets[i]));
-    return arena_print(arena, "%s --seed %" PRIu64 " --reps %" PRIu32, text,
-                       options_seed(options, info), replication + 1);
+    text = arena_print(arena, "%s --seed %" PRIu64, text, options_seed(options, info));
+    if (replication == OPTIONS_ALL) return text;
+    return arena_print(arena, "%s --reps %" PRIu32, text, replication + 1);
 }
 
 /* ---- exit --------------------------------------------------------------------------------- */

@@ -132,13 +132,18 @@ static const struct param scenario_rows[] = {
     PARAM(scenario, doc, PARAM_STRING, "none", NULL, NULL, "what it asks", "none"),
     PARAM(scenario, seed, PARAM_COUNT, "1", "0", "9223372036854775807", "seed of all randomness",
           "assumption"),
-    PARAM(scenario, reps, PARAM_COUNT, "1", "1", "1000000", "replications", "assumption"),
+    PARAM_SUB(scenario, reps, PARAM_CHOICE, plan_reps_table, "1", "replications", "assumption"),
     PARAM(scenario, horizon, PARAM_DURATION, "1 h", "1 ms", "100 y",
           "arrivals stop and measuring ends", "assumption"),
     PARAM(scenario, drain, PARAM_DURATION, "20 min", "0 s", "1 y",
           "time after the horizon in which proofs go on", "assumption"),
-    PARAM(scenario, warmup, PARAM_DURATION, "0 s", "0 s", "100 y",
-          "what arrives before this is simulated and not counted", "assumption"),
+    {.key = "warmup",
+     .type = PARAM_CHOICE,
+     .offset = offsetof(struct scenario, warmup_rule),
+     .def = "0 s",
+     .meaning = "what arrives before this is simulated and not counted",
+     .source = "assumption",
+     .sub = &plan_warmup_table},
     SCENARIO_GROUP(workload, workload_table, "what users ask", "docs/model.md 1"),
     PARAM_SUB(scenario, users, PARAM_LIST, user_table, "[{class: apps}]", "classes of users",
               "assumption"),
@@ -485,6 +490,7 @@ void scenario_check(const struct scenario *s, struct param_doc *doc, struct diag
 {
     struct scenario_checker c = {.s = s, .doc = doc, .diag = diag};
     scenario_check_times(&c);
+    plan_check(&s->reps, doc, "reps", diag);
     workload_check(&s->workload, doc, "workload", diag);
     scenario_check_users(&c);
     scenario_check_models(&c);
