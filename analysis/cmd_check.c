@@ -14,6 +14,7 @@
 #include "analysis/options.h"
 #include "analysis/output.h"
 #include "analysis/pool.h"
+#include "analysis/steady.h"
 
 enum { KEY_JUNIT = 256, CHAIN_BYTES = 4096 };
 
@@ -175,7 +176,24 @@ static enum status check_skip(struct check *check, const struct check_scenario *
     return STATUS_OK;
 }
 
-static enum status check_one(struct check *check, const struct check_scenario *one)
+/* What `check` says about the scenario besides what it expects. */
+static void check_steady(const struct check *check, const struct check_scenario *one,
+                         const struct pool_result *result)
+{
+    const char *caveats[STEADY_CAVEATS];
+    bool stopped = result->stop.reason != STOP_NOT_YET;
+    struct store_stop stop = stop_outcome(&result->stop);
+    size_t count =
+        steady_caveats(&one->info, NULL, 0, stopped ? &stop : NULL, check->arena, caveats);
+    if (one->info.warmup.pilot)
+        fprintf(check->out, "        warm-up of %.6g s, chosen by MSER-5 on a pilot pass\n",
+                (double)one->info.warmup.cut_ns * 1e-9);
+    if (stopped) fprintf(check->out, "        %s\n", stop_sentence(check->arena, &stop));
+    for (size_t i = 0; i < count; i++)
+        fprintf(check->out, "        caveat: %s\n", caveats[i]);
+}
+
+static enum status check_one(struct check *check, struct check_scenario *one)
 {
     if (one->absent != NULL) return check_skip(check, one);
     char hash[DIGEST_HEX];
@@ -184,10 +202,16 @@ static enum status check_one(struct check *check, const struct check_scenario *o
     struct pool_job job = {.scenario = one->scenario,
                            .seed = options_seed(&check->simulate, &one->info),
                            .reps = options_reps(&check->simulate, &one->info),
+                           .until = options_stop(&check->simulate, &one->info),
                            .jobs = check->simulate.jobs,
                            .quiet = check->simulate.quiet,
                            .watch = &watch};
-    enum status status = pool_run(&job, check->arena, &result);
+    enum status status = pool_settle(one->scenario, job.seed, check->simulate.quiet, check->arena);
+    one->info = models_info(one->scenario);
+    if (status == STATUS_OK)
+        status = pool_run(&job, check->arena, &result);
+    else
+        result.failed = 0; /* the pilot is replication 0 */
     if (status != STATUS_OK && status != STATUS_BREACH) return status;
     junit_suite(&check->junit, one->path);
     if (!check->simulate.quiet || status != STATUS_OK) fprintf(check->out, "%s\n", one->path);
@@ -195,6 +219,7 @@ static enum status check_one(struct check *check, const struct check_scenario *o
         check_breach(check, one, &result);
         return STATUS_OK;
     }
+    if (!check->simulate.quiet) check_steady(check, one, &result);
     check_pass(check, "invariants");
     check_expectations(check, one, &result);
     if (!check->simulate.quiet)

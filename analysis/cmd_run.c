@@ -13,6 +13,7 @@
 #include "analysis/options.h"
 #include "analysis/output.h"
 #include "analysis/pool.h"
+#include "analysis/steady.h"
 #include "analysis/store.h"
 #include "analysis/summary.h"
 #include "analysis/table.h"
@@ -100,7 +101,10 @@ static void run_describe(struct run *run)
     uint64_t scenario = digest_text(DIGEST_START, info->canonical);
     uint64_t seed = options_seed(&run->simulate, info);
     uint32_t reps = options_reps(&run->simulate, info);
-    uint64_t hash = digest_text(digest_word(digest_word(scenario, seed), reps), version_number);
+    /* A rule is part of the scenario's text, and no number is asked for: 0 stands for that. */
+    bool ruled = options_stop(&run->simulate, info).metric != NULL;
+    uint64_t asked = digest_word(digest_word(scenario, seed), ruled ? 0 : reps);
+    uint64_t hash = digest_text(asked, version_number);
     run->row = (struct store_run){
         .hash = digest_hex(arena_alloc(arena, DIGEST_HEX, 1), digest_end(hash)),
         .name = info->name,
@@ -116,20 +120,31 @@ static void run_describe(struct run *run)
 }
 
 /* --seed and --reps are overrides like --set, so the effective scenario must show them. */
-static const struct param_effective *run_effective(const struct run *run)
+static bool run_is_reps(const char *path)
 {
-    size_t count = run->info.effective_count;
-    struct param_effective *copy = arena_alloc(run->arena, count, sizeof *copy);
-    for (size_t i = 0; i < count; i++) {
-        copy[i] = run->info.effective[i];
-        if (run->simulate.seed_given && strcmp(copy[i].path, "seed") == 0) {
-            copy[i].value = arena_print(run->arena, "%" PRIu64, run->row.seed);
-            copy[i].origin = "--seed";
-        } else if (run->simulate.reps > 0 && strcmp(copy[i].path, "reps") == 0) {
-            copy[i].value = arena_print(run->arena, "%" PRIu32, run->row.reps);
-            copy[i].origin = "--reps";
+    return strcmp(path, "reps") == 0 || strncmp(path, "reps.", 5) == 0;
+}
+
+static const struct param_effective *run_effective(const struct run *run, size_t *count)
+{
+    size_t kept = 0;
+    bool reps_said = false;
+    struct param_effective *copy = arena_alloc(run->arena, run->info.effective_count, sizeof *copy);
+    for (size_t i = 0; i < run->info.effective_count; i++) {
+        struct param_effective row = run->info.effective[i];
+        if (run->simulate.seed_given && strcmp(row.path, "seed") == 0) {
+            row.value = arena_print(run->arena, "%" PRIu64, run->row.seed);
+            row.origin = "--seed";
+        } else if (run->simulate.reps > 0 && run_is_reps(row.path)) {
+            if (reps_said) continue; /* --reps stands for a whole rule */
+            reps_said = true;
+            row.path = "reps";
+            row.value = arena_print(run->arena, "%" PRIu32, run->row.reps);
+            row.origin = "--reps";
         }
+        copy[kept++] = row;
     }
+    *count = kept;
     return copy;
 }
 
@@ -145,26 +160,58 @@ static const char *run_state(const struct run *run, enum status status)
     return status == STATUS_INTERRUPTED ? "interrupted" : "failed";
 }
 
+/* What is known of the run as a whole only at its end. */
+static enum status run_conclude(struct run *run)
+{
+    const char *caveats[STEADY_CAVEATS];
+    struct steady steady;
+    struct store_stop stop = stop_outcome(&run->result.stop);
+    bool stopped = run->result.stop.reason != STOP_NOT_YET;
+    if (stopped) TRY(store_stop(run->store, run->id, &stop), "the run");
+    TRY(steady_load(run->store, run->arena, run->id, run->row.reps, &steady), "the run");
+    size_t count = steady_caveats(&run->info, steady.rows, steady.count, stopped ? &stop : NULL,
+                                  run->arena, caveats);
+    for (size_t i = 0; i < count; i++)
+        TRY(store_caveat(run->store, run->id, (uint32_t)i, caveats[i]), "the run");
+    return STATUS_OK;
+}
+
 /* Close the row of the run.  A failure to do so must not hide an earlier one. */
 static enum status run_end(struct run *run, enum status status)
 {
     char chain[CHAIN_BYTES];
     status_take(chain, sizeof chain);
-    if (run->result.done == run->row.reps)
+    enum status ended = STATUS_OK;
+    if (run->result.stop.reason != STOP_NOT_YET) run->row.reps = run->result.reps;
+    if (run->result.done == run->row.reps) {
         run->trace_hash =
             digest_hex(arena_alloc(run->arena, DIGEST_HEX, 1), pool_trace_hash(&run->result));
-    enum status ended =
-        store_end(run->store, run->id, run_state(run, status), run->trace_hash, run->result.wall_s);
+        ended = run_conclude(run);
+    }
+    if (ended == STATUS_OK)
+        ended = store_end(run->store, run->id, run_state(run, status), run->trace_hash,
+                          run->result.wall_s);
     if (status == STATUS_OK || status == STATUS_INTERRUPTED)
         return ended == STATUS_OK ? status : ended;
     return status_fail(status, "%s", chain);
 }
 
+static enum status run_breach(const struct run *run, enum status status)
+{
+    if (status != STATUS_BREACH) return status;
+    return status_context(
+        status, "replication %" PRIu32 " broke an invariant; it runs again with: %s",
+        run->result.failed, options_replay(&run->simulate, &run->info, run->result.failed));
+}
+
 static enum status run_simulate(struct run *run)
 {
+    const struct param_effective *effective;
+    size_t count;
     struct pool_job job = {.scenario = run->scenario,
                            .seed = run->row.seed,
                            .reps = run->row.reps,
+                           .until = options_stop(&run->simulate, &run->info),
                            .jobs = run->simulate.jobs,
                            .quiet = run->simulate.quiet,
                            .watch = &run->observe.options,
@@ -174,15 +221,16 @@ static enum status run_simulate(struct run *run)
     run->observe.options.replay = options_replay_stem(&run->simulate, &run->info);
     TRY(observe_open(&run->observe), "nothing was simulated");
     TRY(store_open(&run->store, run->arena, run->db, STORE_WRITE), "nothing was simulated");
-    TRY(store_begin(run->store, &run->row, run_effective(run), run->info.effective_count, &run->id),
-        "nothing was simulated");
     pool_catch_signals();
-    enum status status = pool_run(&job, run->arena, &run->result);
+    enum status status = pool_settle(run->scenario, run->row.seed, run->simulate.quiet, run->arena);
+    if (status != STATUS_OK)
+        return run_breach(run, observe_close(&run->observe, status, run->simulate.quiet));
+    run->info = models_info(run->scenario);
+    effective = run_effective(run, &count);
+    TRY(store_begin(run->store, &run->row, effective, count, &run->id), "nothing was simulated");
+    status = pool_run(&job, run->arena, &run->result);
     status = run_end(run, observe_close(&run->observe, status, run->simulate.quiet));
-    if (status != STATUS_BREACH) return status;
-    return status_context(
-        status, "replication %" PRIu32 " broke an invariant; it runs again with: %s",
-        run->result.failed, options_replay(&run->simulate, &run->info, run->result.failed));
+    return run_breach(run, status);
 }
 
 /* ---- output ------------------------------------------------------------------------------- */
@@ -194,13 +242,15 @@ static void run_print_head(const struct run *run)
            run->row.reps == 1 ? "" : "s");
 }
 
-static void run_print_summary(struct run *run, const struct summary *summary)
+static void run_print_summary(struct run *run, const struct summary_object *object)
 {
+    const struct summary *summary = object->summary;
     struct summary_column column = {.summary = summary, .price_rule = run->row.price_rule};
     if (run->row.reps > 1) column.title[0] = "mean \u00b1 95 % interval";
     putchar('\n');
     summary_print(run->arena, &column, 1, false, stdout);
-    summary_print_caveats(run->result.caveats, run->result.caveat_count, stdout);
+    steady_print(object->steady, run->arena, stdout);
+    summary_print_caveats(object->caveats, object->caveat_count, stdout);
     putchar('\n');
 }
 
@@ -209,17 +259,23 @@ static enum status run_print(struct run *run)
     const struct models_value **values;
     uint32_t reps = pool_finished(&run->result, run->arena, &values);
     const struct summary *summary = summary_build(run->arena, values, reps);
+    struct steady steady;
+    const char **caveats;
+    size_t caveat_count;
+    TRY(steady_load(run->store, run->arena, run->id, reps, &steady), "summing up");
+    TRY(store_caveats(run->store, run->id, &caveats, &caveat_count), "summing up");
     struct summary_object object = {.scenario = run->row.name,
                                     .trace_hash = run->trace_hash,
                                     .seed = run->row.seed,
                                     .reps = reps,
                                     .summary = summary,
-                                    .caveats = run->result.caveats,
-                                    .caveat_count = run->result.caveat_count};
+                                    .caveats = caveats,
+                                    .caveat_count = caveat_count,
+                                    .steady = &steady};
     bool only_json = run->json != NULL && strcmp(run->json, "-") == 0;
     if (!only_json) {
         run_print_head(run);
-        if (!run->simulate.quiet) run_print_summary(run, summary);
+        if (!run->simulate.quiet) run_print_summary(run, &object);
         printf("trace hash %s\n", run->trace_hash);
     }
     return run->json == NULL ? STATUS_OK : summary_write_json(&object, run->json);

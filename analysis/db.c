@@ -21,7 +21,7 @@
 
 enum {
     DB_BUSY_MS = 10000, /* a commit takes milliseconds; longer is somebody's open shell */
-    DB_PREPARED = 24,   /* distinct statements of db_put */
+    DB_PREPARED = 40,   /* distinct statements of db_put */
 };
 
 /* Checking the pages reads the whole file: below this size that takes less than 0.1 s. */
@@ -215,6 +215,18 @@ void *db_room(const struct db *db, void *items, size_t count, size_t size)
     return arena_grow(db->arena, items, count, count == 0 ? 1 : 2 * count, size);
 }
 
+enum status db_has_table(struct db *db, const char *name, bool *there)
+{
+    struct db_rows *rows;
+    *there = false;
+    enum status status = db_ask(
+        db, &rows, "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?", "t", name);
+    if (status != STATUS_OK) return status;
+    while (db_next(rows))
+        *there = true;
+    return db_end(rows);
+}
+
 static enum status db_one_int(struct db *db, const char *sql, int64_t *out)
 {
     struct db_rows *rows;
@@ -376,6 +388,16 @@ static enum status db_create_or_wait(struct db *db, const struct db_kind *kind)
     return status;
 }
 
+/* A database of an older version gets the tables that it lacks. */
+static enum status db_raise(struct db *db, const struct db_kind *kind)
+{
+    int64_t version;
+    enum status status = db_check_pages(db);
+    if (status == STATUS_OK) status = db_one_int(db, "PRAGMA user_version", &version);
+    if (status != STATUS_OK || version == kind->version) return status;
+    return db_create_or_wait(db, kind);
+}
+
 /* NORMAL: a commit survives the death of the program; one of the last may go with the power. */
 static enum status db_prove(struct db *db, const struct db_kind *kind, bool write)
 {
@@ -384,7 +406,7 @@ static enum status db_prove(struct db *db, const struct db_kind *kind, bool writ
     if (status != STATUS_OK) return status;
     if (!write && empty) return status_fail(STATUS_OPERATING, "%s is empty", db->path);
     if (!write) return db_exec(db, "PRAGMA query_only = 1");
-    status = empty ? db_create_or_wait(db, kind) : db_check_pages(db);
+    status = empty ? db_create_or_wait(db, kind) : db_raise(db, kind);
     return status == STATUS_OK ? db_exec(db, "PRAGMA synchronous = NORMAL") : status;
 }
 

@@ -19,7 +19,8 @@ struct db_rows; /* a query under way */
 struct db_kind {
     int application;    /* PRAGMA application_id */
     int version;        /* PRAGMA user_version, the newest that is understood */
-    const char *schema; /* statements, each IF NOT EXISTS */
+    const char *schema; /* statements, each IF NOT EXISTS: an older database gets what it lacks
+                         * when it is opened for writing, so a version may only add tables */
 };
 
 enum status db_open(struct db **out, struct arena *arena, const char *path,
@@ -46,6 +47,9 @@ double db_real(const struct db_rows *rows, int column);      /* NaN for null */
 const char *db_text(const struct db_rows *rows, int column); /* copy in the arena; NULL for null */
 bool db_same(const struct db_rows *rows, int column, const char *text);
 enum status db_end(struct db_rows *rows);
+
+/* Whether a table is there: an older database that was only read lacks the newer ones. */
+enum status db_has_table(struct db *db, const char *name, bool *there);
 
 /* `items` of `count`, with room for one more. */
 void *db_room(const struct db *db, void *items, size_t count, size_t size);

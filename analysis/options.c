@@ -78,7 +78,7 @@ static const struct argp_option simulate_options[] = {
     {.name = "reps",
      .key = KEY_REPS,
      .arg = "N",
-     .doc = "independent replications (default: the scenario's)"},
+     .doc = "independent replications (default: the scenario's, which may be a rule)"},
     {.name = "jobs",
      .key = KEY_JOBS,
      .arg = "N",
@@ -201,6 +201,17 @@ uint32_t options_reps(const struct options_simulate *options, const struct model
     return options->reps > 0 ? options->reps : info->reps;
 }
 
+struct stop_rule options_stop(const struct options_simulate *options,
+                              const struct models_info *info)
+{
+    if (options->reps > 0) return (struct stop_rule){.metric = NULL};
+    return (struct stop_rule){.metric = info->until.metric,
+                              .half_width = info->until.half_width,
+                              .level = info->until.level,
+                              .min = info->until.min,
+                              .max = info->reps};
+}
+
 static const char *options_shell_word(struct arena *arena, const char *text)
 {
     static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
@@ -225,7 +236,7 @@ const char *options_replay_stem(const struct options_simulate *options,
     const char *text = arena_print(arena, "hacasim run %s", options_shell_word(arena, info->path));
     for (size_t i = 0; i < options->set_count; i++)
         text = arena_print(arena, "%s --set %s", text, options_shell_word(arena, options->sets[i]));
-    return arena_print(arena, "%s --seed %" PRIu64 " --reps ", text, options_seed(options, info));
+    return arena_print(arena, "%s --seed %" PRIu64, text, options_seed(options, info));
 }
 
 /* A draw is keyed by (seed, replication), so replication k needs the ones before it only to be
@@ -233,8 +244,9 @@ const char *options_replay_stem(const struct options_simulate *options,
 const char *options_replay(const struct options_simulate *options, const struct models_info *info,
                            uint32_t replication)
 {
-    return arena_print(options->arena, "%s%" PRIu32, options_replay_stem(options, info),
-                       replication + 1);
+    const char *stem = options_replay_stem(options, info);
+    if (replication == OPTIONS_ALL) return stem;
+    return arena_print(options->arena, "%s --reps %" PRIu32, stem, replication + 1);
 }
 
 /* ---- exit --------------------------------------------------------------------------------- */

@@ -15,6 +15,7 @@
 #include <stdint.h>
 
 #include "analysis/expect.h"
+#include "analysis/stop.h"
 #include "models/models.h"
 #include "sim/sim.h"
 
@@ -63,11 +64,17 @@ struct models_scenario *options_load_present(const struct options_simulate *opti
 uint64_t options_seed(const struct options_simulate *options, const struct models_info *info);
 uint32_t options_reps(const struct options_simulate *options, const struct models_info *info);
 
-/* The command line that runs replication `replication` again, quoted for a shell. */
+/* The rule of `reps: {until: ...}`, unless --reps gave a number (then its metric is NULL). */
+struct stop_rule options_stop(const struct options_simulate *options,
+                              const struct models_info *info);
+
+/* The command line that runs replication `replication` again, quoted for a shell; OPTIONS_ALL: as
+ * many as the scenario says. */
+#define OPTIONS_ALL UINT32_MAX
 const char *options_replay(const struct options_simulate *options, const struct models_info *info,
                            uint32_t replication);
 
-/* That command up to the number of replications at its end, for whoever cannot format much. */
+/* That command without --reps. */
 const char *options_replay_stem(const struct options_simulate *options,
                                 const struct models_info *info);
 

@@ -435,11 +435,14 @@ static const char *command_of(const struct result *run, struct arena *arena)
     struct options_simulate options = {.arena = arena};
     struct models_info info = {.path = run->run.path, .seed = run->run.seed};
     options.sets = arena_alloc(arena, run->effective_count + 1, sizeof *options.sets);
-    for (size_t i = 0; i < run->effective_count; i++)
+    bool ruled = false;
+    for (size_t i = 0; i < run->effective_count; i++) {
+        ruled = ruled || strncmp(run->effective[i].path, "reps.until.", 11) == 0;
         if (strncmp(run->effective[i].origin, "--set#", 6) == 0)
             options.sets[options.set_count++] =
                 arena_print(arena, "%s=%s", run->effective[i].path, run->effective[i].value);
-    return options_replay(&options, &info, run->run.reps - 1);
+    }
+    return options_replay(&options, &info, ruled ? OPTIONS_ALL : run->run.reps - 1);
 }
 
 static void write_again(const struct page *page)

@@ -22,7 +22,7 @@
 
 enum {
     STORE_APPLICATION = 0x48414341, /* "HACA" */
-    STORE_VERSION = 1,              /* raise it with the schema */
+    STORE_VERSION = 2,              /* raise it with the schema */
     STORE_PREFIX = 4,               /* digits of the shortest prefix of a hash */
 };
 
@@ -59,9 +59,17 @@ static const char store_schema[] =
     "CREATE TABLE IF NOT EXISTS units(  -- of series and curves\n"
     "  run INTEGER REFERENCES runs(id), name TEXT, unit TEXT,\n"
     "  PRIMARY KEY(run, name)) WITHOUT ROWID;\n"
-    "CREATE TABLE IF NOT EXISTS caveats(\n"
+    "CREATE TABLE IF NOT EXISTS caveats(  -- rep -1: of the run as a whole\n"
     "  run INTEGER REFERENCES runs(id), rep INTEGER, i INTEGER, text TEXT,\n"
-    "  PRIMARY KEY(run, rep, i)) WITHOUT ROWID;\n";
+    "  PRIMARY KEY(run, rep, i)) WITHOUT ROWID;\n"
+    "CREATE TABLE IF NOT EXISTS steady(  -- batch means of one replication\n"
+    "  run INTEGER REFERENCES runs(id), rep INTEGER, name TEXT, mean REAL,\n"
+    "  half_width REAL,  -- of the 95 % interval; null where the run is too short\n"
+    "  batches INTEGER, batch_size INTEGER, lag1 REAL,\n"
+    "  PRIMARY KEY(run, rep, name)) WITHOUT ROWID;\n"
+    "CREATE TABLE IF NOT EXISTS stops(  -- how `reps: {until: ...}` ended\n"
+    "  run INTEGER PRIMARY KEY REFERENCES runs(id), metric TEXT, half_width REAL, level REAL,\n"
+    "  min INTEGER, max INTEGER, used INTEGER, mean REAL, achieved REAL, reason TEXT);\n";
 
 struct store {
     struct arena *arena;
@@ -229,6 +237,21 @@ static enum status store_put_curve(struct store *store, int64_t run, uint32_t re
     return STATUS_OK;
 }
 
+static enum status store_put_steady(struct store *store, int64_t run, uint32_t rep,
+                                    const struct models_steady *row)
+{
+    return db_put(store->db, "INSERT INTO steady VALUES(?,?,?,?,?,?,?,?)", "iitrriir", run,
+                  (int64_t)rep, row->metric, row->mean, row->half_width, (int64_t)row->batches,
+                  (int64_t)row->batch_size, row->lag1);
+}
+
+static enum status store_put_caveat(struct store *store, int64_t run, int64_t rep, uint32_t i,
+                                    const char *text)
+{
+    return db_put(store->db, "INSERT INTO caveats VALUES(?,?,?,?)", "iiit", run, rep, (int64_t)i,
+                  text);
+}
+
 static enum status store_put_record(struct store *store, int64_t run,
                                     const struct models_record *record)
 {
@@ -242,10 +265,10 @@ static enum status store_put_record(struct store *store, int64_t run,
         TRY(store_put_series(store, run, rep, &record->series[i]), "%s", record->series[i].name);
     for (uint32_t i = 0; i < record->curve_count; i++)
         TRY(store_put_curve(store, run, rep, &record->curves[i]), "%s", record->curves[i].name);
+    for (uint32_t i = 0; i < record->steady_count; i++)
+        TRY(store_put_steady(store, run, rep, &record->steady[i]), "table steady");
     for (uint32_t i = 0; i < record->caveat_count; i++)
-        TRY(db_put(store->db, "INSERT INTO caveats VALUES(?,?,?,?)", "iiit", run, (int64_t)rep,
-                   (int64_t)i, record->caveats[i]),
-            "table caveats");
+        TRY(store_put_caveat(store, run, rep, i, record->caveats[i]), "table caveats");
     return STATUS_OK;
 }
 
@@ -256,6 +279,40 @@ enum status store_keep(struct store *store, int64_t run, const struct models_rec
     if (status == STATUS_OK) return STATUS_OK;
     return status_context(status, "cannot store replication %" PRIu32 " of run %" PRId64,
                           record->replication, run);
+}
+
+static enum status store_put_stop(struct store *store, int64_t run, const struct store_stop *stop)
+{
+    static const char *const beyond[] = {
+        "DELETE FROM replications WHERE run = ? AND rep >= ?",
+        "DELETE FROM metrics WHERE run = ? AND rep >= ?",
+        "DELETE FROM series WHERE run = ? AND rep >= ?",
+        "DELETE FROM curves WHERE run = ? AND rep >= ?",
+        "DELETE FROM caveats WHERE run = ? AND rep >= ?",
+        "DELETE FROM steady WHERE run = ? AND rep >= ?",
+        "UPDATE runs SET reps = ?2 WHERE id = ?1",
+    };
+    for (size_t i = 0; i < sizeof beyond / sizeof *beyond; i++)
+        TRY(db_put(store->db, beyond[i], "ii", run, (int64_t)stop->used), "replications ahead");
+    return db_put(store->db, "INSERT INTO stops VALUES(?,?,?,?,?,?,?,?,?,?)", "itrriiirrt", run,
+                  stop->metric, stop->half_width, stop->level, (int64_t)stop->min,
+                  (int64_t)stop->max, (int64_t)stop->used, stop->mean, stop->achieved,
+                  stop->reason);
+}
+
+enum status store_stop(struct store *store, int64_t run, const struct store_stop *stop)
+{
+    enum status status = db_begin(store->db);
+    if (status == STATUS_OK) status = db_settle(store->db, store_put_stop(store, run, stop));
+    if (status == STATUS_OK) return STATUS_OK;
+    return status_context(status, "cannot note where run %" PRId64 " stopped", run);
+}
+
+enum status store_caveat(struct store *store, int64_t run, uint32_t earlier, const char *text)
+{
+    TRY(store_put_caveat(store, run, -1, earlier, text), "cannot store a caveat of run %" PRId64,
+        run);
+    return STATUS_OK;
 }
 
 enum status store_end(struct store *store, int64_t run, const char *state, const char *trace_hash,
@@ -468,6 +525,59 @@ enum status store_curves(struct store *store, int64_t run, uint32_t rep, struct 
                        run, rep, out, count);
 }
 
+enum status store_steady(struct store *store, int64_t run, uint32_t rep, struct models_steady **out,
+                         size_t *count)
+{
+    struct db_rows *row;
+    bool there;
+    *out = NULL;
+    *count = 0;
+    TRY(db_has_table(store->db, "steady", &there), "reading run %" PRId64, run);
+    if (!there) return STATUS_OK;
+    TRY(db_ask(store->db, &row,
+               "SELECT name, mean, half_width, batches, batch_size, lag1 FROM steady"
+               " WHERE run = ? AND rep = ? ORDER BY name",
+               "ii", run, (int64_t)rep),
+        "reading batch means of run %" PRId64, run);
+    while (db_next(row)) {
+        *out = db_room(store->db, *out, *count, sizeof **out);
+        (*out)[(*count)++] = (struct models_steady){.metric = db_text(row, 0),
+                                                    .mean = db_real(row, 1),
+                                                    .half_width = db_real(row, 2),
+                                                    .batches = (uint32_t)db_int(row, 3),
+                                                    .batch_size = (uint64_t)db_int(row, 4),
+                                                    .lag1 = db_real(row, 5)};
+    }
+    TRY(db_end(row), "reading batch means of run %" PRId64, run);
+    return STATUS_OK;
+}
+
+enum status store_stopped(struct store *store, int64_t run, struct store_stop *out, bool *found)
+{
+    struct db_rows *row;
+    *found = false;
+    TRY(db_has_table(store->db, "stops", found), "reading run %" PRId64, run);
+    if (!*found) return STATUS_OK;
+    *found = false;
+    TRY(db_ask(store->db, &row,
+               "SELECT metric, half_width, level, min, max, used, mean, achieved, reason"
+               " FROM stops WHERE run = ?",
+               "i", run),
+        "reading how run %" PRId64 " stopped", run);
+    for (; db_next(row); *found = true)
+        *out = (struct store_stop){.metric = db_text(row, 0),
+                                   .half_width = db_real(row, 1),
+                                   .level = db_real(row, 2),
+                                   .min = (uint32_t)db_int(row, 3),
+                                   .max = (uint32_t)db_int(row, 4),
+                                   .used = (uint32_t)db_int(row, 5),
+                                   .mean = db_real(row, 6),
+                                   .achieved = db_real(row, 7),
+                                   .reason = db_text(row, 8)};
+    TRY(db_end(row), "reading how run %" PRId64 " stopped", run);
+    return STATUS_OK;
+}
+
 enum status store_caveats(struct store *store, int64_t run, const char ***out, size_t *count)
 {
     struct db_rows *row;
@@ -506,7 +616,25 @@ enum status store_effective(struct store *store, int64_t run, struct param_effec
 
 /* ---- whole database ----------------------------------------------------------------------- */
 
-static enum status store_copy_rows(struct db *to, const char *from_uri, int64_t run)
+/* Tables that a database of an older version may not have. */
+static enum status store_copy_newer(struct db *from, struct db *to, int64_t run)
+{
+    static const struct {
+        const char *table, *copy;
+    } newer[] = {
+        {"steady", "INSERT INTO steady SELECT * FROM source.steady WHERE run = ?"},
+        {"stops", "INSERT INTO stops SELECT * FROM source.stops WHERE run = ?"},
+    };
+    enum status status = STATUS_OK;
+    for (size_t i = 0; i < sizeof newer / sizeof *newer && status == STATUS_OK; i++) {
+        bool there = false;
+        status = db_has_table(from, newer[i].table, &there);
+        if (status == STATUS_OK && there) status = db_put(to, newer[i].copy, "i", run);
+    }
+    return status;
+}
+
+static enum status store_copy_rows(struct db *from, struct db *to, int64_t run)
 {
     static const char *const copies[] = {
         "INSERT INTO runs SELECT * FROM source.runs WHERE id = ?",
@@ -519,11 +647,12 @@ static enum status store_copy_rows(struct db *to, const char *from_uri, int64_t 
         "INSERT INTO units SELECT * FROM source.units WHERE run = ?",
         "INSERT INTO caveats SELECT * FROM source.caveats WHERE run = ?",
     };
-    TRY(db_put(to, "ATTACH ? AS source", "t", from_uri), "opening the source");
+    TRY(db_put(to, "ATTACH ? AS source", "t", db_uri(from)), "opening the source");
     TRY(db_begin(to), "copying");
     enum status status = STATUS_OK;
     for (size_t i = 0; i < sizeof copies / sizeof *copies && status == STATUS_OK; i++)
         status = db_put(to, copies[i], "i", run);
+    if (status == STATUS_OK) status = store_copy_newer(from, to, run);
     TRY(db_settle(to, status), "copying");
     return STATUS_OK;
 }
@@ -534,7 +663,7 @@ enum status store_copy(struct store *store, int64_t run, const char *path)
     if (access(path, F_OK) == 0)
         return status_fail(STATUS_USER, "%s exists; name a file that does not", path);
     TRY(store_open(&copy, store->arena, path, STORE_WRITE), "exporting to %s", path);
-    enum status status = store_copy_rows(copy->db, db_uri(store->db), run);
+    enum status status = store_copy_rows(store->db, copy->db, run);
     store_close(copy);
     if (status == STATUS_OK) return STATUS_OK;
     unlink(path); /* ours, and not whole */

@@ -39,7 +39,7 @@ struct store_run {
     const char *scenario;      /* canonical text */
     const char *scenario_hash; /* 16 hex digits */
     uint64_t seed;
-    uint32_t reps, done;    /* replications asked for; stored */
+    uint32_t reps, done;    /* replications asked for (while a rule adds them, the most); stored */
     const char *trace_hash; /* 16 hex digits; NULL unless all replications are there */
     const char *state;      /* running, done, interrupted, failed */
     /* execution */
@@ -59,6 +59,20 @@ enum status store_begin(struct store *store, const struct store_run *run,
 enum status store_keep(struct store *store, int64_t run, const struct models_record *record);
 enum status store_end(struct store *store, int64_t run, const char *state, const char *trace_hash,
                       double wall_s);
+
+/* How a rule of `reps: {until: ...}` ended. */
+struct store_stop {
+    const char *metric;
+    double half_width, level; /* asked for; half_width over the mean */
+    uint32_t min, max, used;  /* replications */
+    double mean, achieved;    /* half-width over the mean; NaN: there is none */
+    const char *reason;       /* precise, max, zero, null */
+};
+/* Make `stop->used` the number of replications of the run: those that were computed ahead go, and
+ * the rule is noted with how it ended.  Before store_end. */
+enum status store_stop(struct store *store, int64_t run, const struct store_stop *stop);
+/* A caveat of the run as a whole, after `earlier` others of that kind. */
+enum status store_caveat(struct store *store, int64_t run, uint32_t earlier, const char *text);
 
 /* The text that goes with a value which a double cannot hold exactly (an exact amount, an integer
  * beyond 2^53), else NULL.  `buffer` of MONEY_TEXT bytes. */
@@ -97,7 +111,14 @@ enum status store_series(struct store *store, int64_t run, uint32_t rep, struct 
 enum status store_curves(struct store *store, int64_t run, uint32_t rep, struct store_line **out,
                          size_t *count);
 
-/* The distinct caveats of all replications, in order of the first that has them. */
+/* The batch means of one replication, in order of metric; none from a database of before. */
+enum status store_steady(struct store *store, int64_t run, uint32_t rep, struct models_steady **out,
+                         size_t *count);
+/* How the rule ended; *found is false for a run with a fixed number of replications. */
+enum status store_stopped(struct store *store, int64_t run, struct store_stop *out, bool *found);
+
+/* The distinct caveats: of the run, then of all replications in order of the first that has them.
+ */
 enum status store_caveats(struct store *store, int64_t run, const char ***out, size_t *count);
 
 /* The effective scenario, in the order of the table. */

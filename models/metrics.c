@@ -91,6 +91,12 @@ void metrics_init(struct metrics *m, struct arena *arena, int64_t start_ns, int6
     level_init(&m->risk, start_ns, 0);
 }
 
+void metrics_observe(struct metrics *m, enum metrics_hist which, int64_t value_ns)
+{
+    hist_add(&m->hist[which], value_ns, 1);
+    batch_add(&m->batch[which], (double)value_ns);
+}
+
 /* The part of [since, now) that lies in the window goes to the time-weighted distribution. */
 static void metrics_risk_weigh(struct metrics *m, int64_t now_ns)
 {
@@ -271,6 +277,31 @@ void metrics_fill(const struct metrics *m, struct models_value *values)
     metrics_fill_gap(m, values);
     metrics_fill_requests(m, values);
     metrics_fill_chain(m, values);
+}
+
+void metrics_steady(const struct metrics *m, struct models_record *record)
+{
+    static const struct {
+        enum metrics_hist hist;
+        enum metrics_id mean_id;
+    } rows[] = {
+        {HIST_GAP, METRIC_gap},   {HIST_GAP_SETTLED, METRIC_gap_settled},
+        {HIST_TTFT, METRIC_ttft}, {HIST_TPOT, METRIC_tpot},
+        {HIST_E2E, METRIC_e2e},
+    };
+    enum { ROWS = sizeof rows / sizeof rows[0] };
+    struct models_steady *steady = arena_alloc(m->arena, ROWS, sizeof *steady);
+    for (int i = 0; i < ROWS; i++) {
+        struct batch_interval found = batch_interval(&m->batch[rows[i].hist], 0.95);
+        steady[i] = (struct models_steady){.metric = metric_names[rows[i].mean_id].name,
+                                           .mean = found.mean / 1e9,
+                                           .half_width = found.half_width / 1e9,
+                                           .lag1 = found.lag1,
+                                           .batches = found.batches,
+                                           .batch_size = found.size};
+    }
+    record->steady = steady;
+    record->steady_count = ROWS;
 }
 
 void metrics_series(const struct metrics *m, struct models_record *record)

@@ -2,8 +2,10 @@
  * Loading a scenario: text, tables, cross checks; and what the program may know of it. */
 #include "models/models.h"
 
+#include <string.h>
 #include <unistd.h>
 
+#include "models/pilot.h"
 #include "models/scenario.h"
 
 const struct param_table *models_table(void)
@@ -22,12 +24,21 @@ static void models_describe(struct models_scenario *scenario, const char *path, 
         .canonical = param_canonical(scenario->doc),
         .price_rule = price_describe(&p->token.price, arena),
         .seed = (uint64_t)p->seed,
-        .reps = (uint32_t)p->reps,
+        .reps = (uint32_t)p->reps.fixed,
+        .warmup = {.pilot = p->warmup_rule.kind == PLAN_WARMUP_MSER5, .cut_ns = p->warmup},
         .horizon_ns = p->horizon,
         .drain_ns = p->drain,
         .expects = p->expect.items,
         .expect_count = p->expect.count,
     };
+    if (p->reps.kind == PLAN_REPS_UNTIL) {
+        const struct plan_until *until = &p->reps.until;
+        scenario->info.reps = (uint32_t)until->max;
+        scenario->info.until = (struct models_until){.metric = until->metric,
+                                                     .half_width = until->half_width,
+                                                     .level = until->level,
+                                                     .min = (uint32_t)until->min};
+    }
     scenario->info.effective = param_effective(scenario->doc, &scenario->info.effective_count);
 }
 
@@ -38,6 +49,7 @@ struct models_scenario *models_read(struct arena *arena, const char *path, const
     scenario->doc = param_load(arena, path, sets, set_count, diag);
     if (!scenario->doc) return NULL;
     param_read(scenario->doc, &scenario_table, &scenario->params, diag);
+    scenario->params.warmup = scenario->params.warmup_rule.fixed; /* 0 until a pilot has run */
     scenario_check(&scenario->params, scenario->doc, diag);
     if (diag->count == 0) {
         models_describe(scenario, path, arena);
@@ -67,6 +79,53 @@ bool models_trace_absent(const struct models_scenario *scenario)
 void models_close(struct models_scenario *scenario)
 {
     param_close(scenario->doc);
+}
+
+/* A row after `warmup` in the effective scenario. */
+static void models_effective_cut(struct models_scenario *scenario, struct arena *arena)
+{
+    struct models_info *info = &scenario->info;
+    size_t count = info->effective_count, at = 0;
+    struct param_effective *rows = arena_alloc(arena, count + 1, sizeof *rows);
+    while (at < count && strcmp(info->effective[at].path, "warmup") != 0)
+        at++;
+    for (size_t i = 0; i < count; i++)
+        rows[i + (i > at)] = info->effective[i];
+    rows[at + 1] =
+        (struct param_effective){.path = "warmup.cut",
+                                 .value = param_print(arena, PARAM_DURATION, &info->warmup.cut_ns),
+                                 .origin = arena_print(arena, "MSER-5: %s", info->warmup.latest)};
+    info->effective = rows;
+    info->effective_count = count + 1;
+}
+
+static const char *models_unsettled(const struct pilot *pilot, struct arena *arena)
+{
+    const char *names = NULL;
+    for (int s = 0; s < PILOT_SERIES; s++) {
+        if (pilot->settled[s]) continue;
+        names = arena_print(arena, "%s%s%s", names ? names : "", names ? ", " : "", pilot_names[s]);
+    }
+    return names;
+}
+
+enum status models_settle(struct models_scenario *scenario, uint64_t seed,
+                          const struct models_options *options, struct arena *arena)
+{
+    struct arena scratch;
+    struct pilot pilot;
+    struct models_warmup *warmup = &scenario->info.warmup;
+    if (!warmup->pilot) return STATUS_OK;
+    arena_init(&scratch, "pilot", 0);
+    enum status status = pilot_run(scenario, seed, options, &scratch, &pilot);
+    arena_free(&scratch);
+    if (status != STATUS_OK) return status_context(status, "in the pilot of the warm-up");
+    scenario->params.warmup = pilot.cut_ns;
+    warmup->cut_ns = pilot.cut_ns;
+    warmup->latest = pilot_names[pilot.latest];
+    warmup->unsettled = models_unsettled(&pilot, arena);
+    models_effective_cut(scenario, arena);
+    return STATUS_OK;
 }
 
 struct models_info models_info(const struct models_scenario *scenario)

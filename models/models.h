@@ -36,12 +36,29 @@ struct models_scenario *models_read(struct arena *arena, const char *path, const
 bool models_trace_absent(const struct models_scenario *scenario);
 void models_close(struct models_scenario *scenario);
 
+/* `reps: {until: ...}`: add replications until the mean of a metric is known. */
+struct models_until {
+    const char *metric;       /* NULL: a fixed number of replications */
+    double half_width, level; /* half_width: over the mean */
+    uint32_t min;             /* replications before the rule is asked */
+};
+
+/* Where measuring begins. */
+struct models_warmup {
+    bool pilot;            /* `mser5`: models_settle finds it */
+    int64_t cut_ns;        /* 0 before models_settle where a pilot is asked for */
+    const char *latest;    /* the series whose cut it is; NULL without a pilot */
+    const char *unsettled; /* series that reached no steady state, "a, b"; NULL: all did */
+};
+
 struct models_info {
     const char *name, *doc, *path, *design; /* design: of verification */
     const char *canonical;                  /* scenario text that the hash is made of */
     const char *price_rule;                 /* printed with every economic headline */
     uint64_t seed;
-    uint32_t reps; /* replications asked for (at least 1) */
+    uint32_t reps; /* replications asked for (at least 1); with `until` the most */
+    struct models_until until;
+    struct models_warmup warmup;
     int64_t horizon_ns, drain_ns;
     const struct param_text *expects; /* `expect:` lines with their positions */
     uint32_t expect_count;
@@ -49,6 +66,14 @@ struct models_info {
     size_t effective_count;
 };
 struct models_info models_info(const struct models_scenario *scenario);
+
+/* `warmup: mser5`: simulate replication 0 without a warm-up, cut where MSER-5 says, and let all
+ * replications begin to measure there; the effective scenario gets a row `warmup.cut`.  Once,
+ * before any models_run, with the seed of the run; does nothing for other warm-ups.  Ask for
+ * models_info again after it. */
+struct models_options;
+enum status models_settle(struct models_scenario *scenario, uint64_t seed,
+                          const struct models_options *options, struct arena *arena);
 
 /* ---- single functions, for `eval`: the code that a run uses --------------------------------- */
 
@@ -97,6 +122,15 @@ struct models_curve { /* a cumulative distribution: share of samples <= x */
     uint32_t count;
 };
 
+struct models_steady {   /* mean of a stationary series by batch means (sim/batch.h) */
+    const char *metric;  /* "latency.ttft_s.mean" */
+    double mean;         /* NaN: no observation */
+    double half_width;   /* of the 95 % interval; NaN: the run is too short for one */
+    double lag1;         /* correlation of neighbouring batches when they were tested */
+    uint32_t batches;    /* 0: too short */
+    uint64_t batch_size; /* observations */
+};
+
 struct models_record {
     uint32_t replication;
     uint64_t seed, trace_hash;
@@ -105,6 +139,8 @@ struct models_record {
     uint32_t series_count;
     const struct models_curve *curves;
     uint32_t curve_count;
+    const struct models_steady *steady;
+    uint32_t steady_count;
     const char *const *caveats; /* what a reader must know before using the numbers */
     uint32_t caveat_count;
 };

@@ -315,6 +315,7 @@ void record_fill(struct world *w, struct models_record *record)
     metrics_set_integer(values, METRIC_entries, (int64_t)w->ledger.entries);
     metrics_set_integer(values, METRIC_events, (int64_t)w->events.fired);
     metrics_set_integer(values, METRIC_ties, (int64_t)w->events.ties);
+    metrics_steady(&w->metrics, record);
     metrics_series(&w->metrics, record);
     metrics_curves(&w->metrics, record);
     caveat_list(w, record, halted);

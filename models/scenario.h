@@ -14,6 +14,7 @@
 #include "models/models.h"
 #include "models/payment.h"
 #include "models/perf.h"
+#include "models/plan.h"
 #include "models/registry.h"
 #include "models/router.h"
 #include "models/serving.h"
@@ -78,8 +79,11 @@ struct scenario_limits {
 struct scenario {
     int64_t hacasim;
     const char *name, *doc;
-    int64_t seed, reps;
-    int64_t horizon, drain, warmup; /* ns */
+    int64_t seed;
+    struct plan_reps reps;
+    int64_t horizon, drain; /* ns */
+    struct plan_warmup warmup_rule;
+    int64_t warmup; /* ns: what the rule comes to; no key of its own */
     struct workload_params workload;
     struct param_list users, models, nodes, adversaries, events; /* of the structs above */
     struct scenario_client client;

@@ -368,6 +368,7 @@ void scenario_check(const struct scenario *s, struct param_doc *doc, struct diag
 {
     struct scenario_checker c = {.s = s, .doc = doc, .diag = diag};
     scenario_check_times(&c);
+    plan_check(&s->reps, doc, "reps", diag);
     workload_check(&s->workload, doc, "workload", diag);
     scenario_check_users(&c);
     scenario_check_models(&c);

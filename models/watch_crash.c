@@ -118,6 +118,7 @@ static void watch_crash_world(struct watch_crash_text *text, const struct world 
     if (!watch_crash_here.replay) return;
     watch_crash_put(text, "it runs again with: ");
     watch_crash_put(text, watch_crash_here.replay);
+    watch_crash_put(text, " --reps ");
     watch_crash_number(text, (uint64_t)w->replication + 1, 1);
     watch_crash_put(text, "\n");
 }

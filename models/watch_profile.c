@@ -18,7 +18,7 @@ static int64_t watch_profile_clock_ns(void)
 
 static void watch_profile_values(const struct world *w, int64_t values[WATCH_LEVELS])
 {
-    values[WATCH_PENDING] = (int64_t)w->events.count - w->events.cancelled;
+    values[WATCH_PENDING] = w->events.pending;
     values[WATCH_INFLIGHT] = 0;
     for (int s = 0; s < REQUEST_COMPLETED; s++)
         values[WATCH_INFLIGHT] += (int64_t)w->states[s];

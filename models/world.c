@@ -295,8 +295,7 @@ static const char *world_ended(const struct world *w, enum status status)
     if (status == STATUS_BREACH) return "an invariant broke";
     if (status == STATUS_INTERRUPTED) return "interrupted";
     if (status != STATUS_OK) return "failed";
-    return w->events.count > w->events.cancelled ? "horizon and drain are over"
-                                                 : "nothing was left to happen";
+    return w->events.pending > 0 ? "horizon and drain are over" : "nothing was left to happen";
 }
 
 enum status models_run(const struct models_scenario *scenario, uint64_t seed, uint32_t replication,

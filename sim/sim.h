@@ -6,6 +6,7 @@
 #define HACASIM_SIM_SIM_H
 
 #include "sim/arena.h"
+#include "sim/batch.h"
 #include "sim/diag.h"
 #include "sim/dist.h"
 #include "sim/dmath.h"
@@ -15,6 +16,7 @@
 #include "sim/json.h"
 #include "sim/level.h"
 #include "sim/money.h"
+#include "sim/mser.h"
 #include "sim/param.h"
 #include "sim/rng.h"
 #include "sim/status.h"

@@ -384,7 +384,7 @@ static int die(void (*act)(void), char *text, size_t size)
 /* A world of replication `replication` at one minute, as models_run would have it. */
 static struct world *at_work(struct arena *own, uint32_t replication)
 {
-    static const struct watch_options watch = {.replay = "hacasim run x.yaml --seed 7 --reps "};
+    static const struct watch_options watch = {.replay = "hacasim run x.yaml --seed 7"};
     struct diag diag;
     arena_init(own, "world", 0);
     diag_init(&diag, own);
