@@ -38,6 +38,7 @@ used=$(get 1 stop.used)
 "$HACASIM" export baseline --db "$work/8.db" --json - | cmp - "$work/1.json"
 "$HACASIM" report baseline --db "$work/8.db" -o "$work/report.html" >/dev/null 2>&1
 grep -q "<dt>Replications</dt><dd>$used</dd>" "$work/report.html" || fail "report"
+grep -q "stopped after $used replications" "$work/report.html" || fail "the report does not say why"
 ! grep 'hacasim run' "$work/report.html" | grep -q -- '--reps' || fail "the report asks for a number"
 
 # One replication fewer misses the half-width, and --reps overrides the rule.
