@@ -391,7 +391,7 @@ static enum status db_create_or_wait(struct db *db, const struct db_kind *kind)
 /* A database of an older version gets the tables that it lacks. */
 static enum status db_raise(struct db *db, const struct db_kind *kind)
 {
-    int64_t version;
+    int64_t version = 0;
     enum status status = db_check_pages(db);
     if (status == STATUS_OK) status = db_one_int(db, "PRAGMA user_version", &version);
     if (status != STATUS_OK || version == kind->version) return status;

@@ -76,6 +76,11 @@ static void write_facts(const struct page *page, const struct result *result)
     fact(page, "Verification", run->design);
     fact(page, "Seed", arena_print(page->arena, "%" PRIu64, run->seed));
     fact(page, "Replications", count_words(run, page->arena));
+    if (result->steady.stopped)
+        fact(page, "Stop rule", stop_sentence(page->arena, &result->steady.stop));
+    if (result->steady.mser5)
+        fact(page, "Warm-up",
+             arena_print(page->arena, "%.6g s, chosen by MSER-5", result->steady.cut_s));
     fact(page, "Run hash", arena_print(page->arena, "%.12s", run->hash));
     fact(page, "Trace hash", run->trace_hash ? run->trace_hash : "incomplete run");
     fact(page, "Price rule", run->price_rule);
