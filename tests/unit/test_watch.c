@@ -377,7 +377,10 @@ static int die(void (*act)(void), char *text, size_t size)
     pid_t child = fork();
     if (child == 0) {
         dup2(ends[1], STDERR_FILENO);
+        for (int number = 1; number <= SIGSEGV; number++)
+            signal(number, SIG_DFL); /* cmocka catches some, sanitizers others */
         watch_crash_catch();
+        watch_crash_catch(); /* twice is no harm */
         act();
         _exit(0);
     }
@@ -462,7 +465,7 @@ static void test_crash_tells(void **state)
     static char text[65536];
     (void)state;
     assert_int_equal(die(die_of_assert, text, sizeof text), SIGABRT);
-    printf("%.900s\n", text);
+    printf("%s\n", text);
     assert_non_null(strstr(text, "Assertion"));
     assert_non_null(strstr(text, "hacasim: aborted at 60."));
     assert_non_null(strstr(text, "seed 7, replication 4, in event "));
