@@ -219,7 +219,7 @@ static const struct argp_option observe_options[] = {
     {.name = "trace-limit",
      .key = KEY_LIMIT,
      .arg = "N",
-     .doc = "most records of a trace and lines of a log (default: 2000000, about 200 MB); what is "
+     .doc = "most records of a trace and lines of a log (default: 2000000, about 230 MB); what is "
             "beyond is counted and reported"},
     {.name = "profile",
      .key = KEY_PROFILE,

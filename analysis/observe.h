@@ -21,7 +21,7 @@
 #include "models/models.h"
 #include "sim/sim.h"
 
-/* About 200 MB of trace. */
+/* About 230 MB of trace. */
 enum { OBSERVE_LIMIT = 2000000 };
 
 struct observe {

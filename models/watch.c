@@ -203,6 +203,7 @@ void watch_request(struct world *w, uint32_t slot)
 void watch_proof(struct world *w, uint32_t slot)
 {
     if (w->watch->tracing) watch_lane_proof(w, slot);
+    if (w->watch->log) watch_log_proof(w, slot);
 }
 
 void watch_close(struct world *w, const char *ended)

@@ -4,9 +4,9 @@
  * Each world keeps its last events in a ring (world.h).  A failed assertion and abort raise SIGABRT
  * in the thread that failed, a bad access SIGSEGV in the thread that made it; so the handler finds
  * the right world in a variable of its thread.  It formats into an array on its own stack, without
- * locale, stdio or memory from anywhere, and hands it to write(2) at once.  SA_RESETHAND and a
- * second raise let the process die of the same signal, with its core dump and exit code. */
-#include <assert.h>
+ * locale, stdio or memory from anywhere, and hands it to write(2) at once.  Then it puts back what
+ * the signal did before and raises it again, so that the process dies of it as it would have, with
+ * its core dump and exit code. */
 #include <signal.h>
 #include <string.h>
 #include <unistd.h>
@@ -139,6 +139,9 @@ void watch_crash_report(const char *why)
 
 /* ---- signals --------------------------------------------------------------------------------- */
 
+static struct sigaction watch_crash_before[NSIG]; /* what the signals did before */
+
+/* A sanitizer that caught the signal before gets it after. */
 static void watch_crash_on_signal(int number)
 {
     const char *why = "died of a signal";
@@ -146,17 +149,20 @@ static void watch_crash_on_signal(int number)
     if (number == SIGSEGV || number == SIGBUS) why = "made a bad memory access";
     if (number == SIGFPE || number == SIGILL) why = "made an impossible computation";
     watch_crash_report(why);
+    sigaction(number, &watch_crash_before[number], NULL);
     raise(number);
 }
 
 void watch_crash_catch(void)
 {
     static const int numbers[] = {SIGABRT, SIGSEGV, SIGBUS, SIGFPE, SIGILL};
-    struct sigaction action = {.sa_handler = watch_crash_on_signal,
-                               .sa_flags = (int)(SA_RESETHAND | SA_ONSTACK)};
+    struct sigaction action = {.sa_handler = watch_crash_on_signal, .sa_flags = SA_ONSTACK}, before;
     sigemptyset(&action.sa_mask);
-    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
-        sigaction(numbers[i], &action, NULL);
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
+        sigaction(numbers[i], &action, &before);
+        if (before.sa_handler == watch_crash_on_signal) continue; /* called twice */
+        watch_crash_before[numbers[i]] = before;
+    }
 }
 
 /* A stack that overflowed cannot carry the handler. */

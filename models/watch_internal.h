@@ -137,6 +137,7 @@ void watch_lane_cut(struct world *w, int64_t now_ns);
 
 void watch_log_open(struct world *w);
 void watch_log_event(struct world *w, const struct event *e);
+void watch_log_proof(struct world *w, uint32_t slot);
 void watch_log_close(struct world *w, const char *ended);
 
 void watch_profile_open(struct world *w);

@@ -246,12 +246,20 @@ void watch_lane_arrival(struct world *w, uint32_t slot)
     if (world_request(w, slot)->state >= REQUEST_COMPLETED) watch_lane_end(w, slot, world_now(w));
 }
 
+/* An arrow that finds no block has no end. */
+static void watch_lane_astray(struct world *w, uint32_t slot)
+{
+    struct watch_slot *s = watch_lane_slot(w, slot);
+    if (s->flow) w->watch->emit.file->written--;
+    s->flow = false;
+}
+
 void watch_lane_proof(struct world *w, uint32_t slot)
 {
     struct watch_slot *s = watch_lane_slot(w, slot);
     const struct request *r = world_request(w, slot);
-    if (s->flow && w->watch->event->kind == EV_COMMIT)
-        watch_lane_arrow(w, r, "f", WATCH_PID_CHAIN, ",\"bp\":\"e\"");
+    if (w->watch->event->kind != EV_COMMIT) watch_lane_astray(w, slot);
+    if (s->flow) watch_lane_arrow(w, r, "f", WATCH_PID_CHAIN, ",\"bp\":\"e\"");
     s->flow = false;
     if (r->state == REQUEST_COMPLETED) watch_lane_end(w, slot, world_now(w));
 }
@@ -260,6 +268,7 @@ void watch_lane_cut(struct world *w, int64_t now_ns)
 {
     for (uint32_t slot = 0; slot < w->watch->slot_count; slot++) {
         const struct request *r = world_request(w, slot);
+        watch_lane_astray(w, slot);
         if (!w->watch->slots[slot].lane) continue;
         if (r->state == REQUEST_SERVED) watch_lane_engine(w, slot, -1, now_ns);
         watch_lane_end(w, slot, now_ns);

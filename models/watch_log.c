@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The log of events: one line each, written after the event, so that it says what came of it.
+ * The log of events: one line each, written after the event, so that it says what came of it; and
+ * before that one line for each proof that came to its end in it.
  *
  *     simulated time, s   number of the event   kind   in words
  *
@@ -18,12 +19,11 @@ void watch_log_open(struct world *w)
             p->name, w->design->name, w->seed, w->replication);
 }
 
-static bool watch_log_wants(const struct world *w, const struct event *e)
+static bool watch_log_wants(const struct world *w, const struct event *e, struct watch_about about)
 {
     const struct watch_filter *f = w->watch->filter;
     if (!(f->kinds >> e->kind & 1) || e->time_ns < f->from_ns || e->time_ns > f->to_ns)
         return false;
-    struct watch_about about = watch_about(w, e);
     if (f->nodes.count > 0 && (about.node == UINT32_MAX || !watch_set_has(&f->nodes, about.node)))
         return false;
     if (f->validators.count > 0 &&
@@ -223,19 +223,39 @@ static void watch_log_words(struct world *w, const struct event *e)
     }
 }
 
-void watch_log_event(struct world *w, const struct event *e)
+/* The head of a line, if there is to be one. */
+static bool watch_log_begin(struct world *w, const struct event *e, struct watch_about about)
 {
     struct watch_file *file = w->watch->log;
-    if (!watch_log_wants(w, e)) return;
+    if (!watch_log_wants(w, e, about)) return false;
     if (file->written == file->limit) {
         file->left_out++;
-        return;
+        return false;
     }
     file->written++;
     watch_log_say(w, "%5" PRId64 ".%09d  %8" PRIu64 "  %-9s  ", e->time_ns / 1000000000,
                   (int)(e->time_ns % 1000000000), e->seq, watch_kind_names[e->kind]);
+    return true;
+}
+
+void watch_log_event(struct world *w, const struct event *e)
+{
+    if (!watch_log_begin(w, e, watch_about(w, e))) return;
     watch_log_words(w, e);
-    putc('\n', file->stream);
+    putc('\n', w->watch->log->stream);
+}
+
+void watch_log_proof(struct world *w, uint32_t slot)
+{
+    const struct request *r = world_request(w, slot);
+    uint32_t node = r->node < w->node_count ? r->node : UINT32_MAX;
+    struct watch_about about = {.slot = slot, .node = node, .validator = UINT32_MAX};
+    if (!watch_log_begin(w, w->watch->event, about)) return;
+    watch_log_say(w, "request %" PRIu32 " proof %s", r->id, watch_proof_names[r->proof]);
+    if (r->state == REQUEST_COMPLETED)
+        watch_log_say(w, ", %.6f s after its answer",
+                      (double)(world_now(w) - r->answered_ns) * 1e-9);
+    putc('\n', w->watch->log->stream);
 }
 
 void watch_log_close(struct world *w, const char *ended)

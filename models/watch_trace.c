@@ -33,11 +33,11 @@ static void watch_trace_process(struct world *w, unsigned pid, const char *name)
 {
     struct watch_emit *emit = &w->watch->emit;
     watch_emit_record(emit,
-                      "\"ph\":\"M\",\"pid\":%u,\"tid\":0,\"name\":\"process_name\","
+                      "\"ph\":\"M\",\"pid\":%u,\"tid\":1,\"name\":\"process_name\","
                       "\"args\":{\"name\":\"%s\"}",
                       pid, watch_emit_text(w->arena, name));
     watch_emit_record(emit,
-                      "\"ph\":\"M\",\"pid\":%u,\"tid\":0,\"name\":\"process_sort_index\","
+                      "\"ph\":\"M\",\"pid\":%u,\"tid\":1,\"name\":\"process_sort_index\","
                       "\"args\":{\"sort_index\":%u}",
                       pid, pid);
 }

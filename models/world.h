@@ -84,9 +84,7 @@ struct world {
     uint32_t replication;
     struct arena *arena;
     struct event_list events;
-    struct event last[WORLD_LAST]; /* the n-th event taken, from 0, at n % WORLD_LAST */
-    uint64_t last_count;
-    struct watch *watch;           /* NULL: nobody watches */
+    struct watch *watch; /* NULL: nobody watches */
 
     struct workload workload;
     struct workload_arrival next_arrival;
@@ -139,6 +137,8 @@ struct world {
     int64_t capacity_low_ns, price_low_ns; /* since when below `collapse:`; -1: not below */
     bool collapsed;
     char breach[256]; /* of the world's own invariants; empty while sound */
+    uint64_t last_count;
+    struct event last[WORLD_LAST]; /* the n-th event taken, from 0, at n % WORLD_LAST */
 };
 
 static inline int64_t world_now(const struct world *w)
