@@ -92,7 +92,7 @@ static void run_describe(struct run *run)
     uint64_t scenario = digest_text(DIGEST_START, info->canonical);
     uint64_t seed = options_seed(&run->simulate, info);
     uint32_t reps = options_reps(&run->simulate, info);
-    uint64_t hash = digest_text(digest_word(digest_word(scenario, seed), reps), version_number);
+    uint64_t hash = digest_text(digest_word(digest_word(scenario, seed), reps), version_model);
     run->row = (struct store_run){
         .hash = digest_hex(arena_alloc(arena, DIGEST_HEX, 1), digest_end(hash)),
         .name = info->name,
