@@ -477,8 +477,9 @@ static void test_dead_validators_are_passed_over(void **state)
 static void test_heartbeats_keep_their_times(void **state)
 {
     (void)state;
-    static const char *const sets[] = {"horizon=2 h", "registry.heartbeat_interval=1 d"};
-    struct models_scenario *scenario = load("tests/bad/good.yaml", sets, 2);
+    static const char *const sets[] = {"horizon=2 h", "registry.heartbeat_interval=1 d",
+                                       "workload.arrivals=1/h"};
+    struct models_scenario *scenario = load("tests/bad/good.yaml", sets, 3);
     struct world *w = open_at(scenario, 3600 * SECOND);
     const struct registry_params *p = &w->params->registry;
     const int64_t ages[] = {0, p->heartbeat_max_age + SECOND};
