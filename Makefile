@@ -14,6 +14,9 @@ Q       := $(if $(filter 1,$(V)),,@)
 NVCC    ?= $(firstword $(shell command -v nvcc 2>/dev/null) $(wildcard /usr/local/cuda/bin/nvcc))
 MPICC   := $(shell command -v mpicc 2>/dev/null)
 GNUPLOT := $(shell command -v gnuplot 2>/dev/null)
+# What can change a result: it is part of a run's hash, so that two builds never share one by chance.
+MODEL   := $(shell LC_ALL=C cat $$(LC_ALL=C ls sim/*.[ch] net/*.[ch] models/*.[ch] models/*/*.[ch]) | \
+             sha256sum | cut -c1-12)
 COMMIT  := $(shell git describe --always --dirty --abbrev=12 2>/dev/null || echo unknown)
 NEEDED  := gsl sqlite3 openblas libfyaml openssl
 MISSING := $(strip $(foreach p,$(NEEDED),$(if $(shell pkg-config --exists $(p) 2>/dev/null && echo y),,$(p))) \
@@ -182,7 +185,8 @@ build/fuzz/%: tests/fuzz/%.c $(FUZZSRC)
 	  -fno-sanitize-recover=all -ffp-contract=off -I. -o $@ $< $(FUZZSRC) -lfyaml -lm
 
 # The version reaches one object only, so a commit does not rebuild everything.
-$(BUILD)/analysis/version.o: CFLAGS += -DHACASIM_VERSION='"$(VERSION)"' -DHACASIM_COMMIT='"$(COMMIT)"'
+$(BUILD)/analysis/version.o: CFLAGS += -DHACASIM_VERSION='"$(VERSION)"' -DHACASIM_COMMIT='"$(COMMIT)"' \
+                              -DHACASIM_MODEL='"$(MODEL)"'
 
 # Objects depend on the flags they were built with.
 $(BUILD)/flags: FORCE
@@ -190,7 +194,7 @@ $(BUILD)/flags: FORCE
 	@echo '$(CC) $(CFLAGS) $(NVCC)' | cmp -s - $@ || echo '$(CC) $(CFLAGS) $(NVCC)' > $@
 $(BUILD)/commit: FORCE
 	@mkdir -p $(BUILD)
-	@echo '$(VERSION) $(COMMIT)' | cmp -s - $@ || echo '$(VERSION) $(COMMIT)' > $@
+	@echo '$(VERSION) $(COMMIT) $(MODEL)' | cmp -s - $@ || echo '$(VERSION) $(COMMIT) $(MODEL)' > $@
 $(BUILD)/analysis/version.o: $(BUILD)/commit
 FORCE:
 

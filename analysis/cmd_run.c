@@ -104,7 +104,7 @@ static void run_describe(struct run *run)
     /* A rule is part of the scenario's text, and no number is asked for: 0 stands for that. */
     bool ruled = options_stop(&run->simulate, info).metric != NULL;
     uint64_t asked = digest_word(digest_word(scenario, seed), ruled ? 0 : reps);
-    uint64_t hash = digest_text(asked, version_number);
+    uint64_t hash = digest_text(asked, version_model);
     run->row = (struct store_run){
         .hash = digest_hex(arena_alloc(arena, DIGEST_HEX, 1), digest_end(hash)),
         .name = info->name,

@@ -167,10 +167,10 @@ struct models_scenario *options_load_present(const struct options_simulate *opti
     diag_init(&diag, options->arena);
     struct models_scenario *scenario =
         models_read(options->arena, path, options->sets, options->set_count, &diag);
-    uint32_t count = scenario == NULL ? 0 : models_info(scenario).expect_count;
-    *expects = arena_alloc(options->arena, count, sizeof(struct expect *));
-    for (uint32_t i = 0; i < count; i++) {
-        const struct param_text *line = &models_info(scenario).expects[i];
+    const struct models_info none = {0}, info = scenario == NULL ? none : models_info(scenario);
+    *expects = arena_alloc(options->arena, info.expect_count, sizeof(struct expect *));
+    for (uint32_t i = 0; i < info.expect_count; i++) {
+        const struct param_text *line = &info.expects[i];
         if (line->text != NULL) (*expects)[i] = expect_parse(options->arena, line, &diag);
     }
     if (diag.count == 0 || scenario == NULL) {

@@ -216,7 +216,6 @@ void fleet_heartbeat(struct world *w, uint32_t index)
         event_schedule(&w->events, now + p->heartbeat_interval, EV_HEARTBEAT, index, 0);
     }
     if (node->down > 0 || w->relay_down > 0) return; /* the relayer carries heartbeats too */
-    node->signed_ns = now - p->heartbeat_back_date;
     struct rng_stream s = world_stream(w, PURPOSE_HEARTBEAT, index);
     s.counter.v[0] = 16 + (uint32_t)(now / p->heartbeat_interval) * 4;
     struct mempool_tx tx = {.kind = TX_HEARTBEAT,
@@ -226,7 +225,8 @@ void fleet_heartbeat(struct world *w, uint32_t index)
                             .fee_cap = p->heartbeat_fee_cap,
                             .tip = p->heartbeat_tip,
                             .bytes = p->heartbeat_bytes,
-                            .reference = index};
+                            .reference = index,
+                            .signed_ns = now - p->heartbeat_back_date};
     int64_t hop = net_delay_ns(&w->net, node->region, w->facilitator_region, tx.bytes, &s);
     chain_send(w, tx, w->facilitator_region, hop, &s);
 }

@@ -2,7 +2,8 @@
  * The front door: a request arrives, is routed, sent, and perhaps given up by its client.
  *
  * A client behaves as the SDK does: it takes an active node from the registry, gives up after its
- * time-out, and tries again (client.retries) only when the node could not be reached at all. */
+ * time-out, and tries again (client.retries) only when the node could not be reached at all, which
+ * it notices client.connect after it has sent its request. */
 #include "models/watch_internal.h"
 #include "models/world.h"
 
@@ -116,6 +117,7 @@ static bool front_route(struct world *w, uint32_t slot)
     r->node = router_pick(&w->router, &w->registry, &w->net, &query);
     if (r->node == UINT32_MAX) return false;
     registry_begin(&w->registry, r->node);
+    r->sent_ns = world_now(w);
     struct rng_stream s = world_stream(w, PURPOSE_UPLINK, r->id);
     s.counter.v[0] = r->attempt; /* one block of two draws per message */
     uint64_t bytes = FRONT_REQUEST_BYTES + (uint64_t)FRONT_BYTES_PER_TOKEN * r->prompt_tok;
@@ -188,7 +190,17 @@ enum status front_arrival(struct world *w)
 void front_unreached(struct world *w, uint32_t slot)
 {
     struct request *r = world_request(w, slot);
+    int64_t noticed = r->sent_ns + w->params->client.connect;
     registry_end(&w->registry, r->node);
+    world_hold(w, slot);
+    event_schedule(&w->events, noticed > world_now(w) ? noticed : world_now(w), EV_NOTICE, slot,
+                   r->id);
+}
+
+void front_notice(struct world *w, uint32_t slot)
+{
+    struct request *r = world_request(w, slot);
+    if (r->state != REQUEST_SENT) return; /* given up meanwhile */
     if (r->attempt < w->params->client.retries) {
         r->attempt++;
         if (front_route(w, slot)) return;

@@ -38,6 +38,7 @@ struct mempool_tx {
     money_t fee_cap, tip; /* atto per gas */
     int64_t arrived_ns;   /* never earlier than that of the one added before */
     int64_t ready_ns;     /* from here on a proposer knows of it */
+    int64_t signed_ns;    /* what it says of itself, of the model: the time of a heartbeat */
 };
 
 struct mempool_slot;

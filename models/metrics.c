@@ -195,6 +195,21 @@ double metrics_censored_quantile(const struct hist *done, const struct hist *cut
     return (double)NAN;
 }
 
+double metrics_censored_mean(const struct hist *done, const struct hist *cut)
+{
+    if (cut->n == 0) return hist_mean(done);
+    double at_risk = (double)(done->weight + cut->weight), survive = 1, mean = 0;
+    for (uint32_t cell = 0; cell < HIST_CELLS; cell++) {
+        if (done->cells[cell] != 0) {
+            double left = survive * (1 - (double)done->cells[cell] / at_risk);
+            mean += (survive - left) * hist_cell_middle(cell);
+            survive = left;
+        }
+        at_risk -= (double)(done->cells[cell] + cut->cells[cell]);
+    }
+    return survive < 1e-12 ? mean : (double)NAN;
+}
+
 /* `unit`: of the metric, in those of the histogram (1e9: seconds of nanoseconds). */
 static void metrics_fill_hist(const struct metrics *m, struct models_value *values,
                               enum metrics_id mean_id, enum metrics_hist which, double unit)
@@ -204,7 +219,8 @@ static void metrics_fill_hist(const struct metrics *m, struct models_value *valu
     const struct hist *cut = &none;
     if (which == HIST_GAP) cut = &m->hist[HIST_GAP_CENSORED];
     if (which == HIST_GAP_SETTLED) cut = &m->hist[HIST_SETTLED_CENSORED];
-    metrics_set_real(values, mean_id, hist_mean(h) / unit);
+    if (which == HIST_E2E) cut = &m->hist[HIST_E2E_CENSORED];
+    metrics_set_real(values, mean_id, metrics_censored_mean(h, cut) / unit);
     for (int k = 0; k < SPREAD_LEVELS; k++) {
         double x = metrics_censored_quantile(h, cut, spread_levels[k]);
         metrics_set_real(values, mean_id + 1 + (unsigned)k, x / unit);

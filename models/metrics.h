@@ -22,6 +22,8 @@ enum metrics_hist { /* distributions of nanoseconds, but for the last three */
                     HIST_GAP_SETTLED,
                     HIST_GAP_CENSORED, /* age of the answers whose proof is pending at the end */
                     HIST_SETTLED_CENSORED, /* the same for their record */
+                    HIST_E2E_CENSORED, /* waiting so far, of users who will still act on an answer
+                                        */
                     HIST_TTFT,
                     HIST_TPOT,
                     HIST_E2E,
@@ -113,5 +115,9 @@ void metrics_set_spread(struct models_value *values, enum metrics_id mean_id, do
  * largest that finished.  With nothing
  * censored it equals hist_quantile. */
 double metrics_censored_quantile(const struct hist *done, const struct hist *cut, double q);
+/* The mean by the same estimate, within the relative error of a histogram cell.  NaN when the
+ * longest durations are among the censored: nothing is known of them but that they are long.  With
+ * nothing censored it equals hist_mean. */
+double metrics_censored_mean(const struct hist *done, const struct hist *cut);
 
 #endif

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "models/consensus/proposer.h"
 #include "models/pilot.h"
 #include "models/scenario.h"
 
@@ -140,4 +141,18 @@ bool models_base_fee(money_t parent_base_fee, uint64_t gas_used, uint64_t gas_li
     *base_fee =
         feemarket_next(parent_base_fee, gas_used, gas_limit, elasticity, denominator, &overflow);
     return !overflow;
+}
+
+bool models_proposers(struct arena *arena, const int64_t *powers, const int64_t *priorities,
+                      uint32_t count, uint32_t rounds, int64_t *proposers, int64_t *after)
+{
+    struct proposer_set set;
+    if (!proposer_powers_valid(powers, count)) return false;
+    proposer_load(&set, arena, powers, priorities, count);
+    for (uint32_t i = 0; i < rounds; i++) {
+        proposer_increment(&set, 1);
+        proposers[i] = set.proposer;
+        memcpy(after + (size_t)i * count, set.priority, count * sizeof *after);
+    }
+    return true;
 }

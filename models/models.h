@@ -81,6 +81,13 @@ enum status models_settle(struct models_scenario *scenario, uint64_t seed,
 bool models_base_fee(money_t parent_base_fee, uint64_t gas_used, uint64_t gas_limit,
                      uint64_t elasticity, uint64_t denominator, money_t *base_fee);
 
+/* `rounds` times one IncrementProposerPriority(1) of CometBFT (models/consensus/proposer.h) from
+ * the given priorities: who proposes in each, and the priorities after each, row by row, in arrays
+ * of `rounds` and rounds x count.  False: a power is not above 0, or their sum is above 2^60 - 1.
+ */
+bool models_proposers(struct arena *arena, const int64_t *powers, const int64_t *priorities,
+                      uint32_t count, uint32_t rounds, int64_t *proposers, int64_t *after);
+
 /* ---- results ------------------------------------------------------------------------------- */
 
 enum models_kind {

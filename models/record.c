@@ -275,16 +275,25 @@ static void record_price(struct world *w, struct models_value *values)
 
 /* ---- the whole ------------------------------------------------------------------------------- */
 
+/* A user who has an answer, waits, and will act on it as things stand. */
+static bool record_will_act(const struct request *r, const struct scenario_act *acts)
+{
+    if (r->acted || acts->kind == SCENARIO_AT_ONCE) return false;
+    return acts->kind == SCENARIO_AFTER ? r->proof != PROOF_REJECTED : r->proof == PROOF_PENDING;
+}
+
 /* Answers whose record or proof is still pending are censored at their age; a user who waits has a
- * gap of 0 so far. */
+ * gap of 0 so far, and has waited since the request. */
 static void record_pending(struct world *w)
 {
     struct metrics *m = &w->metrics;
     const struct scenario_user *users = w->params->users.items;
     for (uint32_t slot = 0; slot < w->requests.capacity; slot++) {
         const struct request *r = world_request(w, slot);
-        if (r->holds == 0 || r->state != REQUEST_COMPLETED || r->proof != PROOF_PENDING) continue;
-        if (!r->counted) continue;
+        if (r->holds == 0 || r->state != REQUEST_COMPLETED || !r->counted) continue;
+        if (record_will_act(r, &users[r->class].acts))
+            hist_add(&m->hist[HIST_E2E_CENSORED], world_now(w) - r->arrived_ns, 1);
+        if (r->proof != PROOF_PENDING) continue;
         bool waits = users[r->class].acts.kind == SCENARIO_ON_FINALITY;
         int64_t age = waits ? 0 : world_now(w) - r->answered_ns;
         hist_add(&m->hist[HIST_SETTLED_CENSORED], age, 1);

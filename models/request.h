@@ -52,6 +52,7 @@ struct request {
     bool cheated, acted, at_risk;
     bool refused;           /* by the engine of the validators, under `replicated` */
     int64_t arrived_ns;     /* sent by the user */
+    int64_t sent_ns;        /* the same, of the attempt under way */
     int64_t first_token_ns; /* at the user */
     int64_t served_ns;      /* last token computed */
     int64_t answered_ns;    /* last token at the user */

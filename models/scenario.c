@@ -59,6 +59,9 @@ static const struct param_table node_table = PARAM_TABLE("node", scenario_node, 
 static const struct param client_rows[] = {
     PARAM(scenario_client, timeout, PARAM_DURATION, "60 s", "1 ms", "30 d",
           "a client gives up a request after this", "OpenGradient-SDK llm.py"),
+    PARAM(scenario_client, connect, PARAM_DURATION, "5 s", "0 s", "1 h",
+          "after which a client takes a node that does not answer for unreachable",
+          "default of Python httpx, connect time-out; assumption: the SDK leaves it"),
     PARAM(scenario_client, retries, PARAM_COUNT, "1", "0", "100",
           "new attempts when a node cannot be reached", "OpenGradient-SDK tee_connection.py"),
 };

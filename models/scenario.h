@@ -50,7 +50,7 @@ struct scenario_node {
 };
 
 struct scenario_client {
-    int64_t timeout; /* ns */
+    int64_t timeout, connect; /* ns */
     int64_t retries;
 };
 

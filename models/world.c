@@ -179,6 +179,9 @@ static void world_dispatch_request(struct world *w, const struct event *e)
     case EV_TIMEOUT:
         front_timeout(w, slot);
         break;
+    case EV_NOTICE:
+        front_notice(w, slot);
+        break;
     case EV_LOST:
         outcome_proof(w, slot, PROOF_LOST);
         break;
@@ -200,6 +203,7 @@ enum status world_dispatch(struct world *w, const struct event *e)
     case EV_ANSWER:
     case EV_ACT:
     case EV_TIMEOUT:
+    case EV_NOTICE:
     case EV_LOST:
     case EV_POST:
         world_dispatch_request(w, e);

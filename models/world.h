@@ -36,6 +36,7 @@ enum world_event {
     EV_INCIDENT,  /* scheduled event `entity` begins (arg 0) or ends (1) */
     EV_ADVERSARY, /* adversary `entity` starts */
     EV_WINDOW,    /* the measured window opens (arg 0) or closes (1) */
+    EV_NOTICE,    /* the user of request `entity` finds that its node cannot be reached */
     EV_KINDS
 };
 
@@ -52,7 +53,6 @@ struct world_node {
     /* state */
     int32_t adversary; /* index in adversaries[], -1: honest */
     uint32_t down;     /* outages that cover it */
-    int64_t signed_ns; /* of the heartbeat on its way */
     /* counters */
     int64_t honest_busy_ns;
     uint64_t honest_tok, cheated_tok;
@@ -173,8 +173,10 @@ void world_set_state(struct world *w, uint32_t slot, enum request_state state);
 enum status front_open(struct world *w);
 enum status front_arrival(struct world *w);
 void front_timeout(struct world *w, uint32_t slot);
-/* The node could not be reached: the client tries again, or the request has failed. */
+/* The node cannot be reached, which its client notices in time. */
 void front_unreached(struct world *w, uint32_t slot);
+/* Its client has noticed: another attempt, or the end. */
+void front_notice(struct world *w, uint32_t slot);
 /* A request that will have no answer ends as `state`. */
 void front_end(struct world *w, uint32_t slot, enum request_state state);
 

@@ -393,7 +393,7 @@ static void test_json_on_a_full_disk(void **state)
     assert_non_null(strstr(chain, "No space left on device"));
     assert_int_equal(summary_write_json(&object, "/proc/nope/x"), STATUS_OPERATING);
     status_take(chain, sizeof chain);
-    assert_non_null(strstr(chain, "writing /proc/nope/x: cannot make folder /proc/nope"));
+    assert_non_null(strstr(chain, "cannot write /proc/nope/x: there is no folder /proc/nope"));
 }
 
 int main(void)
