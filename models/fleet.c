@@ -100,7 +100,7 @@ static void fleet_wake(struct world *w, uint32_t index)
     int64_t next = serving_next_ns(&node->serving);
     if (next == node->wake_ns) return;
     event_cancel(&w->events, node->wake);
-    node->wake = (struct event_handle){0, 0};
+    node->wake = (struct event_handle){.slot = 0};
     node->wake_ns = next;
     if (next != INT64_MAX) {
         int64_t at = next < world_now(w) ? world_now(w) : next;
@@ -161,7 +161,7 @@ void fleet_serve(struct world *w, uint32_t index)
     struct world_node *node = &w->nodes[index];
     uint32_t count;
     event_cancel(&w->events, node->wake); /* an outage comes here before the wake-up fires */
-    node->wake = (struct event_handle){0, 0};
+    node->wake = (struct event_handle){.slot = 0};
     node->wake_ns = INT64_MAX;
     do {
         count = serving_advance(&node->serving, world_now(w), done, FLEET_BATCH);

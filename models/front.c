@@ -204,7 +204,7 @@ static void front_withdraw(struct world *w, uint32_t slot)
 void front_timeout(struct world *w, uint32_t slot)
 {
     struct request *r = world_request(w, slot);
-    r->timeout = (struct event_handle){0, 0};
+    r->timeout = (struct event_handle){.slot = 0};
     if (r->state == REQUEST_RETURN) return; /* the last token is on its way */
     if (w->design->on_chain)
         front_withdraw(w, slot);

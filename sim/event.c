@@ -15,8 +15,8 @@
  * is dead; then the living are gathered and the heap is rebuilt, so cancelling costs O(1) amortised
  * and the heap never holds more than about twice the living.
  *
- * A slot's generation is odd while its event is pending.  The slot is reused only when the record
- * has left the heap: a record knows its slot but has no room for the generation. */
+ * A slot holds the sequence number of its event while that is pending.  It is reused only when the
+ * record has left the heap. */
 #include "sim/event.h"
 
 #include <inttypes.h>
@@ -34,9 +34,10 @@ enum { EVENT_FETCH_FROM = 1 << 15 }; /* 1 MiB of events */
 #define EVENT_LIMIT_MAX ((uint32_t)1 << 28)
 
 struct event_slot {
-    uint32_t generation; /* odd: pending */
+    uint64_t seq; /* of its event; EVENT_NO_SEQ: none is pending */
     uint32_t next_free;
 };
+#define EVENT_NO_SEQ UINT64_MAX
 
 static const struct event event_none = {.time_ns = INT64_MAX, .seq = UINT64_MAX};
 
@@ -112,7 +113,7 @@ static void event_slot_give(struct event_list *list, uint32_t slot)
 
 static inline bool event_is_dead(const struct event_list *list, const struct event *e)
 {
-    return e->slot != 0 && (list->slots[e->slot].generation & 1) == 0;
+    return e->slot != 0 && list->slots[e->slot].seq != e->seq;
 }
 
 /* ---- heap ----------------------------------------------------------------------------------- */
@@ -257,7 +258,8 @@ struct event_handle event_schedule_cancellable(struct event_list *list, int64_t 
                                                uint16_t kind, uint32_t entity, uint32_t arg)
 {
     uint32_t slot = event_slot_take(list);
-    struct event_handle handle = {slot, ++list->slots[slot].generation};
+    struct event_handle handle = {.seq = list->next_seq, .slot = slot};
+    list->slots[slot].seq = handle.seq;
     event_insert(list, time_ns, kind, entity, arg, slot);
     return handle;
 }
@@ -266,8 +268,8 @@ bool event_cancel(struct event_list *list, struct event_handle handle)
 {
     if (handle.slot == 0 || handle.slot >= list->slot_count) return false;
     struct event_slot *slot = &list->slots[handle.slot];
-    if (slot->generation != handle.generation || (handle.generation & 1) == 0) return false;
-    slot->generation++;
+    if (slot->seq != handle.seq) return false;
+    slot->seq = EVENT_NO_SEQ;
     list->cancelled_total++;
     if (++list->cancelled > list->count / 2 && list->count > EVENT_CAPACITY_MIN)
         event_compact(list);
@@ -294,7 +296,7 @@ bool event_next(struct event_list *list, int64_t until_ns, struct event *out)
     }
     *out = *top;
     if (out->slot) {
-        list->slots[out->slot].generation++;
+        list->slots[out->slot].seq = EVENT_NO_SEQ;
         event_slot_give(list, out->slot);
     }
     event_remove_top(list);
@@ -303,4 +305,68 @@ bool event_next(struct event_list *list, int64_t until_ns, struct event *out)
     list->fired++;
     event_hash(list, out);
     return true;
+}
+
+/* ---- out and in ----------------------------------------------------------------------------- */
+
+static int event_compare(const void *a, const void *b)
+{
+    money_u128 left = event_key(a), right = event_key(b);
+    return (left > right) - (left < right);
+}
+
+void event_list_export(const struct event_list *list, struct arena *arena,
+                       struct event_list_image *image)
+{
+    *image = (struct event_list_image){.now_ns = list->now_ns,
+                                       .last_ns = list->last_ns,
+                                       .next_seq = list->next_seq,
+                                       .hash = list->hash,
+                                       .fired = list->fired,
+                                       .ties = list->ties,
+                                       .cancelled_total = list->cancelled_total,
+                                       .peak = list->peak,
+                                       .limit = list->limit};
+    image->events =
+        arena_alloc(arena, (size_t)list->count - list->cancelled, sizeof *image->events);
+    for (uint32_t i = 0; i < list->count; i++) {
+        const struct event *e = &list->heap[EVENT_ROOT + i];
+        if (!event_is_dead(list, e)) image->events[image->count++] = *e;
+    }
+    qsort(image->events, image->count, sizeof *image->events, event_compare);
+}
+
+/* Slots up to the highest in use; those that no event names are free. */
+static void event_slots_import(struct event_list *list, const struct event_list_image *image)
+{
+    uint32_t highest = 0;
+    for (uint32_t i = 0; i < image->count; i++)
+        if (image->events[i].slot > highest) highest = image->events[i].slot;
+    while (list->slot_count <= highest) {
+        uint32_t slot = event_slot_take(list);
+        list->slots[slot].seq = EVENT_NO_SEQ;
+    }
+    for (uint32_t i = 0; i < image->count; i++)
+        if (image->events[i].slot) list->slots[image->events[i].slot].seq = image->events[i].seq;
+    for (uint32_t slot = highest; slot > 0; slot--)
+        if (list->slots[slot].seq == EVENT_NO_SEQ) event_slot_give(list, slot);
+}
+
+void event_list_import(struct event_list *list, struct arena *arena,
+                       const struct event_list_image *image)
+{
+    event_list_init(list, arena, image->limit);
+    event_slots_import(list, image);
+    for (uint32_t i = 0; i < image->count; i++) { /* in order, so each stays where it is put */
+        if (list->count == list->capacity) event_heap_grow(list);
+        list->heap[EVENT_ROOT + list->count++] = image->events[i];
+    }
+    list->now_ns = image->now_ns;
+    list->last_ns = image->last_ns;
+    list->next_seq = image->next_seq;
+    list->hash = image->hash;
+    list->fired = image->fired;
+    list->ties = image->ties;
+    list->cancelled_total = image->cancelled_total;
+    list->peak = image->peak;
 }

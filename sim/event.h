@@ -24,9 +24,10 @@ struct event {
 };
 _Static_assert(sizeof(struct event) == 32, "an event is 32 bytes");
 
-struct event_handle { /* of a cancellable event; {0, 0} names none */
+struct event_handle { /* of a cancellable event; all zero names none */
+    uint64_t seq;     /* never given twice, so a stale handle fits no later event */
     uint32_t slot;
-    uint32_t generation;
+    uint32_t spare;
 };
 
 struct event_slot;
@@ -61,6 +62,24 @@ bool event_cancel(struct event_list *list, struct event_handle handle);
 /* Take the next event at or before `until_ns`, advance the clock to it.  False: none left by
  * then; the clock then stands at `until_ns`. */
 bool event_next(struct event_list *list, int64_t until_ns, struct event *out);
+
+/* A list taken out of its structure: plain data, equal for equal lists whatever holds them, and
+ * enough to go on from.  Handles given out before stay good. */
+struct event_list_image {
+    int64_t now_ns, last_ns;
+    uint64_t next_seq, hash;
+    uint64_t fired, ties, cancelled_total, peak;
+    uint32_t limit, count;
+    struct event *events; /* `count` pending ones by (time, sequence), with their slots */
+};
+
+/* The events of the image are allocated in `arena`. */
+void event_list_export(const struct event_list *list, struct arena *arena,
+                       struct event_list_image *image);
+
+/* Initialises `list`; nothing of the image is kept. */
+void event_list_import(struct event_list *list, struct arena *arena,
+                       const struct event_list_image *image);
 
 /* Fold an outcome (a decision that is no event) into the hash. */
 void event_fold(struct event_list *list, uint64_t word);

@@ -91,7 +91,7 @@ static void a_cancelled_event_never_fires(void **state)
     (void)state;
     struct event_handle a = event_schedule_cancellable(&list, 10, 1, 0, 0);
     struct event_handle b = event_schedule_cancellable(&list, 20, 2, 0, 0);
-    struct event_handle none = {0, 0}, wild = {1000, 1};
+    struct event_handle none = {.slot = 0}, wild = {.seq = 1, .slot = 1000};
     assert_false(event_cancel(&list, none));
     assert_false(event_cancel(&list, wild));
     assert_true(event_cancel(&list, a));
@@ -145,7 +145,7 @@ static uint32_t twin_first(void)
 static void twin_schedule(struct rng_stream *draws, uint32_t entity, uint64_t span_ns)
 {
     int64_t time_ns = list.now_ns + (int64_t)rng_below(draws, span_ns);
-    twin[twin_count].handle = (struct event_handle){0, 0};
+    twin[twin_count].handle = (struct event_handle){.slot = 0};
     twin[twin_count].time_ns = time_ns;
     twin[twin_count].seq = list.next_seq;
     twin[twin_count].entity = entity;
@@ -317,6 +317,73 @@ static void the_hash_is_golden(void **state)
     assert_true(list.hash == 0x4c657d5ca02127d0ULL);
 }
 
+/* Half-way through a run with cancellations the list is taken out and put into a fresh one: both go
+ * on alike, and handles given before are good in both. */
+enum { MOVE_STEPS = 4000, MOVE_HANDLES = 512 };
+
+static void move_step(struct event_list *on, struct event_handle *handles, struct rng_stream *draws,
+                      uint32_t step)
+{
+    struct event e;
+    uint32_t which = (uint32_t)rng_below(draws, MOVE_HANDLES);
+    int64_t time_ns = on->now_ns + (int64_t)rng_below(draws, step % 64 == 0 ? 1u << 30 : 5000);
+    if (rng_below(draws, 2) == 0) event_schedule(on, time_ns, (uint16_t)(step % 5), step, which);
+    event_cancel(on, handles[which]);
+    handles[which] = event_schedule_cancellable(on, time_ns + 7, 9, step, which);
+    for (uint64_t n = rng_below(draws, 4); n > 0; n--)
+        if (event_next(on, on->now_ns + 2000, &e)) event_fold(on, e.entity);
+}
+
+static void a_list_taken_out_and_put_in_goes_on_alike(void **state)
+{
+    (void)state;
+    struct rng_stream draws = rng_open(13, 0, 0, 0);
+    static struct event_handle handles[MOVE_HANDLES], moved_handles[MOVE_HANDLES];
+    memset(handles, 0, sizeof handles);
+    for (uint32_t step = 0; step < MOVE_STEPS; step++)
+        move_step(&list, handles, &draws, step);
+    struct event_list_image image, again;
+    event_list_export(&list, &memory, &image);
+    assert_true(image.count > 50);
+    struct event_list moved;
+    event_list_import(&moved, &memory, &image);
+    event_list_export(&moved, &memory, &again);
+    assert_int_equal(image.count, again.count);
+    for (uint32_t i = 0; i < image.count; i++) {
+        assert_memory_equal(&image.events[i], &again.events[i], sizeof *image.events);
+        if (i > 0) assert_true(image.events[i].time_ns >= image.events[i - 1].time_ns);
+    }
+    memcpy(moved_handles, handles, sizeof handles);
+    struct rng_stream same = draws;
+    for (uint32_t step = 0; step < MOVE_STEPS; step++) {
+        move_step(&list, handles, &draws, step);
+        move_step(&moved, moved_handles, &same, step);
+    }
+    struct event other;
+    while (event_next(&list, INT64_MAX, &got)) {
+        assert_true(event_next(&moved, INT64_MAX, &other));
+        assert_true(got.seq == other.seq && got.time_ns == other.time_ns);
+    }
+    assert_false(event_next(&moved, INT64_MAX, &other));
+    assert_true(list.hash == moved.hash && list.fired == moved.fired && list.ties == moved.ties);
+    assert_true(list.cancelled_total == moved.cancelled_total && list.peak == moved.peak);
+    assert_true(list.now_ns == moved.now_ns && list.next_seq == moved.next_seq);
+}
+
+static void an_empty_list_can_be_moved(void **state)
+{
+    (void)state;
+    struct event_list_image image;
+    struct event_list moved;
+    event_fold(&list, 5);
+    assert_false(event_next(&list, 100, &got));
+    event_list_export(&list, &memory, &image);
+    event_list_import(&moved, &memory, &image);
+    assert_false(event_next(&moved, 200, &got));
+    assert_int_equal(moved.now_ns, 200);
+    assert_true(moved.hash == list.hash);
+}
+
 /* Run `act` in a child; exit code or minus the signal, and what it printed to standard error. */
 static int run_child(void (*act)(void), char *text, size_t size)
 {
@@ -393,6 +460,8 @@ int main(void)
         TEST(the_hash_sees_every_field_and_the_order),
         TEST(the_hash_avalanches),
         TEST(the_hash_is_golden),
+        TEST(a_list_taken_out_and_put_in_goes_on_alike),
+        TEST(an_empty_list_can_be_moved),
         TEST(misuse_is_reported),
     };
     return cmocka_run_group_tests_name("event", tests, NULL, NULL);
