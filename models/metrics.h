@@ -110,4 +110,6 @@ void metrics_set_spread(struct models_value *values, enum metrics_id mean_id, do
  * censored it equals hist_quantile. */
 double metrics_censored_quantile(const struct hist *done, const struct hist *cut, double q);
 
+void metrics_snap(struct metrics *m, struct snap *snap);
+
 #endif

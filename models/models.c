@@ -2,6 +2,9 @@
  * Loading a scenario: text, tables, cross checks; and what the program may know of it. */
 #include "models/models.h"
 
+#include <string.h>
+
+#include "models/branch.h"
 #include "models/scenario.h"
 
 const struct param_table *models_table(void)
@@ -29,12 +32,12 @@ static void models_describe(struct models_scenario *scenario, const char *path, 
     scenario->info.effective = param_effective(scenario->doc, &scenario->info.effective_count);
 }
 
-struct models_scenario *models_load(struct arena *arena, const char *path, const char *const *sets,
-                                    size_t set_count, struct diag *diag)
+static struct models_scenario *models_read(struct arena *arena, const char *path,
+                                           struct param_doc *doc, struct diag *diag)
 {
+    if (!doc) return NULL;
     struct models_scenario *scenario = arena_alloc(arena, 1, sizeof *scenario);
-    scenario->doc = param_load(arena, path, sets, set_count, diag);
-    if (!scenario->doc) return NULL;
+    scenario->doc = doc;
     param_read(scenario->doc, &scenario_table, &scenario->params, diag);
     if (diag->count == 0) scenario_check(&scenario->params, scenario->doc, diag);
     if (diag->count > 0) {
@@ -45,9 +48,29 @@ struct models_scenario *models_load(struct arena *arena, const char *path, const
     return scenario;
 }
 
+struct models_scenario *models_load(struct arena *arena, const char *path, const char *const *sets,
+                                    size_t set_count, struct diag *diag)
+{
+    return models_read(arena, path, param_load(arena, path, sets, set_count, diag), diag);
+}
+
+struct models_scenario *models_load_text(struct arena *arena, const char *name, const char *text,
+                                         const char *const *sets, size_t set_count,
+                                         struct diag *diag)
+{
+    return models_read(
+        arena, name, param_load_text(arena, name, text, strlen(text), sets, set_count, diag), diag);
+}
+
 void models_close(struct models_scenario *scenario)
 {
     param_close(scenario->doc);
+}
+
+void models_branch(const struct models_scenario *past, const struct models_scenario *branch,
+                   int64_t now_ns, struct diag *diag)
+{
+    branch_check(past, branch, now_ns, diag);
 }
 
 struct models_info models_info(const struct models_scenario *scenario)

@@ -26,7 +26,16 @@ const struct param_table *models_table(void);
  * when there is any. */
 struct models_scenario *models_load(struct arena *arena, const char *path, const char *const *sets,
                                     size_t set_count, struct diag *diag);
+/* The same from the text of a stored run (models_info's canonical), called `name` in findings. */
+struct models_scenario *models_load_text(struct arena *arena, const char *name, const char *text,
+                                         const char *const *sets, size_t set_count,
+                                         struct diag *diag);
 void models_close(struct models_scenario *scenario);
+
+/* Can a world that ran under `past` up to `now_ns` go on under `branch`?  What it cannot change any
+ * more goes to `diag`. */
+void models_branch(const struct models_scenario *past, const struct models_scenario *branch,
+                   int64_t now_ns, struct diag *diag);
 
 struct models_info {
     const char *name, *doc, *path, *design; /* design: of verification */
@@ -101,10 +110,27 @@ struct models_record {
     uint32_t caveat_count;
 };
 
+/* The state of a replication between two events: what models_run can go on from. */
+struct models_checkpoint {
+    uint32_t replication;
+    int64_t now_ns;
+    bool timed; /* at a multiple of checkpoint_every_ns; else at a time that wall time chose */
+    const void *state;
+    size_t bytes;
+};
+
 struct models_options {
     const volatile sig_atomic_t *stop; /* set by a signal handler: end with STATUS_INTERRUPTED */
     void (*progress)(void *context, int64_t now_ns, int64_t end_ns); /* may be NULL; about 1/s */
     void *context;
+    /* Checkpoints, none of which changes a result.  `checkpoint` is given each one; one at every
+     * multiple of checkpoint_every_ns (0: none), one when checkpoint_due (asked every few thousand
+     * events; may be NULL) says so, one when `stop` ends the run. */
+    enum status (*checkpoint)(void *context, const struct models_checkpoint *checkpoint);
+    int64_t checkpoint_every_ns; /* simulated time */
+    bool (*checkpoint_due)(void *context);
+    const struct models_checkpoint *from; /* go on from here; NULL: from the start */
+    const struct models_scenario *past; /* of `from`, in a branch (models_branch); NULL: the same */
 };
 
 /* Run one replication.  The record lies in `arena`.  STATUS_BREACH when an invariant broke: the

@@ -59,4 +59,8 @@ enum status trace_open_file(FILE *file, const char *path, struct arena *arena, s
 enum status trace_next(struct trace *trace, struct trace_row *row, bool *more);
 void trace_close(struct trace *trace); /* NULL is harmless */
 
+/* The place in the file.  Reading seeks there, after a look at whether the file still has the
+ * content that it had when the archive was written. */
+void trace_snap(struct trace *trace, struct snap *snap);
+
 #endif

@@ -17,6 +17,7 @@
 #include "sim/money.h"
 #include "sim/param.h"
 #include "sim/rng.h"
+#include "sim/snap.h"
 #include "sim/status.h"
 #include "sim/tally.h"
 #include "sim/variate.h"

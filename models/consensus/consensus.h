@@ -162,4 +162,7 @@ int64_t consensus_next_start_ns(const struct consensus *consensus, int64_t commi
 /* Whether a validator takes part now: not silent, its region not down. */
 bool consensus_is_live(const struct consensus *consensus, uint32_t validator);
 
+/* Heights begin without memory of the ones before, but for whose turn it is. */
+void consensus_snap(struct consensus *consensus, struct snap *snap);
+
 #endif
