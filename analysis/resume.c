@@ -179,6 +179,18 @@ static enum status resume_starts(struct resume *resume, struct store *store)
     return STATUS_OK;
 }
 
+static enum status resume_no_moment(const struct resume *resume)
+{
+    const char *until = "";
+    if (resume->until_ns != INT64_MAX)
+        until = arena_print(resume->arena, " at or before %s",
+                            param_print(resume->arena, PARAM_DURATION, &resume->until_ns));
+    return status_fail(STATUS_USER,
+                       "run %" PRId64 " has no moment%s at which each replication has a checkpoint "
+                       "(`run --checkpoint-every` keeps some)",
+                       resume->run.id, until);
+}
+
 /* The newest moment that all replications share, so that their pasts are as long. */
 static enum status resume_branch_starts(struct resume *resume, struct store *store)
 {
@@ -188,11 +200,7 @@ static enum status resume_branch_starts(struct resume *resume, struct store *sto
     TRY(store_moments(store, resume->run.id, &moments, &count), "checkpoints");
     for (uint32_t r = 0; r < resume->run.reps; r++) {
         const struct store_moment *m = resume_newest(moments, count, r, until_ns);
-        if (m == NULL)
-            return status_fail(STATUS_USER,
-                               "run %" PRId64 " has no checkpoint %s of all its replications "
-                               "(`run --checkpoint-every` keeps some)",
-                               resume->run.id, resume->until_ns == INT64_MAX ? "" : "so early");
+        if (m == NULL) return resume_no_moment(resume);
         if (r > 0 && m->now_ns < until_ns) { /* the ones before must have this one too */
             until_ns = m->now_ns;
             r = UINT32_MAX;
@@ -237,7 +245,7 @@ static enum status resume_plan_in(struct resume *resume, struct store *store, co
 {
     enum status status = resume_find(resume, store, text);
     if (status != STATUS_OK) return status;
-    uint32_t reps = resume->run.reps;
+    const uint32_t reps = resume->run.reps;
     resume->branch = set_count > 0;
     resume->starts = arena_alloc(resume->arena, reps, sizeof *resume->starts);
     resume->finished = arena_alloc(resume->arena, reps, sizeof *resume->finished);
