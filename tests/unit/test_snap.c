@@ -15,6 +15,7 @@
 
 #include <cmocka.h>
 
+#include "tests/unit/snap_memory.h"
 #include "tests/unit/snap_worlds.h"
 
 enum { SHORT_WORLDS = 16, LONG_WORLDS = 400 };
@@ -129,6 +130,8 @@ static struct snap save_twice(struct run *run, const struct models_scenario *sce
     struct run again;
     struct snap snap = checkpoint_save(run->world, arena);
     restore(&again, scenario, &snap);
+    struct memory_find find = memory_compare(run->world, again.world);
+    if (find.what) fail_msg("%s %zu differs at byte %zu", find.what, find.index, find.offset);
     struct snap second = checkpoint_save(again.world, arena);
     assert_int_equal(snap.length, second.length);
     assert_memory_equal(snap.bytes, second.bytes, snap.length);
