@@ -16,6 +16,7 @@
 
 #define SNAP_MAGIC "HACASNAP"
 enum { SNAP_HEADER = 32, SNAP_AT_LENGTH = 16, SNAP_AT_SUM = 24, SNAP_ROOM_MIN = 1 << 12 };
+enum { SNAP_SLOTS_MIN = 1024 }; /* of cancellable events, besides four for each pending one */
 
 /* ---- faults -------------------------------------------------------------------------------- */
 
@@ -396,14 +397,17 @@ static void snap_event(struct snap *snap, struct event *e)
     snap_u16(snap, &e->kind);
 }
 
-/* In order, none in the past, each slot below the number of events: import relies on it. */
+/* In order, none in the past, slots not far above the most events there ever were: import relies on
+ * it. */
 static void snap_check_events(struct snap *snap, const struct event_list_image *image)
 {
+    if (image->peak > image->limit) snap_fail(snap, "more events than the limit allows");
     for (uint32_t i = 0; i < image->count && snap_sound(snap); i++) {
         const struct event *e = &image->events[i], *before = i > 0 ? e - 1 : e;
         bool after = i == 0 || e->time_ns > before->time_ns ||
                      (e->time_ns == before->time_ns && e->seq > before->seq);
-        if (!after || e->time_ns < image->now_ns || e->seq >= image->next_seq)
+        bool placed = e->slot <= SNAP_SLOTS_MIN + 4 * image->peak;
+        if (!after || !placed || e->time_ns < image->now_ns || e->seq >= image->next_seq)
             snap_fail(snap, "event %" PRIu32 " is out of order", i);
     }
 }

@@ -128,6 +128,17 @@ static void memory_arrays(struct memory_find *find, const struct world *a, const
                      a->metrics.samples * sizeof(double), NULL, 0);
 }
 
+/* The list is arranged in another way; what it holds must be equal. */
+static void memory_events(struct memory_find *find, const struct world *a, const struct world *b)
+{
+    struct event_list_image x, y;
+    event_list_export(&a->events, a->arena, &x);
+    event_list_export(&b->events, b->arena, &y);
+    memory_words(find, "event_list_image", 0, &x, &y, sizeof x, NULL, 0);
+    if (x.count == y.count)
+        memory_words(find, "events", 0, x.events, y.events, x.count * sizeof *x.events, NULL, 0);
+}
+
 static struct memory_find memory_compare(const struct world *a, const struct world *b)
 {
     static const struct memory_skip skips[] = {
@@ -147,6 +158,7 @@ static struct memory_find memory_compare(const struct world *a, const struct wor
             memory_words(&find, "request", i, &a->requests.items[i], &b->requests.items[i],
                          sizeof(struct request), NULL, 0);
     memory_arrays(&find, a, b);
+    memory_events(&find, a, b);
     return find;
 }
 

@@ -15,6 +15,9 @@
 
 #include <cmocka.h>
 
+#include "models/branch.h"
+
+#include "tests/unit/snap_forge.h"
 #include "tests/unit/snap_memory.h"
 #include "tests/unit/snap_worlds.h"
 
@@ -203,10 +206,210 @@ static void test_random_worlds(void **state)
            (unsigned long long)worlds);
 }
 
+/* ---- damage ---------------------------------------------------------------------------------- */
+
+static struct rng_stream damage_stream(uint32_t entity)
+{
+    return rng_open(1, 0, 0xda3a, entity);
+}
+
+/* Any cut, and any single bit, is refused: the checksum sees it. */
+static void test_damage_is_refused(void **state)
+{
+    (void)state;
+    struct forge forge;
+    struct rng_stream s = damage_stream(0);
+    assert_true(forge_open(&forge));
+    const struct snap *sound = &forge.sound[0];
+    assert_int_equal(forge_try(forge.scenario[0], sound->bytes, sound->length), STATUS_OK);
+    for (int i = 0; i < 200; i++) {
+        size_t at = rng_below(&s, sound->length), length = sound->length;
+        unsigned char *copy = arena_alloc(&forge.arena, length, 1);
+        memcpy(copy, sound->bytes, length);
+        if (i % 2 == 0)
+            copy[at] ^= (unsigned char)(1U << rng_below(&s, 8));
+        else
+            length = at;
+        bool reserved = i % 2 == 0 && at >= 12 && at < 16; /* of the header, says nothing */
+        if (!reserved)
+            assert_int_equal(forge_try(forge.scenario[0], copy, length), STATUS_OPERATING);
+    }
+    forge_close(&forge);
+}
+
+/* Behind the checksum: edits that a sealed archive carries are refused or do no harm (which the
+ * sanitizers judge in `make asan`).  Most of an archive is amounts that can be anything, so most
+ * edits are accepted; some must be refused, or nothing is checked. */
+static void test_forged_checkpoints(void **state)
+{
+    (void)state;
+    struct forge forge;
+    int refused = 0, tries = is_long() ? 20000 : 300;
+    assert_true(forge_open(&forge));
+    for (int i = 0; i < tries; i++) {
+        struct rng_stream s = damage_stream(1 + (uint32_t)i);
+        uint8_t edits[16];
+        size_t size = 4 * (1 + rng_below(&s, 4));
+        for (size_t k = 0; k < size; k++)
+            edits[k] = (uint8_t)rng_u64(&s);
+        refused += forge_patch(&forge, i % FORGE_WORLDS, edits, size) != STATUS_OK;
+    }
+    printf("measured: %d of %d forged checkpoints refused\n", refused, tries);
+    assert_true(refused > tries / 10 && refused < tries);
+    forge_close(&forge);
+}
+
+/* A checkpoint of one world does not go into another. */
+static void test_another_world(void **state)
+{
+    (void)state;
+    struct forge forge;
+    assert_true(forge_open(&forge));
+    assert_int_equal(forge_try(forge.scenario[1], forge.sound[0].bytes, forge.sound[0].length),
+                     STATUS_USER);
+    forge_close(&forge);
+}
+
+/* ---- the options of models_run --------------------------------------------------------------- */
+
+enum { KEPT_MAX = 64 };
+
+struct kept { /* the checkpoints of a run */
+    struct arena arena;
+    struct models_checkpoint items[KEPT_MAX];
+    size_t count;
+    uint32_t asked;
+    volatile sig_atomic_t stop;
+    bool stops;
+};
+
+static enum status keep(void *context, const struct models_checkpoint *checkpoint)
+{
+    struct kept *kept = context;
+    assert_true(kept->count < KEPT_MAX);
+    void *copy = arena_alloc(&kept->arena, checkpoint->bytes, 1);
+    memcpy(copy, checkpoint->state, checkpoint->bytes);
+    kept->items[kept->count] = *checkpoint;
+    kept->items[kept->count++].state = copy;
+    return STATUS_OK;
+}
+
+static bool due(void *context)
+{
+    struct kept *kept = context;
+    if (kept->stops && kept->asked == 2) kept->stop = 1;
+    return kept->asked++ % 3 == 0;
+}
+
+static struct models_record run_with(const struct models_scenario *scenario, struct arena *arena,
+                                     struct models_options options, enum status want)
+{
+    struct models_record record;
+    char text[512];
+    assert_int_equal(models_run(scenario, 7, 0, &options, arena, &record), want);
+    status_take(text, sizeof text);
+    return record;
+}
+
+/* Checkpoints by simulated time lie at its multiples, those by the caller's clock between any two
+ * events (in the middle of a tie too), and the one of a stop where it stopped; none changes the
+ * run, and each leads to its end. */
+static void test_run_options(void **state)
+{
+    (void)state;
+    static const char *const sets[] = {"horizon=4 min", "drain=1 min",
+                                       "workload.arrivals={poisson: 60/s}"};
+    struct kept kept = {.stop = 0};
+    struct arena arena;
+    arena_init(&arena, "run", 0);
+    arena_init(&kept.arena, "kept", 0);
+    struct models_scenario *scenario = load(&arena, "scenarios/baseline.yaml", sets, 3);
+    struct models_options options = {.context = &kept,
+                                     .stop = &kept.stop,
+                                     .checkpoint = keep,
+                                     .checkpoint_due = due,
+                                     .checkpoint_every_ns = 70000000000};
+    struct models_record whole = run_with(scenario, &arena, (struct models_options){0}, STATUS_OK);
+    struct models_record same = run_with(scenario, &arena, options, STATUS_OK);
+    same_record(&whole, &same);
+    size_t timed = 0;
+    for (size_t i = 0; i < kept.count; i++)
+        if (kept.items[i].timed) assert_int_equal(kept.items[i].now_ns, ++timed * 70000000000);
+    assert_int_equal(timed, 4);
+    assert_true(kept.count > timed);
+    kept.stops = true;
+    kept.asked = 1;
+    run_with(scenario, &arena, options, STATUS_INTERRUPTED);
+    for (size_t i = 0; i < kept.count; i++) {
+        struct models_options from = {.from = &kept.items[i]};
+        same = run_with(scenario, &arena, from, STATUS_OK);
+        same_record(&whole, &same);
+    }
+    models_close(scenario);
+    arena_free(&kept.arena);
+    arena_free(&arena);
+}
+
+/* ---- branches -------------------------------------------------------------------------------- */
+
+/* A horizon moved at a checkpoint gives what the run with that horizon gives, metric by metric: so
+ * what was scheduled for the old one has moved with it.  Only the times of the samples, and with
+ * them the number of events, are others; the series are not compared. */
+static void horizon_moves(const char *drain, const char *before, const char *after, int64_t at_ns)
+{
+    const char *sets[] = {before,
+                          drain,
+                          "staking.jail=100 s",
+                          "payment.feed_refresh=45 s",
+                          "adversaries=[{strategy: model_substitution, share: 10%, start: 20 s}]",
+                          "events=[]"};
+    struct arena arena;
+    struct run run, branch, want;
+    arena_init(&arena, "branch", 0);
+    struct models_scenario *past = load(&arena, "scenarios/baseline.yaml", sets, 6);
+    sets[0] = after;
+    struct models_scenario *changed = load(&arena, "scenarios/baseline.yaml", sets, 6);
+    struct diag diag;
+    diag_init(&diag, &arena);
+    models_branch(past, changed, at_ns, &diag);
+    assert_int_equal(diag.count, 0);
+    start(&run, past);
+    advance(&run, at_ns);
+    struct snap snap = checkpoint_save(run.world, &arena);
+    restore(&branch, changed, &snap);
+    branch_apply(branch.world, run.world->params);
+    finish(&branch);
+    start(&want, changed);
+    finish(&want);
+    for (size_t i = 0; i < models_metric_count(); i++) {
+        const char *name = models_metric(i)->name;
+        if (strncmp(name, "sim.", 4) == 0) continue;
+        if (memcmp(&branch.record.values[i].real, &want.record.values[i].real, sizeof(double)) != 0)
+            fail_msg("%s: %.17g, %.17g", name, branch.record.values[i].real,
+                     want.record.values[i].real);
+    }
+    stop(&run);
+    stop(&branch);
+    stop(&want);
+    models_close(past);
+    models_close(changed);
+    arena_free(&arena);
+}
+
+static void test_a_moved_horizon(void **state)
+{
+    (void)state;
+    horizon_moves("drain=30 s", "horizon=100 s", "horizon=300 s", 60000000000);
+    horizon_moves("drain=30 s", "horizon=300 s", "horizon=100 s", 60000000000);
+    horizon_moves("drain=0 s", "horizon=100 s", "horizon=300 s", 99000000000);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_random_worlds),
+        cmocka_unit_test(test_random_worlds),      cmocka_unit_test(test_damage_is_refused),
+        cmocka_unit_test(test_forged_checkpoints), cmocka_unit_test(test_another_world),
+        cmocka_unit_test(test_run_options),        cmocka_unit_test(test_a_moved_horizon),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
