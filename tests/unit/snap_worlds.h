@@ -77,7 +77,7 @@ static void snap_world_service(struct snap_world *w)
                    "2, model: llama3-70b, dtype: fp8}]",
                    snap_world_pick(w, regions), snap_world_pick(w, "1|4|9"),
                    snap_world_pick(w, regions));
-    snap_world_set(w, "serving={kv_blocks: %s, fidelity: %s}", snap_world_pick(w, "0|1500|4000"),
+    snap_world_set(w, "serving={kv_blocks: %s, fidelity: %s}", snap_world_pick(w, "0|400|1500"),
                    snap_world_pick(w, "leap|leap|step"));
     snap_world_set(w, "client.timeout=%s s", snap_world_pick(w, "5|60"));
     snap_world_set(w, "registry.heartbeat_max_age=%s s", snap_world_pick(w, "60|1800"));

@@ -165,6 +165,26 @@ static void chain(const struct models_scenario *scenario, const int64_t *times, 
     arena_free(&arena);
 }
 
+/* When a client will give up a request that is being served, as it looks at `at_ns`: right after
+ * that, an engine holds a cancelled request until its step ends, which random times seldom meet.
+ * `at_ns` itself when nobody will. */
+static int64_t next_cancel(const struct models_scenario *scenario, int64_t at_ns)
+{
+    struct run run;
+    struct event_list_image image;
+    int64_t found = at_ns;
+    start(&run, scenario);
+    advance(&run, at_ns);
+    event_list_export(&run.world->events, &run.arena, &image);
+    for (uint32_t i = 0; i < image.count && found == at_ns; i++) {
+        const struct event *e = &image.events[i];
+        if (e->kind != EV_TIMEOUT || e->time_ns >= world_end_ns(run.world)) continue;
+        if (world_request(run.world, e->entity)->state == REQUEST_SERVED) found = e->time_ns;
+    }
+    stop(&run);
+    return found;
+}
+
 static void one_world(uint64_t seed)
 {
     struct arena arena;
@@ -181,6 +201,8 @@ static void one_world(uint64_t seed)
     int64_t b = a + (int64_t)(snap_world_draw(seed, 501) % (uint64_t)(end - a));
     int64_t random[] = {a, b}, edges[] = {0, horizon}, late[] = {(horizon + end) / 2, end};
     chain(scenario, random, 2, &whole.record);
+    int64_t cancel[] = {next_cancel(scenario, horizon / 2)};
+    if (cancel[0] > horizon / 2) chain(scenario, cancel, 1, &whole.record);
     if (seed % 4 == 0) chain(scenario, edges, 2, &whole.record);
     if (seed % 4 == 1) chain(scenario, late, 2, &whole.record);
     stop(&whole);
