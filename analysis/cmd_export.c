@@ -121,6 +121,8 @@ static enum status export_json(const struct export *export)
                                     .trace_hash = run->trace_hash,
                                     .seed = run->seed,
                                     .reps = run->done,
+                                    .parent = run->parent,
+                                    .parent_ns = run->parent_ns,
                                     .summary = summary,
                                     .caveats = caveats,
                                     .caveat_count = count,

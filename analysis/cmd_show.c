@@ -124,10 +124,14 @@ static enum status show_steady(const struct show *show)
 static void show_hashes(const struct show *show)
 {
     putchar('\n');
-    for (size_t i = 0; i < show->count; i++)
-        printf("run %" PRId64 "  %.12s  %s  trace hash %s\n", show->runs[i].id, show->runs[i].hash,
-               show->runs[i].name,
-               show->runs[i].trace_hash == NULL ? "none (not complete)" : show->runs[i].trace_hash);
+    for (size_t i = 0; i < show->count; i++) {
+        const struct store_run *run = &show->runs[i];
+        printf("run %" PRId64 "  %.12s  %s  trace hash %s\n", run->id, run->hash, run->name,
+               run->trace_hash == NULL ? "none (not complete)" : run->trace_hash);
+        if (run->parent != 0)
+            printf("  branch of run %" PRId64 " at %s\n", run->parent,
+                   param_print(show->arena, PARAM_DURATION, &run->parent_ns));
+    }
 }
 
 static enum status show_results(const struct show *show)

@@ -32,6 +32,7 @@ struct db {
     const char *path; /* as the user gave it, for messages */
     const char *uri;  /* as SQLite opened it */
     sqlite3 *handle;
+    int version;
     struct {
         const char *sql;
         sqlite3_stmt *statement;
@@ -107,6 +108,11 @@ static void db_bind(sqlite3_stmt *statement, const char *types, va_list *values)
         case 'r':
             sqlite3_bind_double(statement, i, va_arg(*values, double));
             break;
+        case 'b': {
+            const void *bytes = va_arg(*values, const void *);
+            sqlite3_bind_blob64(statement, i, bytes, va_arg(*values, size_t), SQLITE_STATIC);
+            break;
+        }
         default:
             sqlite3_bind_text(statement, i, va_arg(*values, const char *), -1, SQLITE_STATIC);
         }
@@ -195,6 +201,14 @@ const char *db_text(const struct db_rows *rows, int column)
     const char *text = (const char *)sqlite3_column_text(rows->statement, column);
     if (text == NULL) return NULL;
     return arena_text(rows->db->arena, text, (size_t)sqlite3_column_bytes(rows->statement, column));
+}
+
+const void *db_blob(const struct db_rows *rows, int column, struct arena *arena, size_t *bytes)
+{
+    const void *blob = sqlite3_column_blob(rows->statement, column);
+    *bytes = (size_t)sqlite3_column_bytes(rows->statement, column);
+    if (blob == NULL) return NULL;
+    return memcpy(arena_alloc(arena, *bytes, 1), blob, *bytes);
 }
 
 bool db_same(const struct db_rows *rows, int column, const char *text)
@@ -344,6 +358,7 @@ static enum status db_check_kind(struct db *db, const struct db_kind *kind, bool
     if (status == STATUS_OK) status = db_exec(db, "COMMIT");
     if (status != STATUS_OK) return status;
     *empty = application == 0 && version == 0 && tables == 0;
+    db->version = (int)version;
     if (!*empty && application != kind->application)
         return status_fail(STATUS_OPERATING, "%s is a database of another program", db->path);
     if (version > kind->version)
@@ -407,6 +422,7 @@ static enum status db_prove(struct db *db, const struct db_kind *kind, bool writ
     if (!write && empty) return status_fail(STATUS_OPERATING, "%s is empty", db->path);
     if (!write) return db_exec(db, "PRAGMA query_only = 1");
     status = empty ? db_create_or_wait(db, kind) : db_raise(db, kind);
+    if (status == STATUS_OK) db->version = kind->version;
     return status == STATUS_OK ? db_exec(db, "PRAGMA synchronous = NORMAL") : status;
 }
 
@@ -442,6 +458,11 @@ void db_close(struct db *db)
 const char *db_path(const struct db *db)
 {
     return db->path;
+}
+
+int db_version(const struct db *db)
+{
+    return db->version;
 }
 
 const char *db_uri(const struct db *db)

@@ -29,6 +29,7 @@ struct pool {
     const struct pool_job *job;
     struct pool_result *result;
     struct progress progress;
+    const bool *had;  /* [replication] finished before; NULL: none */
     atomic_uint next; /* ticket */
     atomic_bool over; /* the rule was met */
     long metric;      /* that the rule watches; -1: no rule */
@@ -41,13 +42,13 @@ struct pool {
 /* ---- signals ------------------------------------------------------------------------------ */
 
 static volatile sig_atomic_t pool_stop;    /* start no new replication */
-static volatile sig_atomic_t pool_abandon; /* drop those under way */
+static volatile sig_atomic_t pool_abandon; /* stop those under way */
 
 /* Only what a signal handler may call: write, alarm, sigaction. */
 static void pool_on_signal(int number)
 {
     static const char text[] = "\nhacasim: interrupted; replications under way have 10 s to finish "
-                               "(Ctrl-C again drops them)\n";
+                               "(Ctrl-C again stops them)\n";
     _Static_assert(POOL_GRACE_S == 10, "the text says so");
     if (number == SIGINT && !pool_stop) {
         ssize_t written = write(STDERR_FILENO, text, sizeof text - 1);
@@ -71,9 +72,10 @@ void pool_catch_signals(void)
 
 /* ---- one replication ---------------------------------------------------------------------- */
 
-struct pool_place { /* where a progress call comes from */
+struct pool_place { /* where a call out of a replication comes from */
     struct pool *pool;
     uint32_t replication;
+    double kept_s; /* when its state was stored last */
 };
 
 static void pool_progress(void *context, int64_t now_ns, int64_t end_ns)
@@ -93,6 +95,40 @@ static void pool_ask(struct pool *pool)
         const struct models_value *values = result->values + pool->prefix++ * metrics;
         if (stop_add(&result->stop, &values[pool->metric])) atomic_store(&pool->over, true);
     }
+}
+
+static bool pool_due(void *context)
+{
+    const struct pool_place *place = context;
+    double wall_s = place->pool->job->checkpoints->wall_s;
+    return wall_s > 0 && progress_clock() - place->kept_s >= wall_s;
+}
+
+static enum status pool_checkpoint(void *context, const struct models_checkpoint *checkpoint)
+{
+    struct pool_place *place = context;
+    const struct pool_checkpoints *checkpoints = place->pool->job->checkpoints;
+    enum status status;
+#pragma omp critical(pool)
+    status = checkpoints->store(checkpoints->context, checkpoint);
+    place->kept_s = progress_clock();
+    return status;
+}
+
+/* Where to begin, and where the state goes. */
+static enum status pool_prepare(struct pool_place *place, struct arena *arena,
+                                struct models_options *options)
+{
+    const struct pool_checkpoints *checkpoints = place->pool->job->checkpoints;
+    enum status status = STATUS_OK;
+    if (checkpoints == NULL) return STATUS_OK;
+    options->checkpoint = pool_checkpoint;
+    options->checkpoint_due = pool_due;
+    options->checkpoint_every_ns = checkpoints->every_ns;
+    if (checkpoints->load == NULL) return STATUS_OK;
+#pragma omp critical(pool)
+    status = checkpoints->load(checkpoints->context, place->replication, arena, options);
+    return status;
 }
 
 static void pool_store(struct pool *pool, const struct models_record *record)
@@ -123,7 +159,8 @@ static void pool_fail(struct pool *pool, uint32_t replication, enum status statu
 static void pool_replicate(struct pool *pool, uint32_t replication, struct arena *arena)
 {
     const struct pool_job *job = pool->job;
-    struct pool_place place = {.pool = pool, .replication = replication};
+    struct pool_place place = {
+        .pool = pool, .replication = replication, .kept_s = progress_clock()};
     struct models_options options = {
         .stop = &pool_abandon, .progress = pool_progress, .context = &place};
     struct models_record record = {.replication = replication};
@@ -131,8 +168,9 @@ static void pool_replicate(struct pool *pool, uint32_t replication, struct arena
     struct watch_options watch = job->watch != NULL ? *job->watch : (struct watch_options){0};
     if (watch.profile != NULL) watch.profile = &profile;
     if (job->watch != NULL) options.watch = &watch;
-    enum status status =
-        models_run(job->scenario, job->seed, replication, &options, arena, &record);
+    enum status status = pool_prepare(&place, arena, &options);
+    if (status == STATUS_OK)
+        status = models_run(job->scenario, job->seed, replication, &options, arena, &record);
 #pragma omp critical(pool)
     if (!atomic_load(&pool->over)) { /* else nobody asks for this one any more */
         if (status == STATUS_OK && job->keep != NULL) status = job->keep(job->context, &record);
@@ -146,9 +184,12 @@ static void pool_replicate(struct pool *pool, uint32_t replication, struct arena
 
 static bool pool_take(struct pool *pool, uint32_t *replication)
 {
-    if (pool_stop || atomic_load(&pool->failed) || atomic_load(&pool->over)) return false;
-    *replication = atomic_fetch_add(&pool->next, 1);
-    return *replication < pool->job->reps;
+    do {
+        if (pool_stop || atomic_load(&pool->failed) || atomic_load(&pool->over)) return false;
+        *replication = atomic_fetch_add(&pool->next, 1);
+        if (*replication >= pool->job->reps) return false;
+    } while (pool->had && pool->had[*replication]);
+    return true;
 }
 
 static void pool_work(struct pool *pool)
@@ -171,6 +212,26 @@ static void pool_result_init(struct pool_result *result, struct arena *arena, ui
     result->finished = arena_alloc(arena, reps, sizeof *result->finished);
     result->trace_hash = arena_alloc(arena, reps, sizeof *result->trace_hash);
     result->values = arena_alloc(arena, reps * models_metric_count(), sizeof *result->values);
+}
+
+/* Replications of an earlier life of this run: needed here are their hash and what the rule asks
+ * for. */
+static void pool_remember(struct pool *pool)
+{
+    const struct pool_checkpoints *checkpoints = pool->job->checkpoints;
+    struct pool_result *result = pool->result;
+    pool->had = checkpoints ? checkpoints->finished : NULL;
+    for (uint32_t r = 0; pool->had && r < pool->job->reps; r++) {
+        if (!pool->had[r]) continue;
+        if (pool->metric >= 0)
+            result->values[r * models_metric_count() + (size_t)pool->metric] =
+                checkpoints->watched[r];
+        result->finished[r] = true;
+        result->trace_hash[r] = checkpoints->trace_hash[r];
+        result->done++;
+        progress_done(&pool->progress, r);
+    }
+    if (pool->metric >= 0) pool_ask(pool);
 }
 
 /* The run ends with the last replication that the rule saw. */
@@ -199,6 +260,7 @@ enum status pool_run(const struct pool_job *job, struct arena *arena, struct poo
     }
     progress_open(&pool.progress, arena, models_info(job->scenario).name, job->reps, job->quiet);
     pool.progress.ruled = job->until.metric != NULL;
+    pool_remember(&pool);
     result->threads = pool_threads(job->jobs, job->reps);
 #pragma omp parallel num_threads(result->threads)
     pool_work(&pool);

@@ -10,8 +10,8 @@
  * what threads have computed beyond the last one is dropped, and a failure beyond it never
  * happened.
  *
- * Ctrl-C starts no new replication and gives those under way POOL_GRACE_S seconds to finish; a
- * second Ctrl-C, or SIGTERM, drops them. */
+ * Ctrl-C starts no new replication and gives those under way POOL_GRACE_S seconds to finish; after
+ * that, or at a second Ctrl-C or SIGTERM, they stop, and their state goes to the checkpoints. */
 #ifndef HACASIM_ANALYSIS_POOL_H
 #define HACASIM_ANALYSIS_POOL_H
 
@@ -24,6 +24,21 @@
 
 enum { POOL_GRACE_S = 10 };
 
+/* What outlives an interruption.  Calls come one at a time. */
+struct pool_checkpoints {
+    int64_t every_ns; /* simulated time between two that are kept; 0: none */
+    double wall_s;    /* wall time between two, of which the newest is kept; 0: none */
+    enum status (*store)(void *context, const struct models_checkpoint *checkpoint);
+    /* Where `replication` goes on: fill options->from (in `arena`) and options->past, or leave
+     * them.  May be NULL. */
+    enum status (*load)(void *context, uint32_t replication, struct arena *arena,
+                        struct models_options *options);
+    void *context;
+    const bool *finished; /* [replication] not to be run again; NULL: none */
+    const uint64_t *trace_hash;
+    const struct models_value *watched; /* [replication] what the stop rule asks for, if any */
+};
+
 struct pool_job {
     const struct models_scenario *scenario;
     uint64_t seed;
@@ -34,6 +49,7 @@ struct pool_job {
     const struct watch_options *watch; /* may be NULL; its profile is the sum over replications */
     enum status (*keep)(void *context, const struct models_record *record); /* may be NULL */
     void *context;
+    const struct pool_checkpoints *checkpoints; /* may be NULL */
 };
 
 struct pool_result {

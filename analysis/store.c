@@ -12,6 +12,7 @@
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -69,7 +70,15 @@ static const char store_schema[] =
     "  PRIMARY KEY(run, rep, name)) WITHOUT ROWID;\n"
     "CREATE TABLE IF NOT EXISTS stops(  -- how `reps: {until: ...}` ended\n"
     "  run INTEGER PRIMARY KEY REFERENCES runs(id), metric TEXT, half_width REAL, level REAL,\n"
-    "  min INTEGER, max INTEGER, used INTEGER, mean REAL, achieved REAL, reason TEXT);\n";
+    "  min INTEGER, max INTEGER, used INTEGER, mean REAL, achieved REAL, reason TEXT);\n"
+    "CREATE TABLE IF NOT EXISTS branches(  -- runs whose past is a checkpoint of another\n"
+    "  run INTEGER PRIMARY KEY REFERENCES runs(id), parent INTEGER, t_ns INTEGER);\n"
+    "CREATE TABLE IF NOT EXISTS checkpoints(  -- timed 0: the newest of a replication under way\n"
+    "  run INTEGER REFERENCES runs(id), rep INTEGER, t_ns INTEGER, timed INTEGER,\n"
+    "  version TEXT, git_commit TEXT, state BLOB, PRIMARY KEY(run, rep, t_ns, timed));\n";
+
+/* From which version on a file has `steady` and all tables after it. */
+enum { STORE_NEWER = 2, STORE_NEWER_TABLES = 4 };
 
 struct store {
     struct arena *arena;
@@ -168,6 +177,10 @@ static enum status store_put_run(struct store *store, const struct store_run *ru
         "table runs");
     *id = db_last_id(store->db);
     TRY(store_put_execution(store, *id, run->threads), "table execution");
+    if (run->parent != 0)
+        TRY(db_put(store->db, "INSERT INTO branches VALUES(?,?,?)", "iii", *id, run->parent,
+                   run->parent_ns),
+            "table branches");
     for (size_t i = 0; i < count; i++)
         TRY(db_put(store->db, "INSERT INTO effective VALUES(?,?,?,?,?)", "iittt", *id, (int64_t)i,
                    effective[i].path, effective[i].value, effective[i].origin),
@@ -272,10 +285,42 @@ static enum status store_put_record(struct store *store, int64_t run,
     return STATUS_OK;
 }
 
+static enum status store_drop_untimed(struct store *store, int64_t run, uint32_t rep)
+{
+    return db_put(store->db, "DELETE FROM checkpoints WHERE run = ? AND rep = ? AND timed = 0",
+                  "ii", run, (int64_t)rep);
+}
+
+static enum status store_put_checkpoint(struct store *store, int64_t run,
+                                        const struct models_checkpoint *c)
+{
+    if (!c->timed) TRY(store_drop_untimed(store, run, c->replication), "table checkpoints");
+    TRY(db_put(store->db, "INSERT OR REPLACE INTO checkpoints VALUES(?,?,?,?,?,?,?)", "iiiittb",
+               run, (int64_t)c->replication, c->now_ns, (int64_t)c->timed, version_number,
+               version_commit, c->state, c->bytes),
+        "table checkpoints");
+    return STATUS_OK;
+}
+
+enum status store_checkpoint(struct store *store, int64_t run,
+                             const struct models_checkpoint *checkpoint)
+{
+    enum status status = db_begin(store->db);
+    if (status == STATUS_OK)
+        status = db_settle(store->db, store_put_checkpoint(store, run, checkpoint));
+    if (status == STATUS_OK) return STATUS_OK;
+    return status_context(status, "cannot store a checkpoint of replication %" PRIu32,
+                          checkpoint->replication);
+}
+
 enum status store_keep(struct store *store, int64_t run, const struct models_record *record)
 {
     enum status status = db_begin(store->db);
-    if (status == STATUS_OK) status = db_settle(store->db, store_put_record(store, run, record));
+    if (status == STATUS_OK) {
+        status = store_put_record(store, run, record);
+        if (status == STATUS_OK) status = store_drop_untimed(store, run, record->replication);
+        status = db_settle(store->db, status);
+    }
     if (status == STATUS_OK) return STATUS_OK;
     return status_context(status, "cannot store replication %" PRIu32 " of run %" PRId64,
                           record->replication, run);
@@ -323,8 +368,9 @@ enum status store_end(struct store *store, int64_t run, const char *state, const
         status = db_put(store->db, "UPDATE runs SET state = ?, trace_hash = ? WHERE id = ?", "tti",
                         state, trace_hash, run);
         if (status == STATUS_OK)
-            status = db_put(store->db, "UPDATE execution SET wall_s = ? WHERE run = ?", "ri",
-                            wall_s, run);
+            status = db_put(store->db,
+                            "UPDATE execution SET wall_s = coalesce(wall_s, 0) + ? WHERE run = ?",
+                            "ri", wall_s, run);
         status = db_settle(store->db, status);
     }
     if (status == STATUS_OK) return STATUS_OK;
@@ -369,6 +415,22 @@ static void store_read_run(const struct db_rows *row, struct store_run *out)
         out->state = "interrupted";
 }
 
+/* A file of an older version has no branches. */
+static enum status store_read_parents(struct store *store, struct store_run *runs, size_t count)
+{
+    struct db_rows *row;
+    if (db_version(store->db) < STORE_NEWER) return STATUS_OK;
+    TRY(db_ask(store->db, &row, "SELECT run, parent, t_ns FROM branches", ""), "table branches");
+    while (db_next(row)) {
+        for (size_t i = 0; i < count; i++) {
+            if (runs[i].id != db_int(row, 0)) continue;
+            runs[i].parent = db_int(row, 1);
+            runs[i].parent_ns = db_int(row, 2);
+        }
+    }
+    return db_end(row);
+}
+
 /* The runs of a query that begins with STORE_RUN_COLUMNS and has at most one parameter. */
 static enum status store_select_runs(struct store *store, const char *sql, const char *text,
                                      struct store_run **out, size_t *count)
@@ -382,6 +444,7 @@ static enum status store_select_runs(struct store *store, const char *sql, const
         store_read_run(row, &(*out)[(*count)++]);
     }
     TRY(db_end(row), "reading the list of runs");
+    TRY(store_read_parents(store, *out, *count), "reading the list of runs");
     return STATUS_OK;
 }
 
@@ -446,6 +509,90 @@ enum status store_find(struct store *store, const char *text, struct store_run *
     }
     if (status == STATUS_OK) status = store_find_prefix(store, text, out, &found);
     return status != STATUS_OK || found ? status : store_no_run(store, text);
+}
+
+/* ---- going on with a run ------------------------------------------------------------------ */
+
+/* Inside the transaction that takes it over, so that of two programs one gets it. */
+static enum status store_claim(struct store *store, int64_t run, uint32_t threads)
+{
+    char host[STORE_HOST], process[STORE_PROCESS];
+    struct store_run now;
+    TRY(store_find(store, arena_print(store->arena, "%" PRId64, run), &now), "run %" PRId64, run);
+    if (strcmp(now.state, "running") == 0 && now.host && strcmp(store_host(host), now.host) == 0)
+        return status_fail(STATUS_USER, "run %" PRId64 " is being run by another process here",
+                           run);
+    TRY(db_put(store->db, "UPDATE runs SET state = 'running' WHERE id = ?", "i", run),
+        "table runs");
+    return db_put(store->db,
+                  "UPDATE execution SET host = ?, process = ?, threads = ? WHERE run = ?", "ttii",
+                  store_host(host), store_process(process, getpid()), (int64_t)threads, run);
+}
+
+enum status store_resume(struct store *store, int64_t run, uint32_t threads)
+{
+    TRY(db_begin(store->db), "going on with run %" PRId64, run);
+    TRY(db_settle(store->db, store_claim(store, run, threads)), "going on with run %" PRId64, run);
+    return STATUS_OK;
+}
+
+enum status store_replications(struct store *store, int64_t run, struct store_replication **out,
+                               size_t *count)
+{
+    struct db_rows *row;
+    *out = NULL;
+    *count = 0;
+    TRY(db_ask(store->db, &row,
+               "SELECT rep, trace_hash FROM replications WHERE run = ? ORDER BY rep", "i", run),
+        "reading run %" PRId64, run);
+    while (db_next(row)) {
+        const char *hash = db_text(row, 1);
+        *out = db_room(store->db, *out, *count, sizeof **out);
+        (*out)[(*count)++] =
+            (struct store_replication){.rep = (uint32_t)db_int(row, 0),
+                                       .trace_hash = hash == NULL ? 0 : strtoull(hash, NULL, 16)};
+    }
+    return db_end(row);
+}
+
+enum status store_moments(struct store *store, int64_t run, struct store_moment **out,
+                          size_t *count)
+{
+    struct db_rows *row;
+    *out = NULL;
+    *count = 0;
+    if (db_version(store->db) < STORE_NEWER) return STATUS_OK;
+    TRY(db_ask(store->db, &row,
+               "SELECT rep, t_ns, timed, version, git_commit FROM checkpoints WHERE run = ?"
+               " ORDER BY rep, t_ns, timed",
+               "i", run),
+        "reading checkpoints of run %" PRId64, run);
+    while (db_next(row)) {
+        *out = db_room(store->db, *out, *count, sizeof **out);
+        (*out)[(*count)++] = (struct store_moment){.rep = (uint32_t)db_int(row, 0),
+                                                   .now_ns = db_int(row, 1),
+                                                   .timed = db_int(row, 2) != 0,
+                                                   .version = db_text(row, 3),
+                                                   .commit = db_text(row, 4)};
+    }
+    return db_end(row);
+}
+
+enum status store_state(struct store *store, int64_t run, const struct store_moment *moment,
+                        struct arena *arena, struct models_checkpoint *out)
+{
+    struct db_rows *row;
+    *out = (struct models_checkpoint){
+        .replication = moment->rep, .now_ns = moment->now_ns, .timed = moment->timed};
+    TRY(db_ask(store->db, &row,
+               "SELECT state FROM checkpoints WHERE run = ? AND rep = ? AND t_ns = ? AND timed = ?",
+               "iiii", run, (int64_t)moment->rep, moment->now_ns, (int64_t)moment->timed),
+        "reading a checkpoint of run %" PRId64, run);
+    while (db_next(row))
+        out->state = db_blob(row, 0, arena, &out->bytes);
+    TRY(db_end(row), "reading a checkpoint of run %" PRId64, run);
+    if (out->state != NULL) return STATUS_OK;
+    return status_fail(STATUS_OPERATING, "a checkpoint of run %" PRId64 " is gone", run);
 }
 
 /* ---- rows of a run ------------------------------------------------------------------------ */
@@ -616,25 +763,8 @@ enum status store_effective(struct store *store, int64_t run, struct param_effec
 
 /* ---- whole database ----------------------------------------------------------------------- */
 
-/* Tables that a database of an older version may not have. */
-static enum status store_copy_newer(struct db *from, struct db *to, int64_t run)
-{
-    static const struct {
-        const char *table, *copy;
-    } newer[] = {
-        {"steady", "INSERT INTO steady SELECT * FROM source.steady WHERE run = ?"},
-        {"stops", "INSERT INTO stops SELECT * FROM source.stops WHERE run = ?"},
-    };
-    enum status status = STATUS_OK;
-    for (size_t i = 0; i < sizeof newer / sizeof *newer && status == STATUS_OK; i++) {
-        bool there = false;
-        status = db_has_table(from, newer[i].table, &there);
-        if (status == STATUS_OK && there) status = db_put(to, newer[i].copy, "i", run);
-    }
-    return status;
-}
-
-static enum status store_copy_rows(struct db *from, struct db *to, int64_t run)
+static enum status store_copy_rows(struct db *to, const char *from_uri, int from_version,
+                                   int64_t run)
 {
     static const char *const copies[] = {
         "INSERT INTO runs SELECT * FROM source.runs WHERE id = ?",
@@ -646,13 +776,18 @@ static enum status store_copy_rows(struct db *from, struct db *to, int64_t run)
         "INSERT INTO curves SELECT * FROM source.curves WHERE run = ?",
         "INSERT INTO units SELECT * FROM source.units WHERE run = ?",
         "INSERT INTO caveats SELECT * FROM source.caveats WHERE run = ?",
+        "INSERT INTO steady SELECT * FROM source.steady WHERE run = ?",
+        "INSERT INTO stops SELECT * FROM source.stops WHERE run = ?",
+        "INSERT INTO branches SELECT * FROM source.branches WHERE run = ?",
+        "INSERT INTO checkpoints SELECT * FROM source.checkpoints WHERE run = ?",
     };
-    TRY(db_put(to, "ATTACH ? AS source", "t", db_uri(from)), "opening the source");
+    size_t count = sizeof copies / sizeof copies[0];
+    if (from_version < STORE_NEWER) count -= STORE_NEWER_TABLES;
+    TRY(db_put(to, "ATTACH ? AS source", "t", from_uri), "opening the source");
     TRY(db_begin(to), "copying");
     enum status status = STATUS_OK;
-    for (size_t i = 0; i < sizeof copies / sizeof *copies && status == STATUS_OK; i++)
+    for (size_t i = 0; i < count && status == STATUS_OK; i++)
         status = db_put(to, copies[i], "i", run);
-    if (status == STATUS_OK) status = store_copy_newer(from, to, run);
     TRY(db_settle(to, status), "copying");
     return STATUS_OK;
 }
@@ -663,7 +798,7 @@ enum status store_copy(struct store *store, int64_t run, const char *path)
     if (access(path, F_OK) == 0)
         return status_fail(STATUS_USER, "%s exists; name a file that does not", path);
     TRY(store_open(&copy, store->arena, path, STORE_WRITE), "exporting to %s", path);
-    enum status status = store_copy_rows(store->db, copy->db, run);
+    enum status status = store_copy_rows(copy->db, db_uri(store->db), db_version(store->db), run);
     store_close(copy);
     if (status == STATUS_OK) return STATUS_OK;
     unlink(path); /* ours, and not whole */

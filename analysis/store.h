@@ -42,6 +42,8 @@ struct store_run {
     uint32_t reps, done;    /* replications asked for (while a rule adds them, the most); stored */
     const char *trace_hash; /* 16 hex digits; NULL unless all replications are there */
     const char *state;      /* running, done, interrupted, failed */
+    int64_t parent;         /* the run it branched from; 0: none */
+    int64_t parent_ns;      /* and at which simulated time */
     /* execution */
     const char *host, *started_utc, *version, *commit, *compiler;
     uint32_t threads;
@@ -50,11 +52,18 @@ struct store_run {
 
 /* ---- writing ------------------------------------------------------------------------------- */
 
-/* Store the fields of identity but id, done, trace_hash and state, with `threads`; the rest of
- * execution is filled in here.  State `running`. */
+/* Store the fields of identity (and parent) but id, done, trace_hash and state, with `threads`; the
+ * rest of execution is filled in here.  State `running`. */
 enum status store_begin(struct store *store, const struct store_run *run,
                         const struct param_effective *effective, size_t effective_count,
                         int64_t *id);
+/* Go on with a run that was interrupted: it is `running` here now.  STATUS_USER when a process of
+ * this host still runs it. */
+enum status store_resume(struct store *store, int64_t run, uint32_t threads);
+/* One checkpoint: a timed one is kept for good, any other replaces the one before and goes when its
+ * replication is finished. */
+enum status store_checkpoint(struct store *store, int64_t run,
+                             const struct models_checkpoint *checkpoint);
 /* One finished replication, committed when this returns. */
 enum status store_keep(struct store *store, int64_t run, const struct models_record *record);
 enum status store_end(struct store *store, int64_t run, const char *state, const char *trace_hash,
@@ -124,6 +133,27 @@ enum status store_caveats(struct store *store, int64_t run, const char ***out, s
 /* The effective scenario, in the order of the table. */
 enum status store_effective(struct store *store, int64_t run, struct param_effective **out,
                             size_t *count);
+
+/* The replications that are finished, in order. */
+struct store_replication {
+    uint32_t rep;
+    uint64_t trace_hash;
+};
+enum status store_replications(struct store *store, int64_t run, struct store_replication **out,
+                               size_t *count);
+
+/* The checkpoints of a run, by replication and then time. */
+struct store_moment {
+    uint32_t rep;
+    int64_t now_ns;
+    bool timed;
+    const char *version, *commit; /* of the program that wrote it */
+};
+enum status store_moments(struct store *store, int64_t run, struct store_moment **out,
+                          size_t *count);
+/* The state of one of them, in `arena`. */
+enum status store_state(struct store *store, int64_t run, const struct store_moment *moment,
+                        struct arena *arena, struct models_checkpoint *out);
 
 /* ---- whole database ------------------------------------------------------------------------ */
 

@@ -502,6 +502,13 @@ static struct json_node *summary_json(struct json *json, const struct summary_ob
     json_set(json, root, "reps", json_integer(json, object->reps));
     json_set(json, root, "trace_hash",
              object->trace_hash == NULL ? json_null(json) : json_text(json, object->trace_hash));
+    if (object->parent != 0) {
+        struct json_node *branch = json_object(json);
+        json_set(json, branch, "run", json_integer(json, object->parent));
+        json_set(json, branch, "time_s",
+                 summary_json_number(json, (double)object->parent_ns / 1e9));
+        json_set(json, root, "branch_of", branch);
+    }
     for (size_t i = 0; i < object->summary->count; i++) {
         const struct summary_row *row = &object->summary->rows[i];
         json_set_path(json, metrics, row->name, summary_json_row(json, row, object->reps));

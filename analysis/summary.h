@@ -77,6 +77,7 @@ struct summary_object {
     const char *scenario, *trace_hash; /* trace_hash NULL: null */
     uint64_t seed;
     uint32_t reps;
+    int64_t parent, parent_ns; /* the run it branched from, and when; 0: none, and not written */
     const struct summary *summary;
     const char *const *caveats;
     size_t caveat_count;

@@ -307,3 +307,23 @@ money_t ledger_value_opg(money_t usd, money_t price, enum money_rounding roundin
     money_t opg = money_muldiv(usd, MONEY_ATTO, price, rounding, &overflow);
     return overflow ? MONEY_MAX : opg;
 }
+
+/* ---- checkpoints --------------------------------------------------------------------------- */
+
+void ledger_snap(struct ledger *ledger, struct snap *snap)
+{
+    SNAP_COVERS(struct ledger, 1840);
+    snap_begin(snap, "ledger");
+    snap_same(snap, ledger->count, "accounts");
+    for (int a = 0; a < LEDGER_ASSETS; a++) {
+        snap_moneys(snap, ledger->balance[a], ledger->count);
+        snap_moneys(snap, ledger->total[a], LEDGER_REASONS);
+    }
+    snap_moneys(snap, ledger->genesis, LEDGER_ASSETS);
+    snap_moneys(snap, ledger->minted, LEDGER_ASSETS);
+    snap_moneys(snap, ledger->burned, LEDGER_ASSETS);
+    snap_moneys(snap, ledger->burned_before, LEDGER_ASSETS);
+    snap_u64(snap, &ledger->entries);
+    snap_u64(snap, &ledger->refused);
+    snap_end(snap);
+}

@@ -90,4 +90,12 @@ bool mempool_find(const struct mempool *pool, uint32_t kind, uint32_t reference,
  * there is none left. */
 bool mempool_expire(struct mempool *pool, int64_t now_ns, struct mempool_tx *tx);
 
+/* What kinds, senders and references of transactions are below. */
+struct mempool_limits {
+    uint32_t kinds, senders;
+    const uint32_t *references; /* by kind */
+};
+void mempool_tx_snap(struct mempool_tx *tx, struct snap *snap, const struct mempool_limits *limits);
+void mempool_snap(struct mempool *pool, struct snap *snap, const struct mempool_limits *limits);
+
 #endif

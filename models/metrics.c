@@ -355,3 +355,60 @@ void metrics_curves(const struct metrics *m, struct models_record *record)
     record->curves = curves;
     record->curve_count = CURVE_ROWS;
 }
+
+/* ---- checkpoints ----------------------------------------------------------------------------- */
+
+static void metrics_snap_counters(struct metrics *m, struct snap *snap)
+{
+    uint64_t *const counts[] = {&m->arrived,
+                                &m->completed,
+                                &m->rejected,
+                                &m->failed,
+                                &m->timed_out,
+                                &m->answers,
+                                &m->never,
+                                &m->submitted,
+                                &m->accepted,
+                                &m->refused,
+                                &m->expired,
+                                &m->lost,
+                                &m->cheats,
+                                &m->cheats_detected,
+                                &m->cheats_undetected,
+                                &m->false_slashes,
+                                &m->prompt_tok,
+                                &m->output_tok,
+                                &m->verified_tok,
+                                &m->blocks,
+                                &m->blocks_total,
+                                &m->safety_violations};
+    money_t *const sums[] = {&m->unverified_nano, &m->exploited_nano, &m->recovered_nano,
+                             &m->fund_paid_nano,  &m->refunds_nano,   &m->slash_value_nano,
+                             &m->slash_kept_nano, &m->fees_atto,      &m->fees_node_atto,
+                             &m->slashed_atto,    &m->emitted_atto,   &m->gas_charged,
+                             &m->gas_limit};
+    for (size_t i = 0; i < sizeof counts / sizeof counts[0]; i++)
+        snap_u64(snap, counts[i]);
+    for (size_t i = 0; i < sizeof sums / sizeof sums[0]; i++)
+        snap_money(snap, sums[i]);
+    snap_i64(snap, &m->open);
+    snap_i64(snap, &m->halted_ns);
+    snap_i64(snap, &m->last_block_ns);
+}
+
+void metrics_snap(struct metrics *m, struct snap *snap)
+{
+    SNAP_COVERS(struct metrics, 28720);
+    snap_begin(snap, "metrics");
+    metrics_snap_counters(m, snap);
+    snap_level(snap, &m->risk);
+    for (int i = 0; i < HIST_COUNT; i++)
+        snap_hist(snap, &m->hist[i]);
+    for (int i = 0; i < HIST_COUNT; i++)
+        snap_batch(snap, &m->batch[i]);
+    snap_count(snap, &m->samples, METRICS_SAMPLES);
+    snap_reals(snap, m->sample_time, m->samples);
+    for (int i = 0; i < SERIES_COUNT; i++)
+        snap_reals(snap, m->series[i], m->samples);
+    snap_end(snap);
+}

@@ -120,4 +120,6 @@ double metrics_censored_quantile(const struct hist *done, const struct hist *cut
  * nothing censored it equals hist_mean. */
 double metrics_censored_mean(const struct hist *done, const struct hist *cut);
 
+void metrics_snap(struct metrics *m, struct snap *snap);
+
 #endif

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "models/branch.h"
 #include "models/consensus/proposer.h"
 #include "models/pilot.h"
 #include "models/scenario.h"
@@ -43,12 +44,13 @@ static void models_describe(struct models_scenario *scenario, const char *path, 
     scenario->info.effective = param_effective(scenario->doc, &scenario->info.effective_count);
 }
 
-struct models_scenario *models_read(struct arena *arena, const char *path, const char *const *sets,
-                                    size_t set_count, struct diag *diag)
+/* A scenario with findings comes back as well; NULL when there is no document. */
+static struct models_scenario *models_from(struct arena *arena, const char *path,
+                                           struct param_doc *doc, struct diag *diag)
 {
+    if (!doc) return NULL;
     struct models_scenario *scenario = arena_alloc(arena, 1, sizeof *scenario);
-    scenario->doc = param_load(arena, path, sets, set_count, diag);
-    if (!scenario->doc) return NULL;
+    scenario->doc = doc;
     param_read(scenario->doc, &scenario_table, &scenario->params, diag);
     scenario->params.warmup = scenario->params.warmup_rule.fixed; /* 0 until a pilot has run */
     scenario_check(&scenario->params, scenario->doc, diag);
@@ -61,13 +63,32 @@ struct models_scenario *models_read(struct arena *arena, const char *path, const
     return scenario;
 }
 
-struct models_scenario *models_load(struct arena *arena, const char *path, const char *const *sets,
-                                    size_t set_count, struct diag *diag)
+static struct models_scenario *models_sound(struct models_scenario *scenario,
+                                            const struct diag *diag)
 {
-    struct models_scenario *scenario = models_read(arena, path, sets, set_count, diag);
     if (!scenario || diag->count == 0) return scenario;
     models_close(scenario);
     return NULL;
+}
+
+struct models_scenario *models_read(struct arena *arena, const char *path, const char *const *sets,
+                                    size_t set_count, struct diag *diag)
+{
+    return models_from(arena, path, param_load(arena, path, sets, set_count, diag), diag);
+}
+
+struct models_scenario *models_load(struct arena *arena, const char *path, const char *const *sets,
+                                    size_t set_count, struct diag *diag)
+{
+    return models_sound(models_read(arena, path, sets, set_count, diag), diag);
+}
+
+struct models_scenario *models_load_text(struct arena *arena, const char *name, const char *text,
+                                         const char *const *sets, size_t set_count,
+                                         struct diag *diag)
+{
+    struct param_doc *doc = param_load_text(arena, name, text, strlen(text), sets, set_count, diag);
+    return models_sound(models_from(arena, name, doc, diag), diag);
 }
 
 bool models_trace_absent(const struct models_scenario *scenario)
@@ -82,20 +103,20 @@ void models_close(struct models_scenario *scenario)
     param_close(scenario->doc);
 }
 
-/* A row after `warmup` in the effective scenario. */
-static void models_effective_cut(struct models_scenario *scenario, struct arena *arena)
+/* Measuring begins at `cut_ns`; a row after `warmup` in the effective scenario says so. */
+static void models_cut(struct models_scenario *scenario, int64_t cut_ns, const char *origin,
+                       struct arena *arena)
 {
     struct models_info *info = &scenario->info;
     size_t count = info->effective_count, at = 0;
     struct param_effective *rows = arena_alloc(arena, count + 1, sizeof *rows);
+    scenario->params.warmup = info->warmup.cut_ns = cut_ns;
     while (at < count && strcmp(info->effective[at].path, "warmup") != 0)
         at++;
     for (size_t i = 0; i < count; i++)
         rows[i + (i > at)] = info->effective[i];
-    rows[at + 1] =
-        (struct param_effective){.path = "warmup.cut",
-                                 .value = param_print(arena, PARAM_DURATION, &info->warmup.cut_ns),
-                                 .origin = arena_print(arena, "MSER-5: %s", info->warmup.latest)};
+    rows[at + 1] = (struct param_effective){
+        .path = MODELS_CUT, .value = param_print(arena, PARAM_DURATION, &cut_ns), .origin = origin};
     info->effective = rows;
     info->effective_count = count + 1;
 }
@@ -121,12 +142,23 @@ enum status models_settle(struct models_scenario *scenario, uint64_t seed,
     enum status status = pilot_run(scenario, seed, options, &scratch, &pilot);
     arena_free(&scratch);
     if (status != STATUS_OK) return status_context(status, "in the pilot of the warm-up");
-    scenario->params.warmup = pilot.cut_ns;
-    warmup->cut_ns = pilot.cut_ns;
     warmup->latest = pilot_names[pilot.latest];
     warmup->unsettled = models_unsettled(&pilot, arena);
-    models_effective_cut(scenario, arena);
+    models_cut(scenario, pilot.cut_ns, arena_print(arena, "MSER-5: %s", warmup->latest), arena);
     return STATUS_OK;
+}
+
+void models_settle_at(struct models_scenario *scenario, int64_t cut_ns, struct arena *arena)
+{
+    if (!scenario->info.warmup.pilot) return;
+    scenario->info.warmup.latest = "the run it branches from";
+    models_cut(scenario, cut_ns, "MSER-5: the run it branches from", arena);
+}
+
+void models_branch(const struct models_scenario *past, const struct models_scenario *branch,
+                   int64_t now_ns, struct diag *diag)
+{
+    branch_check(past, branch, now_ns, diag);
 }
 
 struct models_info models_info(const struct models_scenario *scenario)

@@ -32,9 +32,19 @@ struct models_scenario *models_load(struct arena *arena, const char *path, const
  * run.  NULL when there is no document to read. */
 struct models_scenario *models_read(struct arena *arena, const char *path, const char *const *sets,
                                     size_t set_count, struct diag *diag);
+/* As models_load, from the text of a stored run (models_info's canonical), called `name` in
+ * findings. */
+struct models_scenario *models_load_text(struct arena *arena, const char *name, const char *text,
+                                         const char *const *sets, size_t set_count,
+                                         struct diag *diag);
 /* Does the trace that a scenario names (with or without findings) not exist at its place? */
 bool models_trace_absent(const struct models_scenario *scenario);
 void models_close(struct models_scenario *scenario);
+
+/* Can a world that ran under `past` up to `now_ns` go on under `branch`?  What it cannot change any
+ * more goes to `diag`. */
+void models_branch(const struct models_scenario *past, const struct models_scenario *branch,
+                   int64_t now_ns, struct diag *diag);
 
 /* `reps: {until: ...}`: add replications until the mean of a metric is known. */
 struct models_until {
@@ -74,6 +84,9 @@ struct models_info models_info(const struct models_scenario *scenario);
 struct models_options;
 enum status models_settle(struct models_scenario *scenario, uint64_t seed,
                           const struct models_options *options, struct arena *arena);
+/* The same without a pilot, for a branch: its past was measured from `cut_ns` on. */
+void models_settle_at(struct models_scenario *scenario, int64_t cut_ns, struct arena *arena);
+#define MODELS_CUT "warmup.cut" /* path of that row */
 
 /* ---- single functions, for `eval`: the code that a run uses --------------------------------- */
 
@@ -152,11 +165,28 @@ struct models_record {
     uint32_t caveat_count;
 };
 
+/* The state of a replication between two events: what models_run can go on from. */
+struct models_checkpoint {
+    uint32_t replication;
+    int64_t now_ns;
+    bool timed; /* at a multiple of checkpoint_every_ns; else at a time that wall time chose */
+    const void *state;
+    size_t bytes;
+};
+
 struct models_options {
     const volatile sig_atomic_t *stop; /* set by a signal handler: end with STATUS_INTERRUPTED */
     void (*progress)(void *context, int64_t now_ns, int64_t end_ns); /* may be NULL; about 1/s */
     void *context;
     const struct watch_options *watch; /* what is traced, logged, profiled (watch.h); may be NULL */
+    /* Checkpoints, none of which changes a result.  `checkpoint` is given each one; one at every
+     * multiple of checkpoint_every_ns (0: none), one when checkpoint_due (asked every few thousand
+     * events; may be NULL) says so, one when `stop` ends the run. */
+    enum status (*checkpoint)(void *context, const struct models_checkpoint *checkpoint);
+    int64_t checkpoint_every_ns; /* simulated time */
+    bool (*checkpoint_due)(void *context);
+    const struct models_checkpoint *from; /* go on from here; NULL: from the start */
+    const struct models_scenario *past; /* of `from`, in a branch (models_branch); NULL: the same */
 };
 
 /* Run one replication.  The record lies in `arena`.  STATUS_BREACH when an invariant broke: the

@@ -74,4 +74,11 @@ void request_pool_init(struct request_pool *pool, struct arena *arena, uint32_t 
 uint32_t request_take(struct request_pool *pool);
 void request_give(struct request_pool *pool, uint32_t slot);
 
+/* What the indices in a record are below. */
+struct request_limits {
+    uint32_t users, payees, classes, models, regions;
+};
+void request_pool_snap(struct request_pool *pool, struct snap *snap,
+                       const struct request_limits *limits);
+
 #endif

@@ -76,6 +76,8 @@ struct trace {
     char *buffer;
     size_t begin, end;
     bool ended; /* nothing is left in the file behind the buffer */
+    /* the whole file, as it was when it was opened by its name */
+    uint64_t bytes, digest;
     /* position */
     uint64_t line;
     /* state */
@@ -472,6 +474,25 @@ static enum status trace_status(const struct trace *trace)
                        trace->path, (unsigned long long)fault->line, fault->column, fault->message);
 }
 
+/* Read the file once to know it again, and go back to its start. */
+static void trace_digest(struct trace *trace)
+{
+    uint64_t digest = UINT64_C(0xcbf29ce484222325);
+    size_t got;
+    while ((got = fread(trace->buffer, 1, TRACE_BUFFER_BYTES, trace->file)) > 0) {
+        memset(trace->buffer + got, 0, (8 - got % 8) % 8); /* the buffer is a multiple of 8 */
+        for (size_t at = 0; at < got; at += 8) {
+            uint64_t word;
+            memcpy(&word, trace->buffer + at, sizeof word);
+            digest = (digest ^ word) * UINT64_C(0xbf58476d1ce4e5b9);
+            digest ^= digest >> 29;
+        }
+        trace->bytes += got;
+    }
+    trace->digest = digest;
+    rewind(trace->file);
+}
+
 enum status trace_open_file(FILE *file, const char *path, struct arena *arena, struct trace **out)
 {
     struct trace *trace = trace_create(file, path, arena);
@@ -503,7 +524,10 @@ enum status trace_open(const char *path, struct arena *arena, struct trace **out
     *out = NULL;
     FILE *file = trace_open_plain(path, &why);
     if (!file) return status_fail(STATUS_OPERATING, "cannot open %s: %s", path, why);
-    return trace_open_file(file, path, arena, out);
+    struct trace *trace = trace_create(file, path, arena);
+    *out = trace;
+    trace_digest(trace);
+    return trace_header(trace) == TRACE_ROW ? STATUS_OK : trace_status(trace);
 }
 
 uint64_t trace_skipped(const struct trace *trace)
@@ -525,6 +549,42 @@ enum status trace_next(struct trace *trace, struct trace_row *row, bool *more)
 void trace_close(struct trace *trace)
 {
     if (trace) fclose(trace->file);
+}
+
+/* ---- checkpoints --------------------------------------------------------------------------- */
+
+static void trace_seek(struct trace *trace, uint64_t offset, struct snap *snap)
+{
+    trace->begin = trace->end = 0;
+    trace->ended = false;
+    if (snap_sound(snap) && fseeko(trace->file, (off_t)offset, SEEK_SET) != 0)
+        snap_fail(snap, "cannot seek in %s: %s", trace->path, strerror(errno));
+}
+
+/* The cached day is worked out again by the next row. */
+void trace_snap(struct trace *trace, struct snap *snap)
+{
+    SNAP_COVERS(struct trace, 744);
+    uint64_t bytes = trace->bytes, digest = trace->digest;
+    uint64_t offset =
+        snap->reading ? 0 : (uint64_t)ftello(trace->file) - (uint64_t)(trace->end - trace->begin);
+    uint32_t last_length = (uint32_t)trace->last_length;
+    snap_u64(snap, &bytes);
+    snap_u64(snap, &digest);
+    if (bytes != trace->bytes || digest != trace->digest)
+        snap_refuse(snap, "the trace file %s has changed since", trace->path);
+    snap_u64(snap, &offset);
+    snap_u64(snap, &trace->line);
+    snap_u64(snap, &trace->skipped);
+    snap_flag(snap, &trace->started);
+    snap_flag(snap, &trace->timed);
+    snap_i64(snap, &trace->first_ns);
+    snap_i64(snap, &trace->last_ns);
+    snap_count(snap, &last_length, sizeof trace->last_text);
+    snap_bytes(snap, trace->last_text, last_length);
+    trace->last_length = last_length;
+    if (offset > trace->bytes) snap_fail(snap, "beyond the end of %s", trace->path);
+    if (snap->reading) trace_seek(trace, offset, snap);
 }
 
 /* ---- checking ------------------------------------------------------------------------------ */

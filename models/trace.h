@@ -61,4 +61,8 @@ enum status trace_next(struct trace *trace, struct trace_row *row, bool *more);
 uint64_t trace_skipped(const struct trace *trace);
 void trace_close(struct trace *trace); /* NULL is harmless */
 
+/* The place in the file.  Reading seeks there, after a look at whether the file still has the
+ * content that it had when the archive was written. */
+void trace_snap(struct trace *trace, struct snap *snap);
+
 #endif

@@ -60,21 +60,14 @@ static void watch_crash_seconds(struct watch_crash_text *text, int64_t time_ns)
 static const struct {
     const char *entity, *arg; /* what the numbers of an event are; NULL: nothing */
 } watch_crash_words[EV_KINDS] = {
-    [EV_ARRIVAL] = {NULL, "request"},
-    [EV_DELIVER] = {"slot", "request"},
-    [EV_SERVE] = {"node", NULL},
-    [EV_ANSWER] = {"slot", "request"},
-    [EV_ACT] = {"slot", "request"},
-    [EV_TIMEOUT] = {"slot", "request"},
-    [EV_POST] = {"slot", "request"},
-    [EV_TX] = {"transaction", "of kind"},
-    [EV_HEARTBEAT] = {"node", NULL},
-    [EV_LOST] = {"slot", "request"},
-    [EV_RELEASE] = {"node", NULL},
-    [EV_COMMIT] = {"proposer", "round"},
-    [EV_INCIDENT] = {"scheduled event", "phase"},
-    [EV_ADVERSARY] = {"adversary", NULL},
-    [EV_WINDOW] = {NULL, "phase"},
+    [EV_ARRIVAL] = {NULL, "request"},     [EV_DELIVER] = {"slot", "request"},
+    [EV_SERVE] = {"node", NULL},          [EV_ANSWER] = {"slot", "request"},
+    [EV_ACT] = {"slot", "request"},       [EV_TIMEOUT] = {"slot", "request"},
+    [EV_NOTICE] = {"slot", "request"},    [EV_POST] = {"slot", "request"},
+    [EV_TX] = {"transaction", "of kind"}, [EV_HEARTBEAT] = {"node", NULL},
+    [EV_LOST] = {"slot", "request"},      [EV_RELEASE] = {"node", NULL},
+    [EV_COMMIT] = {"proposer", "round"},  [EV_INCIDENT] = {"scheduled event", "phase"},
+    [EV_ADVERSARY] = {"adversary", NULL}, [EV_WINDOW] = {NULL, "phase"},
 };
 
 static void watch_crash_event(struct watch_crash_text *text, const struct event *e)

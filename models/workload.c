@@ -447,3 +447,29 @@ double workload_mean_rate(const struct workload_params *params)
     return (double)summary.requests * arrivals->trace.speed /
            ((double)summary.duration_ns / WORKLOAD_NS_PER_S);
 }
+
+/* ---- checkpoints --------------------------------------------------------------------------- */
+
+void workload_arrival_snap(struct workload_arrival *arrival, struct snap *snap, uint32_t clients)
+{
+    SNAP_COVERS(struct workload_arrival, 48);
+    snap_i64(snap, &arrival->time_ns);
+    snap_u32(snap, &arrival->request);
+    snap_below(snap, &arrival->client, clients);
+    snap_u32(snap, &arrival->prompt_tok);
+    snap_u32(snap, &arrival->output_tok);
+    snap_money(snap, &arrival->value_usd_nano);
+}
+
+void workload_snap(struct workload *w, struct snap *snap)
+{
+    SNAP_COVERS(struct workload, 128);
+    snap_begin(snap, "workload");
+    snap_u32(snap, &w->count);
+    snap_i64(snap, &w->now_ns);
+    snap_i64(snap, &w->replay_ns);
+    snap_same(snap, w->trace != NULL, "traces");
+    if (w->trace && snap_sound(snap)) trace_snap(w->trace, snap);
+    if (w->now_ns < 0) snap_fail(snap, "arrivals are known up to a time before the start");
+    snap_end(snap);
+}

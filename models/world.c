@@ -5,6 +5,7 @@
 #include <assert.h>
 #include <time.h>
 
+#include "models/checkpoint.h"
 #include "models/watch_internal.h"
 
 int64_t world_end_ns(const struct world *w)
@@ -67,6 +68,7 @@ static void world_open_timers(struct world *w)
 {
     const struct scenario *p = w->params;
     w->session_wake_ns = INT64_MAX;
+    w->sample_step_ns = world_end_ns(w) / (METRICS_SAMPLES - 1);
     event_schedule(&w->events, p->payment.feed_refresh, EV_FEED, 0, 0);
     event_schedule(&w->events, p->token.price.tick, EV_MARKET, 0, 0);
     event_schedule(&w->events, p->warmup, EV_WINDOW, 0, 0);
@@ -156,8 +158,7 @@ static void world_window(struct world *w, bool closes)
 static void world_sample(struct world *w)
 {
     record_sample(w);
-    int64_t step = world_end_ns(w) / (METRICS_SAMPLES - 1);
-    if (step > 0) world_repeat(w, step, EV_SAMPLE);
+    if (w->sample_step_ns > 0) world_repeat(w, w->sample_step_ns, EV_SAMPLE);
 }
 
 /* ---- the loop -------------------------------------------------------------------------------- */
@@ -289,6 +290,7 @@ enum status world_advance(struct world *w, int64_t until_ns, const struct models
             return status_fail(STATUS_INTERRUPTED, "stopped at %.3f s of simulated time",
                                (double)world_now(w) * 1e-9);
         }
+        TRY(checkpoint_periodic(w, options), "at %.9f s", (double)world_now(w) * 1e-9);
         world_progress(w, options, &shown);
     }
     return STATUS_OK;
@@ -312,7 +314,7 @@ enum status models_run(const struct models_scenario *scenario, uint64_t seed, ui
     enum status status = world_open(w, scenario, seed, replication, arena);
     if (status == STATUS_OK) {
         watch_open(w, watch);
-        status = world_advance(w, world_end_ns(w), options);
+        status = checkpoint_run(w, options);
     }
     if (status == STATUS_OK) {
         payment_flush(&w->payment);

@@ -132,6 +132,7 @@ struct world {
     money_t worst_residual;
     uint64_t sampled_arrived, sampled_completed; /* at the last row of the series */
     int64_t sampled_busy_ns;
+    int64_t sample_step_ns;
     money_t window_burned, window_issued; /* at the start of the window; after it what fell in it */
     double last_interval_s;
     int64_t capacity_low_ns, price_low_ns; /* since when below `collapse:`; -1: not below */

@@ -126,3 +126,12 @@ bool net_region_is_down(const struct net *net, uint32_t region)
     assert(region < net->region_count);
     return net->down[region] > 0;
 }
+
+void net_snap(struct net *net, struct snap *snap)
+{
+    SNAP_COVERS(struct net, 56);
+    snap_begin(snap, "net");
+    snap_same(snap, net->region_count, "regions");
+    snap_u32s(snap, net->down, net->region_count);
+    snap_end(snap);
+}

@@ -19,6 +19,7 @@
 #include "sim/mser.h"
 #include "sim/param.h"
 #include "sim/rng.h"
+#include "sim/snap.h"
 #include "sim/status.h"
 #include "sim/tally.h"
 #include "sim/variate.h"

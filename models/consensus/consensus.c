@@ -330,3 +330,24 @@ bool consensus_is_live(const struct consensus *consensus, uint32_t validator)
     const struct consensus_validator *v = &consensus->validators[validator];
     return !v->silent && !net_region_is_down(consensus->net, v->region);
 }
+
+/* ---- checkpoints ---------------------------------------------------------------------------- */
+
+static void consensus_snap_turns(struct proposer_set *set, struct snap *snap)
+{
+    SNAP_COVERS(struct proposer_set, 32);
+    snap_below(snap, &set->proposer, set->count);
+    for (uint32_t v = 0; v < set->count; v++)
+        snap_i64(snap, &set->priority[v]);
+}
+
+void consensus_snap(struct consensus *consensus, struct snap *snap)
+{
+    SNAP_COVERS(struct consensus, 160);
+    snap_begin(snap, "consensus");
+    snap_same(snap, consensus->count, "validators");
+    snap_u64(snap, &consensus->height);
+    consensus_snap_turns(&consensus->current, snap);
+    consensus_snap_turns(&consensus->next, snap);
+    snap_end(snap);
+}

@@ -172,4 +172,7 @@ bool consensus_times(const struct consensus *consensus, uint32_t validator,
 /* Whether a validator takes part now: not silent, its region not down. */
 bool consensus_is_live(const struct consensus *consensus, uint32_t validator);
 
+/* Heights begin without memory of the ones before, but for whose turn it is. */
+void consensus_snap(struct consensus *consensus, struct snap *snap);
+
 #endif
