@@ -1,5 +1,4 @@
 #!/bin/bash
-# sanitize: yes
 # How long to measure: `reps: {until: ...}` gives the same replications, rows and hash for any number
 # of threads and says everywhere how many there were; `warmup: mser5` is a cut that stands in the
 # summary, the JSON and the stored scenario; batch means of a single run; an older database.
