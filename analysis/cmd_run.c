@@ -170,8 +170,8 @@ static enum status run_simulate(struct run *run)
                            .keep = run_keep,
                            .context = run};
     run->observe.options.replay = options_replay_stem(&run->simulate, &run->info);
-    TRY(observe_open(&run->observe), "nothing was simulated");
     TRY(store_open(&run->store, run->arena, run->db, STORE_WRITE), "nothing was simulated");
+    TRY(observe_open(&run->observe), "nothing was simulated");
     TRY(store_begin(run->store, &run->row, run_effective(run), run->info.effective_count, &run->id),
         "nothing was simulated");
     pool_catch_signals();
