@@ -307,8 +307,8 @@ static enum status run_simulate(struct run *run)
 {
     if (run->json != NULL) TRY(output_check(run->json), "nothing was simulated");
     run->observe.options.replay = options_replay_stem(&run->simulate, &run->info);
-    TRY(observe_open(&run->observe), "nothing was simulated");
     TRY(store_open(&run->store, run->arena, run->db, STORE_WRITE), "nothing was simulated");
+    TRY(observe_open(&run->observe), "nothing was simulated");
     pool_catch_signals();
     enum status status = run_settle(run);
     if (status != STATUS_OK)

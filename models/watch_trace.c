@@ -185,6 +185,7 @@ static void watch_trace_validator(struct world *w, uint32_t v)
     if (!consensus_times(&w->consensus, v, &t)) return;
     bool has = t.block_ns <= t.prevote_ns;
     int64_t from_ns = has ? t.block_ns : t.prevote_ns;
+    if (from_ns > watch->filter->to_ns) return;
     if (from_ns < watch->validator_end_ns[v]) {
         watch->overlaps++;
         return;
@@ -196,29 +197,32 @@ static void watch_trace_validator(struct world *w, uint32_t v)
                      t.precommit_ns);
 }
 
-static void watch_trace_height(struct world *w)
+static void watch_trace_block(struct world *w)
 {
     struct watch *watch = w->watch;
     const struct world_block *b = &w->block;
-    bool wanted = watch_trace_wants(watch, WATCH_BLOCKS);
-    if (wanted && !b->open && watch_emit_room(&watch->emit, 1)) {
+    const struct consensus_outcome *o = &b->outcome;
+    if (!b->open && watch_emit_room(&watch->emit, 1)) {
         watch_emit_record(&watch->emit,
                           "\"ph\":\"i\"," WATCH_TRACE_AT
                           ",\"s\":\"t\",\"cat\":\"chain\",\"name\":\"no quorum\"",
                           WATCH_PID_CHAIN, WATCH_TID_MAIN, WATCH_US_OF(world_now(w)));
     }
-    if (!b->open) return;
-    if (wanted && (watch->block = watch_emit_room(&watch->emit, 2))) {
-        watch_emit_record(&watch->emit,
-                          "\"ph\":\"B\"," WATCH_TRACE_AT
-                          ",\"cat\":\"chain\",\"name\":\"block\",\"args\":{\"height\":%" PRIu64
-                          ",\"transactions\":%" PRIu32 ",\"proposer\":%" PRIu32
-                          ",\"round\":%" PRIu32 ",\"quorum_prevote_delay_ms\":%.6f}",
-                          WATCH_PID_CHAIN, WATCH_TID_MAIN, WATCH_US_OF(b->start_ns), b->height + 1,
-                          b->count, b->outcome.proposer, b->outcome.round,
-                          (double)b->outcome.quorum_prevote_delay_ns / 1e6);
-    }
-    if (!watch_trace_wants(watch, WATCH_VALIDATORS)) return;
+    watch->block = b->open && watch_emit_room(&watch->emit, 2);
+    if (!watch->block) return;
+    watch_emit_record(&watch->emit,
+                      "\"ph\":\"B\"," WATCH_TRACE_AT ",\"cat\":\"chain\",\"name\":\"block %" PRIu64
+                      "\",\"args\":{\"transactions\":%" PRIu32 ",\"proposer\":%" PRIu32
+                      ",\"round\":%" PRIu32 ",\"quorum_prevote_delay_ms\":%.6f}",
+                      WATCH_PID_CHAIN, WATCH_TID_MAIN, WATCH_US_OF(b->start_ns), b->height + 1,
+                      b->count, o->proposer, o->round, (double)o->quorum_prevote_delay_ns / 1e6);
+}
+
+static void watch_trace_height(struct world *w)
+{
+    const struct watch *watch = w->watch;
+    if (watch_trace_wants(watch, WATCH_BLOCKS)) watch_trace_block(w);
+    if (!w->block.open || !watch_trace_wants(watch, WATCH_VALIDATORS)) return;
     for (uint32_t v = 0; v < w->consensus.count; v++)
         if (watch_set_has(&watch->filter->validators, v)) watch_trace_validator(w, v);
 }
@@ -227,8 +231,7 @@ static void watch_trace_block_end(struct world *w, int64_t now_ns)
 {
     if (!w->watch->block) return;
     w->watch->block = false;
-    watch_emit_record(&w->watch->emit,
-                      "\"ph\":\"E\"," WATCH_TRACE_AT ",\"cat\":\"chain\",\"name\":\"block\"",
+    watch_emit_record(&w->watch->emit, "\"ph\":\"E\"," WATCH_TRACE_AT ",\"cat\":\"chain\"",
                       WATCH_PID_CHAIN, WATCH_TID_MAIN, WATCH_US_OF(now_ns));
 }
 
