@@ -20,6 +20,7 @@
 #include "sim/batch.h"
 
 #include <math.h>
+#include <string.h>
 
 #include "sim/interval.h"
 
@@ -29,6 +30,7 @@ static void batch_halve(struct batch *b)
 {
     for (uint32_t i = 0; i < BATCH_MOST / 2; i++)
         b->sums[i] = b->sums[2 * i] + b->sums[2 * i + 1];
+    memset(b->sums + BATCH_MOST / 2, 0, sizeof b->sums / 2); /* equal samples, equal bytes */
     b->count = BATCH_MOST / 2;
     b->size *= 2;
 }
