@@ -69,6 +69,8 @@ static void snap_append(struct snap *snap, const void *value, size_t size)
 
 void snap_bytes(struct snap *snap, void *value, size_t size)
 {
+    if (size == 0) return; /* an array of nothing may have no address */
+    assert(value != NULL);
     if (!snap->reading) {
         snap_append(snap, value, size);
         return;

@@ -88,6 +88,14 @@ static void restore(struct run *run, const struct models_scenario *scenario,
 
 /* ---- equality -------------------------------------------------------------------------------- */
 
+/* NaN and both zeros told apart, which == does not. */
+static uint64_t bits(double x)
+{
+    uint64_t word;
+    memcpy(&word, &x, sizeof word);
+    return word;
+}
+
 static void same_reals(const double *a, const double *b, uint32_t count)
 {
     assert_memory_equal(a, b, count * sizeof *a);
@@ -97,8 +105,8 @@ static void same_values(const struct models_record *a, const struct models_recor
 {
     for (size_t i = 0; i < models_metric_count(); i++) {
         const struct models_value *x = &a->values[i], *y = &b->values[i];
-        if (x->kind != y->kind || memcmp(&x->real, &y->real, sizeof x->real) != 0 ||
-            x->integer != y->integer || x->exact != y->exact)
+        if (x->kind != y->kind || bits(x->real) != bits(y->real) || x->integer != y->integer ||
+            x->exact != y->exact)
             fail_msg("%s: %.17g and %.17g", models_metric(i)->name, x->real, y->real);
     }
 }
@@ -406,7 +414,7 @@ static void horizon_moves(const char *drain, const char *before, const char *aft
     for (size_t i = 0; i < models_metric_count(); i++) {
         const char *name = models_metric(i)->name;
         if (strncmp(name, "sim.", 4) == 0) continue;
-        if (memcmp(&branch.record.values[i].real, &want.record.values[i].real, sizeof(double)) != 0)
+        if (bits(branch.record.values[i].real) != bits(want.record.values[i].real))
             fail_msg("%s: %.17g, %.17g", name, branch.record.values[i].real,
                      want.record.values[i].real);
     }

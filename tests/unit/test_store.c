@@ -420,8 +420,8 @@ static void test_other_kind_or_version(void **state)
     (void)state;
     const char *path = in_folder("x.db");
     make_one(path);
-    write_at(path, 60, "\0\0\0\2", 4); /* user_version in the header of the file */
-    refused(path, STORE_READ, "was written by a newer hacasim (its schema is version 2");
+    write_at(path, 60, "\0\0\0\3", 4); /* user_version in the header of the file */
+    refused(path, STORE_READ, "was written by a newer hacasim (its schema is version 3");
     refused(path, STORE_WRITE, "was written by a newer hacasim");
     write_at(path, 60, "\0\0\0\1", 4);
     store_close(opened(path, STORE_READ));
