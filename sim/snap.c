@@ -399,18 +399,23 @@ static void snap_event(struct snap *snap, struct event *e)
     snap_u16(snap, &e->kind);
 }
 
-/* In order, none in the past, slots not far above the most events there ever were: import relies on
- * it. */
+/* In order, none in the past; slots not far above the most events there ever were, and none given
+ * twice: import relies on it. */
 static void snap_check_events(struct snap *snap, const struct event_list_image *image)
 {
+    uint64_t slots = SNAP_SLOTS_MIN + 4 * image->peak;
     if (image->peak > image->limit) snap_fail(snap, "more events than the limit allows");
+    if (!snap_sound(snap)) return;
+    bool *taken = arena_alloc(snap->arena, slots + 1, sizeof *taken);
     for (uint32_t i = 0; i < image->count && snap_sound(snap); i++) {
         const struct event *e = &image->events[i], *before = i > 0 ? e - 1 : e;
         bool after = i == 0 || e->time_ns > before->time_ns ||
                      (e->time_ns == before->time_ns && e->seq > before->seq);
-        bool placed = e->slot <= SNAP_SLOTS_MIN + 4 * image->peak;
+        bool placed = e->slot <= slots && (e->slot == 0 || !taken[e->slot]);
         if (!after || !placed || e->time_ns < image->now_ns || e->seq >= image->next_seq)
             snap_fail(snap, "event %" PRIu32 " is out of order", i);
+        else
+            taken[e->slot] = true;
     }
 }
 
