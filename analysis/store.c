@@ -517,7 +517,7 @@ enum status store_find(struct store *store, const char *text, struct store_run *
 static enum status store_claim(struct store *store, int64_t run, uint32_t threads)
 {
     char host[STORE_HOST], process[STORE_PROCESS];
-    struct store_run now;
+    struct store_run now = {.state = ""};
     TRY(store_find(store, arena_print(store->arena, "%" PRId64, run), &now), "run %" PRId64, run);
     if (strcmp(now.state, "running") == 0 && now.host && strcmp(store_host(host), now.host) == 0)
         return status_fail(STATUS_USER, "run %" PRId64 " is being run by another process here",

@@ -69,6 +69,8 @@ static void snap_append(struct snap *snap, const void *value, size_t size)
 
 void snap_bytes(struct snap *snap, void *value, size_t size)
 {
+    if (size == 0) return; /* an array of nothing may have no address */
+    assert(value != NULL);
     if (!snap->reading) {
         snap_append(snap, value, size);
         return;
@@ -426,9 +428,10 @@ static void snap_check_events(struct snap *snap, const struct event_list_image *
         bool after = i == 0 || e->time_ns > before->time_ns ||
                      (e->time_ns == before->time_ns && e->seq > before->seq);
         bool placed = e->slot <= places && !taken[e->slot];
-        if (placed) taken[e->slot] = true;
         if (!after || !placed || e->time_ns < image->now_ns || e->seq >= image->next_seq)
             snap_fail(snap, "event %" PRIu32 " is out of order", i);
+        else
+            taken[e->slot] = true;
     }
 }
 

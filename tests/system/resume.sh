@@ -126,6 +126,18 @@ refused 2 'validators.count: cannot change in a branch' --resume 1@10min --set '
 refused 2 'at or before 2 min' --resume 1@2min --set name=x
 [ "$(sqlite3 "$db" 'select count(*) from runs')" = "$before" ] || fail "a refused branch left a row"
 
+# a branch that is killed before it has a checkpoint of its own begins again at its parent's
+branch 1@10min --set 'horizon=5 h'
+last=$(sqlite3 "$db" 'select max(id) from runs')
+"$HACASIM" run --quiet --db "$db" --resume 1@10min --set 'horizon=5 h' >/dev/null 2>&1 &
+pid=$!
+while [ "$(sqlite3 "$db" 'select max(id) from runs')" = "$last" ]; do sleep 0.02; done
+kill -9 $pid
+wait $pid 2>/dev/null || true
+[ "$(sqlite3 "$db" "select state from runs where id = $last + 1")" = running ] || fail "it was too fast to be killed"
+branch $((last + 1))
+[ "$(hash_of $((last + 1)))" = "$(hash_of $last)" ] || fail "a killed branch ends in another hash"
+
 # ---- a trace file that changes ----
 cp tests/data/azure-2023.csv "$work/t.csv"
 db=$work/trace.db

@@ -27,14 +27,14 @@ static uint64_t snap_world_draw(uint64_t seed, uint32_t key)
 /* One of the words of `choices`, which are separated by '|'. */
 static const char *snap_world_pick(struct snap_world *w, const char *choices)
 {
-    static _Thread_local char words[8][128];
+    static _Thread_local char words[64][128]; /* more than a world picks */
     uint32_t count = 1, index;
     for (const char *c = choices; *c; c++)
         count += *c == '|';
     index = (uint32_t)(snap_world_draw(w->seed, ++w->key) % count);
     while (index-- > 0)
         choices = strchr(choices, '|') + 1;
-    char *word = words[w->key % 8];
+    char *word = words[w->key % 64];
     snprintf(word, sizeof words[0], "%.*s", (int)strcspn(choices, "|"), choices);
     return word;
 }
@@ -105,7 +105,8 @@ static void snap_world_make(struct snap_world *w, uint64_t seed)
     snap_world_set(w, "drain=%s s", snap_world_pick(w, "0|20|200"));
     snap_world_set(w, "warmup=%s s", snap_world_pick(w, "0|30"));
     snap_world_set(w, "verification.design=%s", snap_world_pick(w, "haca_tee|og_batch|replicated"));
-    snap_world_set(w, "verification.haca_tee.upload=%s", snap_world_pick(w, "true|false"));
+    snap_world_set(w, "verification.haca_tee={upload: %s, validity: %s s}",
+                   snap_world_pick(w, "true|false"), snap_world_pick(w, "2|3600"));
     if (snap_world_draw(seed, 999) % 4 == 0)
         snap_world_set(w, "workload.arrivals={trace: {file: tests/data/azure-2023.csv}}");
     else if (snap_world_draw(seed, 999) % 4 == 1)

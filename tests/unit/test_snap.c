@@ -15,6 +15,7 @@
 
 #include <cmocka.h>
 
+#include "analysis/pool.h"
 #include "models/branch.h"
 
 #include "tests/unit/snap_forge.h"
@@ -88,6 +89,14 @@ static void restore(struct run *run, const struct models_scenario *scenario,
 
 /* ---- equality -------------------------------------------------------------------------------- */
 
+/* NaN and both zeros told apart, which == does not. */
+static uint64_t bits(double x)
+{
+    uint64_t word;
+    memcpy(&word, &x, sizeof word);
+    return word;
+}
+
 static void same_reals(const double *a, const double *b, uint32_t count)
 {
     assert_memory_equal(a, b, count * sizeof *a);
@@ -97,8 +106,8 @@ static void same_values(const struct models_record *a, const struct models_recor
 {
     for (size_t i = 0; i < models_metric_count(); i++) {
         const struct models_value *x = &a->values[i], *y = &b->values[i];
-        if (x->kind != y->kind || memcmp(&x->real, &y->real, sizeof x->real) != 0 ||
-            x->integer != y->integer || x->exact != y->exact)
+        if (x->kind != y->kind || bits(x->real) != bits(y->real) || x->integer != y->integer ||
+            x->exact != y->exact)
             fail_msg("%s: %.17g and %.17g", models_metric(i)->name, x->real, y->real);
     }
 }
@@ -372,6 +381,53 @@ static void test_run_options(void **state)
     arena_free(&arena);
 }
 
+static enum status load_first(void *context, uint32_t replication, struct arena *to,
+                              struct models_options *options)
+{
+    const struct kept *kept = context;
+    (void)to;
+    if (replication == 0) options->from = &kept->items[0];
+    return STATUS_OK;
+}
+
+/* The pool asks for a checkpoint when its wall time is over, and begins where it is told to; a
+ * replication that is finished is not run again. */
+static void test_pool(void **state)
+{
+    (void)state;
+    static const char *const sets[] = {"horizon=4 min", "drain=1 min",
+                                       "workload.arrivals={poisson: 60/s}"};
+    struct kept kept = {.stop = 0};
+    struct arena arena;
+    struct pool_result first, second;
+    const bool finished[] = {false, true};
+    arena_init(&arena, "run", 0);
+    arena_init(&kept.arena, "kept", 0);
+    struct models_scenario *scenario = load(&arena, "scenarios/baseline.yaml", sets, 3);
+    struct pool_checkpoints checkpoints = {.wall_s = 1e-9, .store = keep, .context = &kept};
+    struct pool_job job = {.scenario = scenario,
+                           .seed = 7,
+                           .reps = 2,
+                           .jobs = 1,
+                           .quiet = true,
+                           .checkpoints = &checkpoints};
+    assert_int_equal(pool_run(&job, &arena, &first), STATUS_OK);
+    assert_true(kept.count > 4 && !kept.items[0].timed);
+    checkpoints = (struct pool_checkpoints){.store = keep,
+                                            .load = load_first,
+                                            .context = &kept,
+                                            .finished = finished,
+                                            .trace_hash = first.trace_hash};
+    size_t before = kept.count;
+    assert_int_equal(pool_run(&job, &arena, &second), STATUS_OK);
+    assert_int_equal(kept.count, before); /* wall_s 0: none */
+    assert_int_equal(second.done, 2);
+    assert_true(pool_trace_hash(&first) == pool_trace_hash(&second));
+    models_close(scenario);
+    arena_free(&kept.arena);
+    arena_free(&arena);
+}
+
 /* ---- branches -------------------------------------------------------------------------------- */
 
 /* A horizon moved at a checkpoint gives what the run with that horizon gives, metric by metric: so
@@ -406,7 +462,7 @@ static void horizon_moves(const char *drain, const char *before, const char *aft
     for (size_t i = 0; i < models_metric_count(); i++) {
         const char *name = models_metric(i)->name;
         if (strncmp(name, "sim.", 4) == 0) continue;
-        if (memcmp(&branch.record.values[i].real, &want.record.values[i].real, sizeof(double)) != 0)
+        if (bits(branch.record.values[i].real) != bits(want.record.values[i].real))
             fail_msg("%s: %.17g, %.17g", name, branch.record.values[i].real,
                      want.record.values[i].real);
     }
@@ -431,7 +487,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_random_worlds),      cmocka_unit_test(test_damage_is_refused),
         cmocka_unit_test(test_forged_checkpoints), cmocka_unit_test(test_another_world),
-        cmocka_unit_test(test_run_options),        cmocka_unit_test(test_a_moved_horizon),
+        cmocka_unit_test(test_run_options),        cmocka_unit_test(test_pool),
+        cmocka_unit_test(test_a_moved_horizon),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
