@@ -6,18 +6,10 @@
  * proposals (HIP-20, RNP-006), derivations by hand, and tests/oracle/eval.py, which takes another
  * road (exact sums, quadrature, bisection). */
 #include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
 
 #include "analysis/eval.h"
 #include "analysis/eval_csv.h"
+#include "tests/unit/unit.h"
 
 static struct arena arena;
 

@@ -2,16 +2,8 @@
  * A whole world: conservation after each block, that every invariant fires on a planted breach,
  * that streams are keyed (an unrelated node class changes no arrival), and that the two serving
  * fidelities give the same run. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <string.h>
-
-#include <cmocka.h>
-
 #include "models/world.h"
+#include "tests/unit/unit.h"
 
 #define SECOND 1000000000LL
 
