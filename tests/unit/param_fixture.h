@@ -4,18 +4,8 @@
 #ifndef HACASIM_TESTS_PARAM_FIXTURE_H
 #define HACASIM_TESTS_PARAM_FIXTURE_H
 
-// clang-format off
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
-// clang-format on
-
-#include <stdlib.h>
-#include <string.h>
-
 #include "tests/unit/param_sample.h"
+#include "tests/unit/unit.h"
 
 struct loaded {
     struct arena arena;

@@ -2,20 +2,12 @@
  * The quorum level: order statistics against theory, gossip against another algorithm, rounds and
  * timeouts by hand, liveness at its bound, and one interval measured on a public testbed. */
 #include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
 
 #include "models/consensus/consensus.h"
 #include "models/consensus/quorum.h"
 #include "models/consensus/spread.h"
 #include "sim/sim.h"
+#include "tests/unit/unit.h"
 
 #define MS INT64_C(1000000)
 #define S INT64_C(1000000000)

@@ -6,18 +6,10 @@
  * proposals (HIP-20, RNP-006), derivations by hand, and tests/oracle/eval.py, which takes another
  * road (exact sums, quadrature, bisection). */
 #include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
 
 #include "analysis/eval.h"
 #include "analysis/eval_csv.h"
+#include "tests/unit/unit.h"
 
 static struct arena arena;
 
@@ -553,6 +545,20 @@ static void test_refusals(void **state)
          "parent_gas_used: is more than parent_gas_limit = 4"},
         {"base-fee parent_base_fee=1 parent_gas_used=0 parent_gas_limit=1",
          "parent_gas_limit: must be at least elasticity = 2"},
+        {"base-fee parent_base_fee=170141183460469231731687303715884105728 parent_gas_used=0 "
+         "parent_gas_limit=4",
+         "parent_base_fee: 170141183460469231731687303715884105728 does not fit 127 bits (allowed: "
+         "at least 0)"},
+        {"proposers powers=[1,0] rounds=1",
+         "powers: must each be above 0 and sum to at most 2^60 - 1"},
+        {"proposers powers=[1,2] priorities=[1] rounds=1",
+         "priorities: has 1 numbers, and powers has 2"},
+        {"proposers powers=[1.5] rounds=0",
+         "powers: [1.5] is not a list of whole numbers below 2^63 such as [1, -2, 3] (allowed: any)"
+         " | rounds: 0 is out of range (allowed: 1 to 1000000)"},
+        {"supply-path supply_opg=1 staked_opg=1 mint_opg_per_month=0 burn_share=0 "
+         "velocity_per_month=1 usage_usd_per_month=1 months=1",
+         "staked_opg: must be less than supply_opg"},
         {"order-statistic distribution=normal n=3 k=4",
          "distribution: normal is not a known name (allowed: one of exponential, uniform)"},
         {"order-statistic distribution=uniform n=3 k=4", "k: 4 is more than n = 3"},

@@ -1,20 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Tests of the event list, against a slow twin that searches an unordered array. */
-#include <setjmp.h>
 #include <signal.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <cmocka.h>
-
 #include "sim/event.h"
 #include "sim/rng.h"
+#include "tests/unit/unit.h"
 
 static struct arena memory;
 static struct event_list list;

@@ -1,18 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  * The GPU gives the bits of the CPU, and the CPU backend gives those of the samplers.  Without a
  * device the comparison is skipped, with the reason. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
-
 #include "gpu/gpu.h"
 #include "sim/sim.h"
+#include "tests/unit/unit.h"
 
 enum { ENTITIES = 1000, PER_ENTITY = 64, TOTAL = ENTITIES * PER_ENTITY };
 

@@ -6,17 +6,8 @@
  * files that appear whole or not at all.  How a picture looks was looked at by people. */
 #include <dirent.h>
 #include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-#include <cmocka.h>
 
 #include "analysis/analysis.h"
 #include "analysis/figures.h"
@@ -25,6 +16,7 @@
 #include "analysis/output.h"
 #include "analysis/report.h"
 #include "analysis/svg.h"
+#include "tests/unit/unit.h"
 
 enum { SAMPLES = 41, SHARES = 21 };
 

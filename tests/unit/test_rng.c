@@ -4,21 +4,13 @@
  * All seeds are fixed, so a statistical test either always passes or never; its threshold says how
  * unlikely the draw would be if the sampler were right. */
 #include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
-#include <cmocka.h>
 #include <gsl/gsl_cdf.h>
 
 #include "sim/dist.h"
 #include "sim/rng.h"
 #include "sim/variate.h"
+#include "tests/unit/unit.h"
 
 enum { N = 20000, STREAMS = 20 };
 

@@ -1,18 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Tests of tallies, levels, histograms and intervals, against plain definitions and GSL. */
 #include <math.h>
-#include <setjmp.h>
 #include <signal.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <cmocka.h>
 #include <gsl/gsl_cdf.h>
 #include <gsl/gsl_statistics_double.h>
 
@@ -22,6 +14,7 @@
 #include "sim/level.h"
 #include "sim/tally.h"
 #include "sim/variate.h"
+#include "tests/unit/unit.h"
 
 enum { SAMPLES = 5000 };
 

@@ -2,19 +2,14 @@
  * Tests of analysis/store: what goes in comes out, and what cannot be used says so. */
 #include <fcntl.h>
 #include <math.h>
-#include <setjmp.h>
 #include <signal.h>
-#include <stdarg.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <cmocka.h>
-
 #include "analysis/store.h"
+#include "tests/unit/unit.h"
 
 /* Each test has a folder of its own. */
 static struct arena arena;

@@ -1,16 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Tests of analysis/summary: statistics over replications, units and digits, tables, JSON. */
 #include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
-
-#include <cmocka.h>
 
 #include "analysis/summary.h"
 #include "analysis/table.h"
+#include "tests/unit/unit.h"
 
 static struct arena arena;
 

@@ -3,19 +3,11 @@
  * against its published statistics. */
 #include <inttypes.h>
 #include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <time.h>
 #include <unistd.h>
 
-#include <cmocka.h>
-
 #include "models/trace.h"
+#include "tests/unit/unit.h"
 
 static struct arena arena;
 

@@ -2,18 +2,10 @@
  * Tests of the workload: arrival processes and lengths against theory and published quantiles,
  * common random numbers, surges, replayed traces. */
 #include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
-#include <cmocka.h>
-
 #include "models/workload.h"
+#include "tests/unit/unit.h"
 
 #define S INT64_C(1000000000)
 

@@ -2,16 +2,8 @@
  * A whole world: conservation after each block, that every invariant fires on a planted breach,
  * that streams are keyed (an unrelated node class changes no arrival), and that the two serving
  * fidelities give the same run. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <string.h>
-
-#include <cmocka.h>
-
 #include "models/world.h"
+#include "tests/unit/unit.h"
 
 #define SECOND 1000000000LL
 
@@ -421,15 +413,17 @@ static double metric_of(const struct models_scenario *scenario, const char *name
 static void test_a_retry_takes_time(void **state)
 {
     (void)state;
-    static const char *const sets[] = {
-        "horizon=2 min",
-        "workload={arrivals: 2/s, clients: 200, lengths: {fixed: {prompt: 100, output: 5}}}",
-        "nodes=[{name: a, region: Tokyo, gpu: h100-sxm}, {name: b, region: Frankfurt, gpu: "
-        "h100-sxm}]",
-        "router.policy=sticky",
-        "client.retries=20",
-        "events=[{at: 10 s, do: outage, for: 1 min, region: Tokyo}]",
-        "client.connect=7 s"};
+    static const char *const sets[] = {"horizon=2 min",
+                                       "workload.arrivals=2/s",
+                                       "workload.clients=200",
+                                       "workload.lengths={fixed: {prompt: 100, output: 5}}",
+                                       "nodes=[{name: a, region: Tokyo}, {name: b}]",
+                                       "nodes[0].gpu=h100-sxm",
+                                       "nodes[1].gpu=h100-sxm",
+                                       "router.policy=sticky",
+                                       "client.retries=20",
+                                       "events=[{at: 10 s, do: outage, for: 1 min, region: Tokyo}]",
+                                       "client.connect=7 s"};
     enum { SETS = sizeof sets / sizeof *sets };
     const char *instant[SETS];
     memcpy(instant, sets, sizeof sets);
