@@ -165,13 +165,14 @@ static void spread_dijkstra(struct spread_run *run, uint32_t source)
     spread_rise(run, source);
     while (run->heap_count > 0) {
         uint32_t node = spread_nearest(run);
-        for (uint32_t e = run->first[node]; e < run->first[node + 1]; e++) {
-            uint32_t to = run->edges[e].to;
-            int64_t at_ns = run->passage_ns[node] + run->edges[e].delay_ns;
-            if (at_ns >= run->passage_ns[to]) continue;
-            run->passage_ns[to] = at_ns;
-            run->hops[to] = run->hops[node] + 1;
-            spread_rise(run, to);
+        const struct spread_edge *end = run->edges + run->first[node + 1];
+        int64_t *passage_ns = run->passage_ns, here_ns = passage_ns[node];
+        for (const struct spread_edge *e = run->edges + run->first[node]; e < end; e++) {
+            int64_t at_ns = here_ns + e->delay_ns;
+            if (at_ns >= passage_ns[e->to]) continue;
+            passage_ns[e->to] = at_ns;
+            run->hops[e->to] = run->hops[node] + 1;
+            spread_rise(run, e->to);
         }
     }
 }
