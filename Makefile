@@ -126,7 +126,7 @@ asan tsan:
 	@$(MAKE) --no-print-directory -j$(JOBS) CONFIG=$@ all unit
 	@DATA='$(DATA)' tests/run.sh build/$@ sanitize
 
-bench-peers: $(BUILD)/bench/bench_kernel $(BUILD)/bench/bench_replications
+bench-peers: $(BUILD)/bench/bench_kernel
 	@tests/bench/peers/run.sh $(BUILD) $(PAGE)
 
 lint:
