@@ -63,7 +63,7 @@ UNIT   := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/test_
 BENCH  := $(patsubst tests/bench/%.c,$(BUILD)/bench/%,$(wildcard tests/bench/bench_*.c))
 FUZZ   := $(patsubst tests/fuzz/%.c,build/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
 
-.PHONY: all help packages demo test test-long test-gpu bench bench-peers lint format asan tsan fuzz install clean detect
+.PHONY: all help packages demo test test-long test-gpu bench lint format asan tsan fuzz install clean detect
 .DEFAULT_GOAL := all
 
 all: detect $(BUILD)/hacasim
@@ -76,11 +76,11 @@ help:
 	@echo '  make test-long  the long versions: statistics, swarms, kills, fuzzing'
 	@echo '  make test-gpu   the GPU tests (skip, with the reason, where there is no GPU)'
 	@echo '  make bench      one line per figure: bench NAME VALUE UNIT'
-	@echo '  make bench-peers  the kernel beside SystemC, ns-3, SimGrid where installed (PAGE=docs/peers.md)'
 	@echo '  make lint       clang-tidy, cppcheck, clang-format check'
 	@echo '  make format     clang-format in place'
 	@echo '  make asan|tsan  build and run the unit tests under the sanitizers'
 	@echo '  make fuzz       fuzz the parsers (SECONDS=60 each)'
+	@echo '  make bench-peers  the kernel beside SystemC, ns-3, SimGrid where installed (PAGE=docs/peers.md)'
 	@echo '  make packages   install the Debian packages that are missing'
 	@echo '  make install    to PREFIX=$(PREFIX)'
 	@echo '  make clean'
@@ -126,14 +126,15 @@ asan tsan:
 	@$(MAKE) --no-print-directory -j$(JOBS) CONFIG=$@ all unit
 	@DATA='$(DATA)' tests/run.sh build/$@ sanitize
 
-bench-peers: $(BUILD)/bench/bench_kernel
-	@tests/bench/peers/run.sh $(BUILD) $(PAGE)
-
 lint:
 	@tests/lint.sh
 
 format:
 	$(Q)clang-format -i $$(git ls-files '*.c' '*.h' '*.cu' '*.cpp')
+
+.PHONY: bench-peers
+bench-peers: $(BUILD)/bench/bench_kernel
+	@tests/bench/peers/run.sh $(BUILD) $(PAGE)
 
 SECONDS ?= 60
 fuzz: $(FUZZ)
