@@ -83,6 +83,7 @@ help:
 	@echo '  make format     clang-format in place'
 	@echo '  make asan|tsan  build and run the unit tests under the sanitizers'
 	@echo '  make fuzz       fuzz the parsers (SECONDS=60 each)'
+	@echo '  make bench-peers  the kernel beside SystemC, ns-3, SimGrid where installed (PAGE=docs/peers.md)'
 	@echo '  make packages   install the Debian packages that are missing'
 	@echo '  make install    to PREFIX=$(PREFIX)'
 	@echo '  make clean'
@@ -132,7 +133,11 @@ lint:
 	@tests/lint.sh
 
 format:
-	$(Q)clang-format -i $$(git ls-files '*.c' '*.h' '*.cu')
+	$(Q)clang-format -i $$(git ls-files '*.c' '*.h' '*.cu' '*.cpp')
+
+.PHONY: bench-peers
+bench-peers: $(BUILD)/bench/bench_kernel
+	@tests/bench/peers/run.sh $(BUILD) $(PAGE)
 
 SECONDS ?= 60
 fuzz: $(FUZZ)

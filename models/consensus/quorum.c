@@ -170,23 +170,39 @@ int64_t quorum_order(int64_t *time_ns, uint64_t *weight, uint32_t n, int64_t nee
     return quorum_select(time_ns, weight, n, need, verify_ns, quorum_span(time_ns, n));
 }
 
-/* Time at which `seat` has seen `need` of the votes of one sort; its own vote needs no way. */
+/* When each seat's vote reaches `seat`, into time_ns; its own needs no way. */
+static struct quorum_span quorum_arrive(const struct quorum *q, const int64_t *sent_ns,
+                                        uint32_t seat, uint32_t column)
+{
+    const uint32_t *cells = q->spread.table + q->place[seat] * SPREAD_CELLS, *row = q->row;
+    const uint8_t *draw = q->draws + column;
+    struct quorum_span span = {INT64_MAX, INT64_MIN};
+    int64_t *time_ns = q->time_ns;
+    for (uint32_t s = 0, seats = q->seats; s < seats; s++, draw += q->columns) {
+        int64_t way_ns = (int64_t)cells[row[s] + (*draw >> 1)] << SPREAD_SHIFT;
+        int64_t at_ns = sent_ns[s] + (s == seat ? 0 : way_ns);
+        span.low_ns = at_ns < span.low_ns ? at_ns : span.low_ns;
+        span.high_ns = at_ns > span.high_ns ? at_ns : span.high_ns;
+        time_ns[s] = at_ns;
+    }
+    return span;
+}
+
+/* Time at which `seat` has seen +2/3 of the power in votes of one sort. */
 static int64_t quorum_reach(const struct consensus *c, const struct quorum_votes *votes,
                             enum quorum_vote sort, uint32_t seat, uint32_t column)
 {
     struct quorum *q = c->level;
-    const uint32_t *cells = q->spread.table + q->place[seat] * SPREAD_CELLS;
-    const uint8_t *draw = q->draws + column;
-    struct quorum_span span = {INT64_MAX, INT64_MIN};
-    uint32_t n = 0;
-    for (uint32_t s = 0; s < q->seats; s++, draw += q->columns) {
-        int64_t way_ns = (int64_t)cells[q->row[s] + (*draw >> 1)] << SPREAD_SHIFT;
-        int64_t time_ns = votes->sent_ns[s] + (s == seat ? 0 : way_ns);
-        span.low_ns = time_ns < span.low_ns ? time_ns : span.low_ns;
-        span.high_ns = time_ns > span.high_ns ? time_ns : span.high_ns;
-        q->time_ns[n] = time_ns;
-        q->carried[n] = q->weight[s];
-        n += sort == QUORUM_ANY || votes->vote[s] == sort;
+    struct quorum_span span = quorum_arrive(q, votes->sent_ns, seat, column);
+    uint32_t n = q->seats;
+    memcpy(q->carried, q->weight, n * sizeof *q->carried);
+    if (sort == QUORUM_NIL || (sort == QUORUM_BLOCK && votes->nils > 0)) {
+        n = 0;
+        for (uint32_t s = 0; s < q->seats; s++) {
+            q->time_ns[n] = q->time_ns[s];
+            q->carried[n] = q->weight[s];
+            n += votes->vote[s] == sort;
+        }
     }
     return quorum_select(q->time_ns, q->carried, n, c->quorum, q->vote_verify_ns, span);
 }
