@@ -55,6 +55,12 @@ _Noreturn void event_refuse_past(const struct event_list *list, int64_t time_ns,
     abort();
 }
 
+_Noreturn void event_refuse_ns(double ns)
+{
+    fprintf(stderr, "event.c: %g ns is not a time\n", ns);
+    abort();
+}
+
 /* The limit is above the peak as long as it was not reached, so only a new peak is compared. */
 void event_peak_rise(struct event_list *list)
 {
