@@ -63,7 +63,7 @@ static struct lab_stream stream_read(const char *path)
            (count += fread(records + count, sizeof *records, capacity - count, in)) == capacity)
         records = realloc(records, (capacity *= 2) * sizeof *records);
     fclose(in);
-    struct event_handle *handles = calloc(count, sizeof *handles);
+    struct event_handle *handles = calloc(count + 1, sizeof *handles);
     if (!records || !handles) lab_fail("no memory");
     return (struct lab_stream){records, count, handles};
 }
