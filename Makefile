@@ -122,7 +122,7 @@ unit: $(UNIT)
 bench: all $(BENCH)
 	@DATA='$(DATA)' tests/bench.sh $(BUILD)
 
-lab:
+lab: all
 	@DATA='$(DATA)' tests/lab/run.sh $(BUILD)
 
 asan tsan:

@@ -78,8 +78,9 @@ static inline uint32_t calendar_first(struct calendar *l)
 
 static inline int64_t calendar_width(struct calendar *l)
 {
-    if (l->count < 2) return l->width_ns;
-    uint32_t taken[CALENDAR_SAMPLE], n = l->count < CALENDAR_SAMPLE ? l->count : CALENDAR_SAMPLE;
+    uint32_t taken[CALENDAR_SAMPLE] = {0}, n = CALENDAR_SAMPLE;
+    if (l->count < n) n = l->count;
+    if (n < 2) return l->width_ns;
     for (uint32_t i = 0; i < n; i++)
         taken[i] = calendar_first(l);
     int64_t first = l->nodes.items[taken[0]].e.time_ns;

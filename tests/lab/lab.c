@@ -57,11 +57,12 @@ static struct lab_stream stream_read(const char *path)
 {
     FILE *in = fopen(path, "rb");
     if (!in) lab_fail("cannot open the stream");
-    size_t count = 0, capacity = 1 << 20;
-    struct lab_record *records = malloc(capacity * sizeof *records);
-    while (records &&
-           (count += fread(records + count, sizeof *records, capacity - count, in)) == capacity)
-        records = realloc(records, (capacity *= 2) * sizeof *records);
+    if (fseek(in, 0, SEEK_END) != 0) lab_fail("cannot read the stream");
+    size_t count = (size_t)ftell(in) / sizeof(struct lab_record);
+    rewind(in);
+    struct lab_record *records = calloc(count + 1, sizeof *records);
+    if (records && fread(records, sizeof *records, count, in) != count)
+        lab_fail("cannot read the stream");
     fclose(in);
     struct event_handle *handles = calloc(count + 1, sizeof *handles);
     if (!records || !handles) lab_fail("no memory");

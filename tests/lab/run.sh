@@ -7,9 +7,9 @@ lab=$build/lab
 flags="-std=gnu17 -D_GNU_SOURCE -O2 -ffp-contract=off -fopenmp -I."
 libs="-lgsl -lopenblas -lsqlite3 -lfyaml -lcrypto -lm"
 mkdir -p "$lab"
-gcc $flags -o "$lab/lab" tests/lab/lab.c sim/{arena,event,status}.c $(ls sim/variate*.c 2>/dev/null) -lm
+gcc $flags -o "$lab/lab" tests/lab/lab.c "$build/libhacasim.a" $libs
 gcc $flags -include tests/lab/record.h -r -o "$lab/models.o" models/*.c models/*/*.c
-gcc $flags -o "$lab/record" tests/lab/record.c "$lab/models.o" sim/*.c net/*.c $libs
+gcc $flags -o "$lab/record" tests/lab/record.c "$lab/models.o" "$build/libhacasim.a" $libs
 "$lab/record" scenarios/baseline.yaml "$lab/baseline.stream"
 streams=$lab/baseline.stream
 if [ -f "${DATA:-}/azure-conv-2023.csv" ]; then
