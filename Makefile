@@ -66,7 +66,7 @@ UNIT   := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/test_
 BENCH  := $(patsubst tests/bench/%.c,$(BUILD)/bench/%,$(wildcard tests/bench/bench_*.c))
 FUZZ   := $(patsubst tests/fuzz/%.c,build/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
 
-.PHONY: all help packages demo test test-long test-gpu bench lint format asan tsan fuzz install clean detect
+.PHONY: all help packages demo test test-long test-gpu bench lab lint format asan tsan fuzz install clean detect
 .DEFAULT_GOAL := all
 
 all: detect $(BUILD)/hacasim
@@ -79,6 +79,7 @@ help:
 	@echo '  make test-long  the long versions: statistics, swarms, kills, fuzzing'
 	@echo '  make test-gpu   the GPU tests (skip, with the reason, where there is no GPU)'
 	@echo '  make bench      one line per figure: bench NAME VALUE UNIT'
+	@echo '  make lab        rival event lists on the hold model and on recorded streams (ten minutes)'
 	@echo '  make lint       clang-tidy, cppcheck, clang-format check'
 	@echo '  make format     clang-format in place'
 	@echo '  make asan|tsan  build and run the unit tests under the sanitizers'
@@ -124,6 +125,9 @@ unit: $(UNIT)
 
 bench: all $(BENCH)
 	@DATA='$(DATA)' tests/bench.sh $(BUILD)
+
+lab: all
+	@DATA='$(DATA)' tests/lab/run.sh $(BUILD)
 
 asan tsan:
 	@$(MAKE) --no-print-directory -j$(JOBS) CONFIG=$@ all unit

@@ -69,7 +69,7 @@ static void fleet_add(struct world *w, uint32_t index, uint16_t class)
     registry_register(&w->registry, index, 0);
     struct rng_stream s = world_stream(w, PURPOSE_HEARTBEAT, index);
     double phase = rng_unit(&s) * (double)w->params->registry.heartbeat_interval;
-    event_schedule(&w->events, (int64_t)phase, EV_HEARTBEAT, index, 0);
+    event_schedule(&w->events, event_ns(phase), EV_HEARTBEAT, index, 0);
 }
 
 void fleet_open(struct world *w)

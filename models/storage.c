@@ -32,6 +32,6 @@ struct storage_attempt storage_try(const struct storage_params *params, uint64_t
     bool unlucky = rng_unit(&s) < params->failure;
     int64_t limit = params->timeout;
     bool late = duration_s * 1e9 >= (double)limit;
-    return (struct storage_attempt){.duration_ns = late ? limit : (int64_t)(duration_s * 1e9),
+    return (struct storage_attempt){.duration_ns = late ? limit : event_ns(duration_s * 1e9),
                                     .stored = !late && !unlucky};
 }

@@ -242,7 +242,7 @@ static bool workload_after(int64_t now_ns, double duration_ns, int64_t *out)
 {
     double ns = duration_ns + 0.5;
     if (!(ns < 0x1p62) || (int64_t)ns > INT64_MAX - now_ns) return false;
-    *out = now_ns + (int64_t)ns;
+    *out = now_ns + event_ns(ns);
     return true;
 }
 

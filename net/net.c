@@ -108,7 +108,7 @@ int64_t net_delay_ns(const struct net *net, uint32_t from, uint32_t to, uint64_t
     if (factor < NET_FLOOR_RATIO) factor = NET_FLOOR_RATIO;
     double flight_ns = (double)net_base_ns(net, from, to) * factor;
     double transfer_ns = (double)bytes * net->ns_per_byte;
-    return (int64_t)(flight_ns + transfer_ns + 0.5) + losses * net->retransmit_ns;
+    return event_ns(flight_ns + transfer_ns + 0.5) + losses * net->retransmit_ns;
 }
 
 void net_region_set_down(struct net *net, uint32_t region, bool down)

@@ -55,6 +55,12 @@ _Noreturn void event_refuse_past(const struct event_list *list, int64_t time_ns,
     abort();
 }
 
+_Noreturn void event_refuse_ns(double ns)
+{
+    fprintf(stderr, "event.c: %g ns is not a time\n", ns);
+    abort();
+}
+
 /* The limit is above the peak as long as it was not reached, so only a new peak is compared. */
 void event_peak_rise(struct event_list *list)
 {
@@ -259,18 +265,14 @@ static void event_take_ready(struct event_list *list, struct event_rung *rung)
     list->moves += list->near_count;
 }
 
-/* From now on fetch, a record an event, the chain that comes next in the innermost rung that is too
- * large for the near caches: a chain is a row of cache misses, each of which waits for the last. */
-static void event_look_ahead(struct event_list *list)
+/* From now on fetch, a record an event, the chain that comes next in a rung too large for the near
+ * caches: a chain is a row of cache misses, each of which waits for the last.  Rungs inside it are
+ * small and leave that going on. */
+static void event_look_ahead(struct event_list *list, const struct event_rung *rung)
 {
-    list->ahead = 0;
-    for (uint32_t k = list->depth; k > 0; k--) {
-        const struct event_rung *rung = &list->rungs[k - 1];
-        if (rung->buckets < EVENT_COLD) continue;
-        if (rung->next < rung->buckets) list->ahead = rung->heads[rung->next];
-        __builtin_prefetch(&list->pool[list->ahead]);
-        return;
-    }
+    if (rung->buckets < EVENT_COLD) return;
+    list->ahead = rung->next < rung->buckets ? rung->heads[rung->next] : 0;
+    __builtin_prefetch(&list->pool[list->ahead]);
 }
 
 /* Turn a chain round, without the dead; how many there are comes back. */
@@ -302,7 +304,7 @@ static void event_open_bucket(struct event_list *list, struct event_rung *rung, 
     else
         rung->next++;
     list->near_until_ns = end_ns;
-    event_look_ahead(list);
+    event_look_ahead(list, rung);
     if (event_take_short(list, chain)) return;
     uint32_t count = event_turn(list, &chain);
     if (rung->shift == 0) {

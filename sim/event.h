@@ -102,6 +102,15 @@ void event_list_export(const struct event_list *list, struct arena *arena,
 void event_list_import(struct event_list *list, struct arena *arena,
                        const struct event_list_image *image);
 
+/* A computed time or duration as whole nanoseconds, rounded down.  What is no time (NaN, negative,
+ * beyond the clock) is a programmer error: it is reported by its value. */
+_Noreturn void event_refuse_ns(double ns);
+static inline int64_t event_ns(double ns)
+{
+    if (__builtin_expect(!(ns >= 0.0 && ns < 0x1p63), 0)) event_refuse_ns(ns);
+    return (int64_t)ns;
+}
+
 /* ---- for the inline part only -----------------------------------------------------------------
  */
 

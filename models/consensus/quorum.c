@@ -308,13 +308,13 @@ static int64_t quorum_transfer_ns(const struct consensus *c, uint64_t payload_by
     double passed = bytes + (hops > 1.0 ? hops - 1.0 : 0.0) * (bytes < part ? bytes : part);
     double free = c->params->send_rate * QUORUM_FLOW_SAMPLE_S;
     double metered = bytes > free ? bytes - free : 0.0;
-    return (int64_t)(passed * c->net->ns_per_byte + metered * 1e9 / c->params->send_rate + 0.5);
+    return event_ns(passed * c->net->ns_per_byte + metered * 1e9 / c->params->send_rate + 0.5);
 }
 
 static int64_t quorum_check_ns(const struct consensus *c, const struct consensus_input *input)
 {
     double spread = c->machine.cpu_factor / (double)c->machine.cores;
-    return (int64_t)((double)input->check_ns * spread + 0.5) + input->extra_check_ns +
+    return event_ns((double)input->check_ns * spread + 0.5) + input->extra_check_ns +
            (int64_t)c->count * c->level->commit_verify_ns;
 }
 
@@ -536,7 +536,7 @@ static void quorum_build_spread(const struct consensus *c, struct quorum *q, str
 
 static int64_t quorum_scaled_ns(const struct consensus *c, int64_t reference_ns)
 {
-    return (int64_t)((double)reference_ns * c->machine.cpu_factor + 0.5);
+    return event_ns((double)reference_ns * c->machine.cpu_factor + 0.5);
 }
 
 static void quorum_open_votes(struct quorum_votes *votes, uint32_t count, struct arena *arena)
