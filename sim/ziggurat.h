@@ -73,7 +73,7 @@ static __device__ const struct ziggurat ziggurat_device_normals =
 
 /* The rare part stays out of the way of the common one. */
 #if defined(__GNUC__) && !defined(__CUDACC__)
-#define ZIGGURAT_RARE static __attribute__((noinline, cold, unused))
+#define ZIGGURAT_RARE static __attribute__((noinline, unused))
 #else
 #define ZIGGURAT_RARE RNG_FN
 #endif
