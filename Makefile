@@ -76,7 +76,7 @@ help:
 	@echo '  make            build $(BUILD)/hacasim (CONFIG=release|asan|tsan|coverage, V=1 shows commands)'
 	@echo '  make demo       install what is missing, build, run the main scenario and its twin, write a report'
 	@echo '  make test       install what is missing, build, run all tests (DATA=DIR for the public traces)'
-	@echo '  make test-long  the long versions: statistics, swarms, kills, fuzzing'
+	@echo '  make test-long  the long versions: statistics, swarms, kills, fuzzing, dieharder'
 	@echo '  make test-gpu   the GPU tests (skip, with the reason, where there is no GPU)'
 	@echo '  make bench      one line per figure: bench NAME VALUE UNIT'
 	@echo '  make lab        rival event lists on the hold model and on recorded streams (ten minutes)'

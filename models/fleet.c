@@ -217,7 +217,7 @@ void fleet_heartbeat(struct world *w, uint32_t index)
     }
     if (node->down > 0 || w->relay_down > 0) return; /* the relayer carries heartbeats too */
     struct rng_stream s = world_stream(w, PURPOSE_HEARTBEAT, index);
-    s.counter.v[0] = 16 + (uint32_t)(now / p->heartbeat_interval) * 4;
+    rng_seek(&s, 16 + (uint32_t)(now / p->heartbeat_interval) * 4);
     struct mempool_tx tx = {.kind = TX_HEARTBEAT,
                             .sender = CHAIN_RELAYER,
                             .gas_limit = (uint64_t)p->heartbeat_gas_limit,

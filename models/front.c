@@ -119,7 +119,7 @@ static bool front_route(struct world *w, uint32_t slot)
     registry_begin(&w->registry, r->node);
     r->sent_ns = world_now(w);
     struct rng_stream s = world_stream(w, PURPOSE_UPLINK, r->id);
-    s.counter.v[0] = r->attempt; /* one block of two draws per message */
+    rng_seek(&s, r->attempt); /* one block of two draws per message */
     uint64_t bytes = FRONT_REQUEST_BYTES + (uint64_t)FRONT_BYTES_PER_TOKEN * r->prompt_tok;
     int64_t delay = w->params->serving.api +
                     net_delay_ns(&w->net, r->region, w->nodes[r->node].region, bytes, &s);

@@ -62,13 +62,14 @@ void plan_check(const struct plan_reps *reps, struct param_doc *doc, const char 
                 struct diag *diag)
 {
     const char *metric = reps->until.metric;
-    if (reps->kind != PLAN_REPS_UNTIL || models_metric_find(metric) >= 0) return;
+    const char *key = arena_print(diag->arena, "%s.until.metric", path);
+    if (reps->kind != PLAN_REPS_UNTIL || !param_good(doc, key)) return;
+    if (models_metric_find(metric) >= 0) return;
     size_t count = models_metric_count();
     const char **names = arena_alloc(diag->arena, count, sizeof *names);
     for (size_t i = 0; i < count; i++)
         names[i] = models_metric(i)->name;
     const char *near = diag_nearest(metric, names, count);
-    param_error(doc, diag, arena_print(diag->arena, "%s.until.metric", path),
-                "there is no metric '%s'%s%s%s", metric, near ? "; did you mean '" : "",
-                near ? near : "", near ? "'?" : "");
+    param_error(doc, diag, key, "there is no metric '%s'%s%s%s", metric,
+                near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
 }

@@ -418,7 +418,7 @@ enum status workload_next(struct workload *w, struct workload_arrival *out, bool
         TRY(workload_next_recorded(w, out, more), "replaying request %u", w->count);
     } else {
         struct rng_stream gap = workload_stream(w, WORKLOAD_STREAM_GAP);
-        *more = workload_gather(w, variate_exponential(&gap, 1.0));
+        *more = workload_gather(w, variate_exponential_inverse(&gap, 1.0));
         out->time_ns = w->now_ns;
         workload_lengths(w, out);
     }

@@ -103,7 +103,7 @@ static int64_t net_losses(double loss_ratio, double u)
 int64_t net_delay_ns(const struct net *net, uint32_t from, uint32_t to, uint64_t bytes,
                      struct rng_stream *stream)
 {
-    double factor = 1.0 + net->jitter_ratio * variate_normal(stream);
+    double factor = 1.0 + net->jitter_ratio * variate_normal_inverse(stream);
     int64_t losses = net_losses(net->loss_ratio, rng_unit(stream));
     if (factor < NET_FLOOR_RATIO) factor = NET_FLOOR_RATIO;
     double flight_ns = (double)net_base_ns(net, from, to) * factor;

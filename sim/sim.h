@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * The door of sim/: what moves time.  Code outside sim/ includes this file and no other of the
- * folder, except the leaf headers sim/status.h, sim/rng.h and sim/dmath.h that host and device
- * share. */
+ * folder, except the leaf headers sim/status.h, sim/rng.h, sim/dmath.h and sim/variate.h that host
+ * and device share. */
 #ifndef HACASIM_SIM_SIM_H
 #define HACASIM_SIM_SIM_H
 

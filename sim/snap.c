@@ -334,13 +334,18 @@ void snap_handle(struct snap *snap, struct event_handle *handle)
     snap_u32(snap, &handle->slot);
 }
 
+/* Words that were handed out, or never made, are put to zero, in a live stream too: the archive
+ * then hangs on nothing but the draws. */
 void snap_stream(struct snap *snap, struct rng_stream *stream)
 {
-    SNAP_COVERS(struct rng_stream, 40);
+    SNAP_COVERS(struct rng_stream, 96);
     snap_u32s(snap, stream->key.v, 2);
     snap_u32s(snap, stream->counter.v, 4);
-    snap_u64(snap, &stream->spare);
-    snap_below(snap, &stream->has_spare, 2);
+    snap_count(snap, &stream->next, RNG_WORDS);
+    snap_u32(snap, &stream->stage);
+    memset(stream->word, 0, stream->next * sizeof *stream->word);
+    for (uint32_t i = stream->next; i < RNG_WORDS; i++)
+        snap_u64(snap, &stream->word[i]);
 }
 
 void snap_level(struct snap *snap, struct level *level)

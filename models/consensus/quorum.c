@@ -281,7 +281,7 @@ static void quorum_draw(const struct consensus *c, uint32_t round)
         for (uint32_t block = 0; block < q->columns / 16; block++) {
             struct rng_stream stream = rng_open(c->seed, c->replication, CONSENSUS_ROUND + round,
                                                 block << 16 | q->validator[s]);
-            stream.counter.v[0] = (uint32_t)c->height;
+            rng_seek(&stream, (uint32_t)c->height);
             words[2 * block] = rng_u64(&stream);
             words[2 * block + 1] = rng_u64(&stream);
         }

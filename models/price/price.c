@@ -200,7 +200,7 @@ const char *price_describe(const struct price_params *params, struct arena *aren
 
 void price_snap(struct price *price, struct snap *snap)
 {
-    SNAP_COVERS(struct price, 256);
+    SNAP_COVERS(struct price, 304);
     snap_begin(snap, "price");
     snap_i64(snap, &price->stepped_ns);
     snap_stream(snap, &price->stream);
