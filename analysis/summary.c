@@ -325,6 +325,9 @@ static double summary_largest(const struct summary_column *columns, size_t count
     return largest;
 }
 
+/* Replications that agree in all but the last bits have no interval worth showing. */
+#define SUMMARY_ROUNDING 1e-12
+
 /* NULL, which prints as a dash, for a null. */
 static const char *summary_cell(struct arena *arena, const struct summary_row *row, double largest)
 {
@@ -333,7 +336,8 @@ static const char *summary_cell(struct arena *arena, const struct summary_row *r
     enum summary_unit unit = summary_unit(row->name);
     if (unit == SUMMARY_PLAIN && row->text != NULL) return row->text;
     summary_format(value, unit, row->mean, largest);
-    if (!(row->half_width > 0)) return arena_print(arena, "%s", value);
+    bool spread_out = row->half_width > SUMMARY_ROUNDING * fabs(row->mean);
+    if (!spread_out) return arena_print(arena, "%s", value);
     return arena_print(arena, "%s \u00b1 %s", value,
                        summary_format_half(spread, unit, row->half_width, largest));
 }

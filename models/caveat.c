@@ -34,26 +34,23 @@ static void caveat_count(struct caveat_writer *to, const char *before, uint64_t 
 
 /* ---- keys without effect --------------------------------------------------------------------- */
 
-/* Payment sessions exist in the code only; under another token design fees go their own way. */
-static void caveat_sessions(struct caveat_writer *to)
+uint32_t caveat_unused(const struct scenario *params, const struct param_doc *doc,
+                       struct arena *arena, const char **texts)
 {
+    /* Payment sessions exist in the code only; under another token design fees go their own way. */
     static const char *const keys[] = {"payment.cap", "payment.idle", "payment.sessions"};
-    const struct param_doc *doc = to->w->scenario->doc;
-    if (to->w->params->token.design == TOKEN_AS_CODED) return;
+    uint32_t count = 0;
     for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
-        if (!param_given(doc, keys[i])) continue;
-        caveat_say(to, arena_print(to->arena,
-                                   "%s has no effect: fees go through payment sessions only under "
-                                   "token.design as_coded",
-                                   keys[i]));
+        if (params->token.design == TOKEN_AS_CODED || !param_given(doc, keys[i])) continue;
+        texts[count++] = arena_print(arena,
+                                     "%s has no effect: fees go through payment sessions only "
+                                     "under token.design as_coded",
+                                     keys[i]);
     }
-}
-
-static void caveat_unused(struct caveat_writer *to)
-{
-    caveat_sessions(to);
-    if (param_given(to->w->scenario->doc, "staking.unbonding"))
-        caveat_say(to, "staking.unbonding has no effect: no agent of this version withdraws stake");
+    if (param_given(doc, "staking.unbonding"))
+        texts[count++] =
+            "staking.unbonding has no effect: no agent of this version withdraws stake";
+    return count;
 }
 
 /* ---- the whole ------------------------------------------------------------------------------- */
@@ -83,7 +80,8 @@ void caveat_list(const struct world *w, struct models_record *record, bool halte
                  "longer `drain` closes them");
     caveat_chain(&to);
     if (halted) caveat_say(&to, "the chain stood without a quorum at the end");
-    caveat_unused(&to);
+    for (uint32_t i = 0; i < w->scenario->unused_count; i++)
+        caveat_say(&to, w->scenario->unused[i]);
     record->caveats = to.list;
     record->caveat_count = to.count;
 }

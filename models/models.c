@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "models/branch.h"
+#include "models/caveat.h"
 #include "models/consensus/proposer.h"
 #include "models/pilot.h"
 #include "models/scenario.h"
@@ -42,6 +43,8 @@ static void models_describe(struct models_scenario *scenario, const char *path, 
                                                      .min = (uint32_t)until->min};
     }
     scenario->info.effective = param_effective(scenario->doc, &scenario->info.effective_count);
+    scenario->unused = arena_alloc(arena, CAVEAT_UNUSED_MOST, sizeof *scenario->unused);
+    scenario->unused_count = caveat_unused(p, scenario->doc, arena, scenario->unused);
 }
 
 /* A scenario with findings comes back as well; NULL when there is no document. */

@@ -129,6 +129,8 @@ struct models_scenario {
     struct scenario params;
     struct param_doc *doc;
     struct models_info info;
+    const char **unused; /* caveats about keys without effect */
+    uint32_t unused_count;
 };
 
 #endif

@@ -416,7 +416,6 @@ static void snap_event(struct snap *snap, struct event *e)
     snap_u32(snap, &e->arg);
     snap_u32(snap, &e->slot);
     snap_u16(snap, &e->kind);
-    e->alive = 1; /* only pending ones are stored */
 }
 
 /* In order, none in the past, no two at one place, places not far above the most events there ever
@@ -459,6 +458,8 @@ void snap_events(struct snap *snap, struct event_list *list)
     for (uint32_t i = 0; i < image.count; i++)
         snap_event(snap, &image.events[i]);
     if (snap->reading) {
+        for (uint32_t i = 0; i < image.count; i++)
+            image.events[i].alive = 1; /* only pending ones are stored */
         snap_check_events(snap, &image);
         if (snap_sound(snap)) event_list_import(list, list->arena, &image);
     }

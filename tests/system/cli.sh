@@ -24,11 +24,13 @@ expect 3 'Is a directory' "$HACASIM" run good.yaml --json .
 expect 3 'there is no folder nowhere' "$HACASIM" check good.yaml --junit nowhere/a.xml
 [ ! -e nowhere ] && [ ! -e results ] || fail "something was written"
 
-# a full disk at the very first run names no run
-got=0
-(trap '' XFSZ; ulimit -f 20; "$HACASIM" run good.yaml --quiet --db first.db) >out 2>err || got=$?
-[ "$got" = 3 ] || fail "full disk: exit $got"
-! grep -q 'as run' err || fail "a run is named that does not exist"
+# a full disk at the very first run names no run (ThreadSanitizer needs a large file to start)
+if ! nm -D "$HACASIM" | grep -q __tsan_init; then
+    got=0
+    (trap '' XFSZ; ulimit -f 20; "$HACASIM" run good.yaml --quiet --db first.db) >out 2>err || got=$?
+    [ "$got" = 3 ] || fail "full disk: exit $got"
+    ! grep -q 'as run' err || fail "a run is named that does not exist"
+fi
 
 # options before the verb
 "$HACASIM" --quiet run good.yaml >out 2>err

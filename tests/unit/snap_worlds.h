@@ -88,8 +88,8 @@ static void snap_world_service(struct snap_world *w)
                    snap_world_pick(w, "0%|30%|100%"), snap_world_pick(w, "0|30|90"),
                    snap_world_pick(w, "0%|50%"));
     const char *at = snap_world_pick(w, "20|40|100");
-    const char *what = snap_world_pick(
-        w, "outage, region: Tokyo|surge, factor: 3|facilitator_outage|feed_outage");
+    const char *what =
+        snap_world_pick(w, "outage, region: Tokyo|surge, factor: 3|facilitator_outage|feed_outage");
     snap_world_set(w,
                    "events=[{at: %s s, do: %s, for: %s s}, {at: 60 s, do: outage, region: "
                    "Frankfurt, for: 20 s}]",
