@@ -206,7 +206,8 @@ static enum status check_one(struct check *check, struct check_scenario *one)
                            .jobs = check->simulate.jobs,
                            .quiet = check->simulate.quiet,
                            .watch = &watch};
-    enum status status = pool_settle(one->scenario, job.seed, check->simulate.quiet, check->arena);
+    enum status status =
+        pool_settle(one->scenario, job.seed, check->simulate.quiet, &watch, check->arena);
     one->info = models_info(one->scenario);
     if (status == STATUS_OK)
         status = pool_run(&job, check->arena, &result);

@@ -111,7 +111,8 @@ static const struct argp_option run_options[] = {
     {.name = "checkpoint-every",
      .key = KEY_EVERY,
      .arg = "T",
-     .doc = "keep a checkpoint at every multiple of this simulated time, such as 30min"},
+     .doc = "keep a checkpoint at every multiple of this simulated time, such as 30min; a "
+            "resumed run goes on keeping them"},
     {.name = NULL},
 };
 
@@ -262,11 +263,17 @@ static enum status run_begin(struct run *run)
     return store_begin(run->store, &run->row, effective, count, &run->id);
 }
 
+static const char *run_resume_command(const struct run *run)
+{
+    const char *text = arena_print(run->arena, "hacasim run --resume %" PRId64, run->id);
+    if (strcmp(run->db, STORE_DEFAULT) == 0) return text;
+    return arena_print(run->arena, "%s --db %s", text, run->db);
+}
+
 /* The command that meets the breach again. */
 static const char *run_replay(const struct run *run)
 {
-    if (run->going_on != NULL)
-        return arena_print(run->arena, "hacasim run --resume %" PRId64, run->id);
+    if (run->going_on != NULL) return run_resume_command(run);
     return options_replay(&run->simulate, &run->info, run->result.failed);
 }
 
@@ -282,8 +289,9 @@ static enum status run_breach(const struct run *run, enum status status)
 static enum status run_settle(struct run *run)
 {
     if (run->row.parent == 0)
-        return pool_settle(run->scenario, run->row.seed, run->simulate.quiet, run->arena);
-    models_settle_at(run->scenario, run->resume.cut_ns, run->arena);
+        return pool_settle(run->scenario, run->row.seed, run->simulate.quiet, &run->observe.options,
+                           run->arena);
+    models_settle_at(run->scenario, run->resume.cut_ns, run->resume.unsettled, run->arena);
     return STATUS_OK;
 }
 
@@ -305,7 +313,6 @@ static enum status run_pool(struct run *run)
 
 static enum status run_simulate(struct run *run)
 {
-    if (run->json != NULL) TRY(output_check(run->json), "nothing was simulated");
     run->observe.options.replay = options_replay_stem(&run->simulate, &run->info);
     TRY(store_open(&run->store, run->arena, run->db, STORE_WRITE), "nothing was simulated");
     TRY(observe_open(&run->observe), "nothing was simulated");
@@ -315,6 +322,10 @@ static enum status run_simulate(struct run *run)
         return run_breach(run, observe_close(&run->observe, status, run->simulate.quiet));
     run->info = models_info(run->scenario);
     TRY(run_begin(run), "nothing was simulated");
+    if (run->going_on != NULL) {
+        run->observe.options.replay = run_resume_command(run);
+        run->observe.options.replay_whole = true;
+    }
     status = run_pool(run);
     status = run_end(run, observe_close(&run->observe, status, run->simulate.quiet));
     return run_breach(run, status);
@@ -385,13 +396,14 @@ static enum status run_print(struct run *run)
     return run->json == NULL ? STATUS_OK : summary_write_json(&object, run->json);
 }
 
-static void run_say_kept(const struct run *run)
+static void run_say_kept(const struct run *run, bool interrupted)
 {
     if (run->id == 0) return; /* it never came to a run */
     fprintf(stderr,
             "kept %" PRIu32 " of %" PRIu32 " replications as run %" PRId64 " in %s"
-            " (hacasim show %" PRId64 "; go on with: hacasim run --resume %" PRId64 ")\n",
-            run->result.done, run->row.reps, run->id, run->db, run->id, run->id);
+            " (hacasim show %" PRId64 "%s%s)\n",
+            run->result.done, run->row.reps, run->id, run->db, run->id,
+            interrupted ? "; go on with: " : "", interrupted ? run_resume_command(run) : "");
 }
 
 static void run_say_done(const struct run *run)
@@ -434,6 +446,30 @@ static enum status run_check_every(const struct run *run)
                        end_ns / every_ns, RUN_CHECKPOINTS_MAX);
 }
 
+/* An output must not write over what the run reads, over the database, or over another output. */
+static enum status run_check_outputs(const struct run *run)
+{
+    const struct {
+        const char *option, *path;
+    } outputs[] = {
+        {"--json", run->json}, {"--trace", run->observe.trace}, {"--events", run->observe.events}};
+    const size_t count = sizeof outputs / sizeof outputs[0];
+    for (size_t i = 0; i < count; i++) {
+        const char *path = outputs[i].path;
+        if (path == NULL || strcmp(path, "-") == 0) continue;
+        TRY(output_check(path), "%s: nothing was simulated", outputs[i].option);
+        const char *hit = output_same(path, run->db) ? "the results database" : NULL;
+        if (hit == NULL) hit = options_reads(&run->info, path, run->arena);
+        for (size_t k = 0; k < i && hit == NULL; k++)
+            if (outputs[k].path != NULL && output_same(path, outputs[k].path))
+                hit = outputs[k].option;
+        if (hit != NULL)
+            return status_fail(STATUS_USER, "%s %s would write over %s", outputs[i].option, path,
+                               hit);
+    }
+    return STATUS_OK;
+}
+
 static int run_loaded(struct run *run)
 {
     run->info = models_info(run->scenario);
@@ -443,6 +479,7 @@ static int run_loaded(struct run *run)
         run_inherit(run);
     if (observe_refused(&run->observe, run->scenario, run->row.reps)) return ANALYSIS_USER;
     enum status status = run_check_every(run);
+    if (status == STATUS_OK) status = run_check_outputs(run);
     if (status == STATUS_OK) status = run_simulate(run);
     if (status == STATUS_OK) {
         run_say_done(run);
@@ -452,7 +489,7 @@ static int run_loaded(struct run *run)
     }
     store_close(run->store);
     int code = options_exit(status);
-    if (code != ANALYSIS_OK) run_say_kept(run);
+    if (code != ANALYSIS_OK) run_say_kept(run, status == STATUS_INTERRUPTED);
     return code;
 }
 

@@ -9,6 +9,7 @@
 
 #include <inttypes.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "analysis/analysis.h"
 #include "analysis/output.h"
@@ -247,6 +248,34 @@ const char *options_replay(const struct options_simulate *options, const struct 
     const char *stem = options_replay_stem(options, info);
     if (replication == OPTIONS_ALL) return stem;
     return arena_print(options->arena, "%s --reps %" PRIu32, stem, replication + 1);
+}
+
+/* "FILE:LINE:COLUMN" without the position; NULL where the value came from no file. */
+static const char *options_origin_file(const char *origin, struct arena *arena)
+{
+    size_t length = strlen(origin);
+    for (int colons = 0; colons < 2; colons++) {
+        while (length > 0 && origin[length - 1] != ':')
+            length--;
+        if (length == 0) return NULL;
+        length--;
+    }
+    return arena_text(arena, origin, length);
+}
+
+const char *options_reads(const struct models_info *info, const char *path, struct arena *arena)
+{
+    if (access(path, F_OK) != 0) return NULL; /* nothing there to be read */
+    if (output_same(path, info->path)) return arena_print(arena, "the scenario %s", info->path);
+    for (size_t i = 0; i < info->effective_count; i++) {
+        const struct param_effective *row = &info->effective[i];
+        const char *file = options_origin_file(row->origin, arena);
+        if (file != NULL && output_same(path, file))
+            return arena_print(arena, "the scenario %s", file);
+        if (output_same(path, row->value))
+            return arena_print(arena, "%s, which the scenario reads", row->path);
+    }
+    return NULL;
 }
 
 /* ---- exit --------------------------------------------------------------------------------- */

@@ -78,6 +78,10 @@ const char *options_replay(const struct options_simulate *options, const struct 
 const char *options_replay_stem(const struct options_simulate *options,
                                 const struct models_info *info);
 
+/* What of a scenario is the file `path`: "the scenario FILE", "KEY, which the scenario reads";
+ * NULL: nothing.  The files are those that gave a value, and values that name one. */
+const char *options_reads(const struct models_info *info, const char *path, struct arena *arena);
+
 /* Print the status chain to standard error, if there is one, and give the exit code. */
 int options_exit(enum status code);
 

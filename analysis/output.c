@@ -75,6 +75,31 @@ enum status output_check(const char *path)
     return output_failed(path, errno);
 }
 
+/* The file itself, or the folder that would get it. */
+static bool output_stat(const char *path, struct stat *info, bool *there)
+{
+    char buffer[PATH_MAX];
+    *there = stat(path, info) == 0;
+    return *there ? S_ISREG(info->st_mode) : stat(output_folder(path, buffer), info) == 0;
+}
+
+static const char *output_base(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return slash ? slash + 1 : path;
+}
+
+bool output_same(const char *a, const char *b)
+{
+    struct stat at_a, at_b;
+    bool there_a, there_b;
+    if (strcmp(a, "-") == 0 || strlen(a) >= PATH_MAX || strlen(b) >= PATH_MAX) return false;
+    if (!output_stat(a, &at_a, &there_a) || !output_stat(b, &at_b, &there_b)) return false;
+    if (there_a != there_b || at_a.st_dev != at_b.st_dev || at_a.st_ino != at_b.st_ino)
+        return false;
+    return there_a || strcmp(output_base(a), output_base(b)) == 0;
+}
+
 enum status output_make_folders(const char *path)
 {
     char folder[PATH_MAX];

@@ -32,6 +32,10 @@ enum status output_open(struct output *output, const char *path);
  * STATUS_OK comes back when everything has reached its place. */
 enum status output_close(struct output *output, enum status status);
 
+/* Do the two names lead to one file, whether it is there yet or not?  "-" and devices are no file.
+ */
+bool output_same(const char *a, const char *b);
+
 /* Make the folders above a file, for a place that the program itself chose. */
 enum status output_make_folders(const char *path);
 

@@ -269,16 +269,16 @@ enum status pool_run(const struct pool_job *job, struct arena *arena, struct poo
     bool met = atomic_load(&pool.over);
     if (met) pool_drop_beyond(&pool);
     if (!met && atomic_load(&pool.failed)) return status_fail(pool.status, "%s", pool.cause);
-    return pool_stop ? STATUS_INTERRUPTED : STATUS_OK;
+    return pool_stop && result->done < result->reps ? STATUS_INTERRUPTED : STATUS_OK;
 }
 
 enum status pool_settle(struct models_scenario *scenario, uint64_t seed, bool quiet,
-                        struct arena *arena)
+                        const struct watch_options *watch, struct arena *arena)
 {
     struct pool pool = {.metric = -1};
     struct pool_place place = {.pool = &pool};
     struct models_options options = {
-        .stop = &pool_abandon, .progress = pool_progress, .context = &place};
+        .stop = &pool_abandon, .progress = pool_progress, .context = &place, .watch = watch};
     const char *name = arena_print(arena, "%s, pilot", models_info(scenario).name);
     progress_open(&pool.progress, arena, name, 1, quiet);
     enum status status = models_settle(scenario, seed, &options, arena);

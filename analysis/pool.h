@@ -63,9 +63,10 @@ struct pool_result {
     uint32_t failed;             /* replication that failed, when pool_run did */
 };
 
-/* Find the cut of `warmup: mser5`, when the scenario asks for it, before pool_run. */
+/* Find the cut of `warmup: mser5`, when the scenario asks for it, before pool_run.  `watch`: only
+ * for a crash; the pilot is not traced. */
 enum status pool_settle(struct models_scenario *scenario, uint64_t seed, bool quiet,
-                        struct arena *arena);
+                        const struct watch_options *watch, struct arena *arena);
 
 /* Run them all.  STATUS_BREACH and STATUS_OPERATING come with the chain of the failing replication
  * of lowest index; STATUS_INTERRUPTED when a signal arrived.  The result is valid in any case and

@@ -44,6 +44,7 @@ static void resume_note(struct resume *resume, const struct param_effective *row
     if (strcmp(row->path, "reps") == 0 && strcmp(row->origin, "--reps") == 0) resume->ruled = false;
     if (strcmp(row->path, MODELS_CUT) == 0)
         param_scan(PARAM_DURATION, row->value, strlen(row->value), &resume->cut_ns, &why);
+    if (strcmp(row->path, MODELS_UNSETTLED) == 0) resume->unsettled = row->value;
 }
 
 /* A stored scenario names files as its author did, relative to a file or to where he stood; the
@@ -150,7 +151,9 @@ static enum status resume_finished(struct resume *resume, struct store *store)
         resume->finished[done[i].rep] = true;
         resume->trace_hash[done[i].rep] = done[i].trace_hash;
     }
-    resume->complete = !resume->branch && count == resume->run.reps;
+    /* Killed after its last replication, a run still has to be judged and closed. */
+    bool closed = strcmp(resume->run.state, "done") == 0 && resume->run.trace_hash != NULL;
+    resume->complete = !resume->branch && closed && count == resume->run.reps;
     return STATUS_OK;
 }
 
@@ -193,12 +196,25 @@ static enum status resume_parent(struct resume *resume, struct store *store)
     return STATUS_OK;
 }
 
+/* The period of a run that kept checkpoints: its first one lies at one period.  Not so in a branch,
+ * which begins in the middle of one; there, and in a run killed before, it must be given again. */
+static void resume_period(struct resume *resume, const struct store_moment *moments, size_t count)
+{
+    if (resume->every_ns != 0 || resume->run.parent != 0) return;
+    for (size_t i = 0; i < count; i++) {
+        const struct store_moment *m = &moments[i];
+        if (m->timed && (resume->every_ns == 0 || m->now_ns < resume->every_ns))
+            resume->every_ns = m->now_ns;
+    }
+}
+
 static enum status resume_starts(struct resume *resume, struct store *store)
 {
     struct store_moment *moments;
     size_t count;
     TRY(resume_parent(resume, store), "run %" PRId64, resume->run.id);
     TRY(store_moments(store, resume->run.id, &moments, &count), "checkpoints");
+    resume_period(resume, moments, count);
     for (uint32_t r = 0; r < resume->run.reps; r++) {
         const struct store_moment *m = resume_newest(moments, count, r, resume->until_ns);
         if (m != NULL) resume->starts[r] = (struct resume_start){resume->run.id, *m, NULL};
@@ -252,6 +268,11 @@ static enum status resume_plan_branch(struct resume *resume, struct store *store
     const char *text = models_info(resume->past).canonical;
     enum status status = resume_read(resume, name, text, sets, set_count, &resume->scenario);
     if (status != STATUS_OK) return status;
+    const struct models_info info = models_info(resume->scenario);
+    if (info.warmup.pilot && info.horizon_ns <= resume->cut_ns)
+        return status_fail(STATUS_USER,
+                           "%s cannot branch so: horizon is not after its warm-up of %s", name,
+                           param_print(resume->arena, PARAM_DURATION, &resume->cut_ns));
     diag_init(&diag, resume->arena);
     models_branch(resume->past, resume->scenario, resume->branch_ns, &diag);
     if (diag.count == 0) return STATUS_OK;

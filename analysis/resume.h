@@ -33,6 +33,7 @@ struct resume {
     bool branch, complete;            /* complete: nothing is left to do */
     bool ruled;                       /* a stop rule decides how many replications there are */
     int64_t cut_ns;                   /* end of the warm-up where MSER-5 chose it */
+    const char *unsettled;            /* what had no steady state then; NULL: all had */
     int64_t until_ns;                 /* checkpoints later than this are not used */
     int64_t branch_ns;                /* when the branch begins */
     struct models_scenario *scenario; /* to go on under */

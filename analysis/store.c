@@ -261,8 +261,8 @@ static enum status store_put_steady(struct store *store, int64_t run, uint32_t r
 static enum status store_put_caveat(struct store *store, int64_t run, int64_t rep, uint32_t i,
                                     const char *text)
 {
-    return db_put(store->db, "INSERT INTO caveats VALUES(?,?,?,?)", "iiit", run, rep, (int64_t)i,
-                  text);
+    return db_put(store->db, "INSERT OR REPLACE INTO caveats VALUES(?,?,?,?)", "iiit", run, rep,
+                  (int64_t)i, text);
 }
 
 static enum status store_put_record(struct store *store, int64_t run,
@@ -335,14 +335,15 @@ static enum status store_put_stop(struct store *store, int64_t run, const struct
         "DELETE FROM curves WHERE run = ? AND rep >= ?",
         "DELETE FROM caveats WHERE run = ? AND rep >= ?",
         "DELETE FROM steady WHERE run = ? AND rep >= ?",
+        "DELETE FROM checkpoints WHERE run = ? AND rep >= ?",
         "UPDATE runs SET reps = ?2 WHERE id = ?1",
     };
     for (size_t i = 0; i < sizeof beyond / sizeof *beyond; i++)
         TRY(db_put(store->db, beyond[i], "ii", run, (int64_t)stop->used), "replications ahead");
-    return db_put(store->db, "INSERT INTO stops VALUES(?,?,?,?,?,?,?,?,?,?)", "itrriiirrt", run,
-                  stop->metric, stop->half_width, stop->level, (int64_t)stop->min,
-                  (int64_t)stop->max, (int64_t)stop->used, stop->mean, stop->achieved,
-                  stop->reason);
+    return db_put(store->db, "INSERT OR REPLACE INTO stops VALUES(?,?,?,?,?,?,?,?,?,?)",
+                  "itrriiirrt", run, stop->metric, stop->half_width, stop->level,
+                  (int64_t)stop->min, (int64_t)stop->max, (int64_t)stop->used, stop->mean,
+                  stop->achieved, stop->reason);
 }
 
 enum status store_stop(struct store *store, int64_t run, const struct store_stop *stop)

@@ -308,9 +308,9 @@ static enum status checkpoint_laps(struct world *w, const struct models_options 
     return world_advance(w, end_ns, options);
 }
 
-static enum status checkpoint_begin(struct world *w, const struct models_options *options)
+enum status checkpoint_begin(struct world *w, const struct models_options *options)
 {
-    if (!options->from) return STATUS_OK;
+    if (!options || !options->from) return STATUS_OK;
     const struct scenario *past = options->past ? &options->past->params : w->params;
     TRY(checkpoint_restore(w, options->from, past), "going on from a checkpoint");
     if (options->past) branch_apply(w, past);
@@ -320,8 +320,7 @@ static enum status checkpoint_begin(struct world *w, const struct models_options
 enum status checkpoint_run(struct world *w, const struct models_options *options)
 {
     if (!options) return world_advance(w, world_end_ns(w), NULL);
-    enum status status = checkpoint_begin(w, options);
-    if (status == STATUS_OK) status = checkpoint_laps(w, options);
+    enum status status = checkpoint_laps(w, options);
     if (status != STATUS_INTERRUPTED || !options->checkpoint) return status;
     TRY(checkpoint_give(w, options, false), "keeping the state of replication %u", w->replication);
     return STATUS_INTERRUPTED;

@@ -15,7 +15,10 @@ struct snap checkpoint_save(struct world *w, struct arena *arena);
 enum status checkpoint_restore(struct world *w, const struct models_checkpoint *from,
                                const struct scenario *past);
 
-/* Restore if asked to, then run to the end with a checkpoint wherever the options want one. */
+/* Restore if the options ask for it. */
+enum status checkpoint_begin(struct world *w, const struct models_options *options);
+
+/* Run to the end with a checkpoint wherever the options want one. */
 enum status checkpoint_run(struct world *w, const struct models_options *options);
 
 /* In the loop, now and then: a checkpoint if one is due by the caller's clock. */

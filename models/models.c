@@ -106,22 +106,26 @@ void models_close(struct models_scenario *scenario)
     param_close(scenario->doc);
 }
 
-/* Measuring begins at `cut_ns`; a row after `warmup` in the effective scenario says so. */
+/* Measuring begins at `cut_ns`; rows after `warmup` in the effective scenario say so. */
 static void models_cut(struct models_scenario *scenario, int64_t cut_ns, const char *origin,
                        struct arena *arena)
 {
     struct models_info *info = &scenario->info;
     size_t count = info->effective_count, at = 0;
-    struct param_effective *rows = arena_alloc(arena, count + 1, sizeof *rows);
+    const size_t more = info->warmup.unsettled ? 2 : 1;
+    struct param_effective *rows = arena_alloc(arena, count + more, sizeof *rows);
     scenario->params.warmup = info->warmup.cut_ns = cut_ns;
     while (at < count && strcmp(info->effective[at].path, "warmup") != 0)
         at++;
     for (size_t i = 0; i < count; i++)
-        rows[i + (i > at)] = info->effective[i];
+        rows[i > at ? i + more : i] = info->effective[i];
     rows[at + 1] = (struct param_effective){
         .path = MODELS_CUT, .value = param_print(arena, PARAM_DURATION, &cut_ns), .origin = origin};
+    if (more == 2)
+        rows[at + 2] = (struct param_effective){
+            .path = MODELS_UNSETTLED, .value = info->warmup.unsettled, .origin = origin};
     info->effective = rows;
-    info->effective_count = count + 1;
+    info->effective_count = count + more;
 }
 
 static const char *models_unsettled(const struct pilot *pilot, struct arena *arena)
@@ -151,9 +155,11 @@ enum status models_settle(struct models_scenario *scenario, uint64_t seed,
     return STATUS_OK;
 }
 
-void models_settle_at(struct models_scenario *scenario, int64_t cut_ns, struct arena *arena)
+void models_settle_at(struct models_scenario *scenario, int64_t cut_ns, const char *unsettled,
+                      struct arena *arena)
 {
     if (!scenario->info.warmup.pilot) return;
+    scenario->info.warmup.unsettled = unsettled;
     scenario->info.warmup.latest = "the run it branches from";
     models_cut(scenario, cut_ns, "MSER-5: the run it branches from", arena);
 }

@@ -84,9 +84,12 @@ struct models_info models_info(const struct models_scenario *scenario);
 struct models_options;
 enum status models_settle(struct models_scenario *scenario, uint64_t seed,
                           const struct models_options *options, struct arena *arena);
-/* The same without a pilot, for a branch: its past was measured from `cut_ns` on. */
-void models_settle_at(struct models_scenario *scenario, int64_t cut_ns, struct arena *arena);
-#define MODELS_CUT "warmup.cut" /* path of that row */
+/* The same without a pilot, for a branch: its past was measured from `cut_ns` on, and `unsettled`
+ * (or NULL) had reached no steady state. */
+void models_settle_at(struct models_scenario *scenario, int64_t cut_ns, const char *unsettled,
+                      struct arena *arena);
+#define MODELS_CUT "warmup.cut"             /* path of that row */
+#define MODELS_UNSETTLED "warmup.unsettled" /* of another, where a series did not settle */
 
 /* ---- single functions, for `eval`: the code that a run uses --------------------------------- */
 

@@ -13,6 +13,7 @@
  * settle, and that becomes a caveat. */
 #include "models/pilot.h"
 
+#include "models/watch_internal.h"
 #include "models/world.h"
 
 const char *const pilot_names[PILOT_SERIES] = {
@@ -82,9 +83,11 @@ enum status pilot_run(const struct models_scenario *scenario, uint64_t seed,
     *whole = *scenario;
     whole->params.warmup = 0;
     int64_t step_ns = scenario->params.horizon / PILOT_POINTS;
+    watch_crash_enter(watch.w, options ? options->watch : NULL);
     enum status status = world_open(watch.w, whole, seed, 0, arena);
     if (status == STATUS_OK) status = pilot_watch(&watch, step_ns, options);
     if (status == STATUS_OK) *pilot = pilot_judge(&watch, step_ns);
     world_close(watch.w);
+    watch_crash_enter(NULL, NULL);
     return status;
 }

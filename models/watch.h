@@ -96,8 +96,8 @@ struct watch_options {
     uint32_t replication;           /* the one that trace and log are of */
     struct watch_filter filter;
     struct watch_profile *profile; /* NULL: not wanted; of one replication */
-    const char *replay;            /* the command that runs the replications again, without its
-                                    * --reps; NULL: unknown */
+    const char *replay;            /* the command that runs the replications again; NULL: unknown */
+    bool replay_whole;             /* it needs no --reps at its end */
 };
 
 /* On SIGABRT, SIGSEGV, SIGBUS, SIGFPE and SIGILL, print what the thread's world was doing and go on

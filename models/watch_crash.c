@@ -18,6 +18,7 @@ enum { WATCH_CRASH_TEXT = 8192, WATCH_CRASH_STACK = 65536 };
 static _Thread_local struct {
     const struct world *world;
     const char *replay;
+    bool replay_whole;
 } watch_crash_here;
 
 struct watch_crash_text {
@@ -111,8 +112,10 @@ static void watch_crash_world(struct watch_crash_text *text, const struct world 
     if (!watch_crash_here.replay) return;
     watch_crash_put(text, "it runs again with: ");
     watch_crash_put(text, watch_crash_here.replay);
-    watch_crash_put(text, " --reps ");
-    watch_crash_number(text, (uint64_t)w->replication + 1, 1);
+    if (!watch_crash_here.replay_whole) {
+        watch_crash_put(text, " --reps ");
+        watch_crash_number(text, (uint64_t)w->replication + 1, 1);
+    }
     watch_crash_put(text, "\n");
 }
 
@@ -170,5 +173,6 @@ void watch_crash_enter(const struct world *w, const struct watch_options *option
 {
     watch_crash_here.world = w;
     watch_crash_here.replay = options ? options->replay : NULL;
+    watch_crash_here.replay_whole = options && options->replay_whole;
     if (w) watch_crash_stack();
 }

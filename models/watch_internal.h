@@ -78,6 +78,7 @@ struct watch {
     /* log, profile */
     struct watch_file *log;
     struct watch_profile *profile;
+    struct watch_profile before; /* counts of the list when watching began */
     struct level levels[WATCH_LEVELS];
     int64_t clock_ns; /* wall, when the last event was done with */
 };

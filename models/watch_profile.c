@@ -33,6 +33,12 @@ void watch_profile_open(struct world *w)
     watch_profile_values(w, values);
     for (int i = 0; i < WATCH_LEVELS; i++)
         level_init(&w->watch->levels[i], world_now(w), values[i]);
+    /* What is in the list now counts as scheduled: a world is opened with its first events. */
+    const struct event_list *list = &w->events;
+    w->watch->before = (struct watch_profile){.scheduled = list->fired + list->cancelled_total,
+                                              .fired = list->fired,
+                                              .cancelled = list->cancelled_total,
+                                              .ties = list->ties};
     *w->watch->profile = (struct watch_profile){.replications = 1};
     w->watch->clock_ns = watch_profile_clock_ns();
 }
@@ -59,10 +65,11 @@ void watch_profile_levels(struct world *w)
 void watch_profile_close(struct world *w)
 {
     struct watch_profile *profile = w->watch->profile;
-    profile->scheduled = w->events.next_seq;
-    profile->fired = w->events.fired;
-    profile->cancelled = w->events.cancelled_total;
-    profile->ties = w->events.ties;
+    const struct watch_profile *before = &w->watch->before;
+    profile->scheduled = w->events.next_seq - before->scheduled;
+    profile->fired = w->events.fired - before->fired;
+    profile->cancelled = w->events.cancelled_total - before->cancelled;
+    profile->ties = w->events.ties - before->ties;
     for (int i = 0; i < WATCH_LEVELS; i++) {
         profile->peak[i] = w->watch->levels[i].peak;
         profile->mean[i] = world_now(w) > 0 ? level_mean(&w->watch->levels[i], world_now(w)) : 0;

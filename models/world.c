@@ -277,7 +277,6 @@ static void world_progress(const struct world *w, const struct models_options *o
 enum status world_advance(struct world *w, int64_t until_ns, const struct models_options *options)
 {
     struct event e;
-    uint32_t count = 0;
     time_t shown = time(NULL);
     while (event_next(&w->events, until_ns, &e)) {
         w->last[w->last_count++ % WORLD_LAST] = e;
@@ -285,7 +284,7 @@ enum status world_advance(struct world *w, int64_t until_ns, const struct models
             (double)world_now(w) * 1e-9);
         world_session_schedule(w);
         if (invariant_text(w)) return world_breach(w);
-        if ((++count & 4095) != 0 || !options) continue;
+        if ((w->last_count & 4095) != 0 || !options) continue;
         if (options->stop && *options->stop) {
             return status_fail(STATUS_INTERRUPTED, "stopped at %.3f s of simulated time",
                                (double)world_now(w) * 1e-9);
@@ -313,8 +312,9 @@ enum status models_run(const struct models_scenario *scenario, uint64_t seed, ui
     watch_crash_enter(w, watch);
     enum status status = world_open(w, scenario, seed, replication, arena);
     if (status == STATUS_OK) {
+        status = checkpoint_begin(w, options);
         watch_open(w, watch);
-        status = checkpoint_run(w, options);
+        if (status == STATUS_OK) status = checkpoint_run(w, options);
     }
     if (status == STATUS_OK) {
         payment_flush(&w->payment);

@@ -403,8 +403,10 @@ void snap_batch(struct snap *snap, struct batch *batch)
     snap_real(snap, &batch->sum);
     snap_real(snap, &batch->open_sum);
     snap_reals(snap, batch->sums, batch->count);
-    if (snap->reading && batch->filled > 0 && batch->filled >= batch->size)
-        snap_fail(snap, "a batch is overfull");
+    bool whole = batch->n == batch->size * batch->count + batch->filled;
+    bool open = batch->n == 0 ? batch->size == 0 : batch->filled < batch->size;
+    if (snap->reading && (!whole || !open || (batch->size & (batch->size - 1)) != 0))
+        snap_fail(snap, "batches do not add up");
 }
 
 static void snap_event(struct snap *snap, struct event *e)

@@ -24,6 +24,22 @@ expect 3 'Is a directory' "$HACASIM" run good.yaml --json .
 expect 3 'there is no folder nowhere' "$HACASIM" check good.yaml --junit nowhere/a.xml
 [ ! -e nowhere ] && [ ! -e results ] || fail "something was written"
 
+# an output never takes the place of what the run reads, of the database, or of another output
+cp good.yaml mine.yaml
+printf 'base: mine.yaml\nname: heir\n' >heir.yaml
+"$HACASIM" run mine.yaml --quiet --db kept.db >/dev/null
+sum=$(cat mine.yaml heir.yaml kept.db | md5sum)
+for option in json trace events; do
+    expect 2 'would write over the scenario' "$HACASIM" run mine.yaml --db kept.db "--$option" ./mine.yaml
+    expect 2 'would write over the scenario' "$HACASIM" run heir.yaml --db kept.db "--$option" "$PWD/mine.yaml"
+    expect 2 'would write over the results database' "$HACASIM" run mine.yaml --db kept.db "--$option" ./kept.db
+done
+expect 2 'would write over --trace' "$HACASIM" run mine.yaml --db kept.db --trace both --events ./both
+expect 2 'would write over --json' "$HACASIM" run mine.yaml --db kept.db --json both --trace ./both
+expect 3 'there is no folder nowhere' "$HACASIM" run mine.yaml --db new.db --trace nowhere/t.json
+[ "$(cat mine.yaml heir.yaml kept.db | md5sum)" = "$sum" ] || fail "something was written over"
+[ ! -e both ] && [ ! -e new.db ] || fail "something was written"
+
 # a full disk at the very first run names no run (ThreadSanitizer needs a large file to start)
 if ! nm -D "$HACASIM" | grep -q __tsan_init; then
     got=0

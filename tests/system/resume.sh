@@ -138,6 +138,28 @@ wait $pid 2>/dev/null || true
 branch $((last + 1))
 [ "$(hash_of $((last + 1)))" = "$(hash_of $last)" ] || fail "a killed branch ends in another hash"
 
+# ---- killed between its last replication and its end: judged and closed ----
+db=$work/late.db
+late=(--set 'horizon=10 min' --set 'events=[]' --set 'reps={until: {metric: requests.arrived, half_width: 5%, min: 3}}')
+"$HACASIM" run scenarios/baseline.yaml "${late[@]}" --checkpoint-every '2 min' --jobs 4 --quiet --db "$db" \
+    --json "$work/late.json" >/dev/null
+[ "$(sqlite3 "$db" 'select max(rep) from checkpoints')" -lt "$(sqlite3 "$db" 'select reps from runs')" ] ||
+    fail "checkpoints of replications that the rule dropped are kept"
+sqlite3 "$db" "update runs set state = 'interrupted', trace_hash = null; delete from stops; delete from caveats where rep = -1"
+"$HACASIM" run --resume 1 --db "$db" --json "$work/again.json" --quiet >/dev/null
+cmp "$work/late.json" "$work/again.json" || fail "a run that was not closed ends otherwise"
+[ "$(sqlite3 "$db" 'select state from runs')" = done ] || fail "nor is it closed"
+
+# ---- a branch keeps the warm-up of its past, and what was said of it ----
+db=$work/warm.db
+warm=(--set 'horizon=20 min' --set warmup=mser5 --set 'events=[{at: 8 min, do: outage, region: Frankfurt, for: 20 min}]')
+"$HACASIM" run scenarios/baseline.yaml "${warm[@]}" --checkpoint-every '1 min' --quiet --db "$db" >/dev/null
+cut() { sqlite3 "$db" "select group_concat(value, '|') from effective where run = $1 and key like 'warmup.%'"; }
+branch 1@5min --set 'token.burn_share=30%'
+[ "$(cut 1)" = "$(cut 2)" ] || fail "another warm-up in a branch: $(cut 1), $(cut 2)"
+[ "$(hash_of 1)" = "$(hash_of 2)" ] || fail "another hash"
+refused 2 'horizon is not after its warm-up' --resume 1@1min --set 'horizon=61 s'
+
 # ---- a trace file that changes ----
 cp tests/data/azure-2023.csv "$work/t.csv"
 db=$work/trace.db
