@@ -127,19 +127,13 @@ static void note(struct answers *a, uint64_t word)
 
 static uint64_t mixed(const struct serving_counters *c)
 {
-    const uint64_t fields[] = {(uint64_t)c->busy_ns,
-                               c->steps,
-                               c->prefill_tok,
-                               c->decode_tok,
-                               c->wasted_tok,
-                               c->accepted,
-                               c->completed,
-                               c->cancelled,
-                               c->lost,
-                               c->rejected_full,
-                               c->rejected_long,
-                               c->preemptions,
-                               (uint64_t)c->blocks_peak};
+    const uint64_t fields[] = {(uint64_t)c->busy_ns, c->steps,
+                               c->outside_steps,     c->prefill_tok,
+                               c->decode_tok,        c->wasted_tok,
+                               c->accepted,          c->completed,
+                               c->cancelled,         c->lost,
+                               c->rejected_full,     c->rejected_long,
+                               c->preemptions,       (uint64_t)c->blocks_peak};
     uint64_t word = 0;
     for (size_t i = 0; i < sizeof fields / sizeof *fields; i++)
         word = (word ^ fields[i]) * 0x9E3779B97F4A7C15u;
