@@ -36,7 +36,7 @@ struct models_scenario *models_load(struct arena *arena, const char *path, const
     scenario->doc = param_load(arena, path, sets, set_count, diag);
     if (!scenario->doc) return NULL;
     param_read(scenario->doc, &scenario_table, &scenario->params, diag);
-    if (diag->count == 0) scenario_check(&scenario->params, scenario->doc, diag);
+    if (diag->count == 0) scenario_check(&scenario->params, scenario->doc, arena, diag);
     if (diag->count > 0) {
         models_close(scenario);
         return NULL;

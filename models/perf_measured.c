@@ -28,6 +28,7 @@ struct building {
     const struct perf *perf;
     const struct perf_tables *tables;
     struct arena *arena;
+    int64_t widest; /* largest n of the GEMM table */
 };
 
 /* ---- single operations ---------------------------------------------------------------------- */
@@ -67,11 +68,20 @@ static int gemms_of(const struct perf *perf, struct gemm *g)
         g[count++] = (struct gemm){m->dense_layers, m->hidden, m->ffn / tp};
     }
     if (sparse > 0) {
-        g[count++] = (struct gemm){(double)sparse, m->experts, m->hidden};
         int64_t shared = (int64_t)m->shared * m->expert_ffn / tp;
         if (shared > 0) g[count++] = (struct gemm){1.5 * (double)sparse, 2 * shared, m->hidden};
     }
     return count;
+}
+
+/* A few columns, narrower than any table: the roofline. */
+static double router_ns(const struct perf *perf, int64_t tokens)
+{
+    const struct perf_model *m = perf->model;
+    const struct perf_roof roof = {perf->hardware, perf->dtype, PERF_GEMM, 0, 0};
+    int64_t at[PERF_AXES] = {tokens, m->experts, m->hidden};
+    if (m->experts == 0) return 0.0;
+    return (m->layers - m->dense_layers) * perf_kernel_roof_ns(&roof, at);
 }
 
 /* The most skewed load that was measured; else the roofline of all layers. */
@@ -91,27 +101,32 @@ static double experts_ns(const struct building *b, int64_t tokens, bool *outside
     return perf_roofline_experts_ns(perf, tokens);
 }
 
+/* Wider than the table: blocks of columns, each within it.  They are independent, so this is a
+ * composition of measured products and not an extrapolation. */
+static double gemm_ns(const struct building *b, int64_t m, int64_t n, int64_t k, bool *outside)
+{
+    int64_t blocks = (n + b->widest - 1) / b->widest;
+    int64_t at[PERF_AXES] = {m, (n + blocks - 1) / blocks, k};
+    struct perf_answer a = ask(b, PERF_GEMM, at);
+    *outside |= a.reach == PERF_OUTSIDE;
+    return a.ns * (double)blocks;
+}
+
 static double linear_ns(const struct building *b, int64_t tokens, bool *outside)
 {
     struct gemm gemms[GEMMS];
     int count = gemms_of(b->perf, gemms);
     double ns = 0.0;
-    for (int i = 0; i < count; i++) {
-        int64_t at[PERF_AXES] = {tokens, gemms[i].n, gemms[i].k};
-        struct perf_answer a = ask(b, PERF_GEMM, at);
-        ns += gemms[i].layers * a.ns;
-        *outside |= a.reach == PERF_OUTSIDE;
-    }
+    for (int i = 0; i < count; i++)
+        ns += gemms[i].layers * gemm_ns(b, tokens, gemms[i].n, gemms[i].k, outside);
+    ns += router_ns(b->perf, tokens);
     return ns + (b->perf->model->experts > 0 ? experts_ns(b, tokens, outside) : 0.0);
 }
 
 static double head_ns(const struct building *b, int64_t sampled, bool *outside)
 {
     const struct perf_model *m = b->perf->model;
-    int64_t at[PERF_AXES] = {sampled, m->vocab / b->perf->tp, m->hidden};
-    struct perf_answer a = ask(b, PERF_GEMM, at);
-    *outside |= a.reach == PERF_OUTSIDE;
-    return a.ns;
+    return gemm_ns(b, sampled, m->vocab / b->perf->tp, m->hidden, outside);
 }
 
 static double reduce_ns(const struct building *b, int64_t tokens, bool *outside)
@@ -165,9 +180,12 @@ static struct perf_grid grid_of(const struct building *b, enum perf_op op, int64
 void perf_measured_set(struct perf *perf, struct arena *arena)
 {
     const struct perf_tables *t = perf->tables;
-    const struct building b = {perf, t, arena};
+    struct building b = {perf, t, arena, 1};
     struct measured *m = arena_alloc(arena, 1, sizeof *m);
     bool plain = perf->model->kv_rank == 0 && perf->model->head_dim == PERF_HEAD_DIM;
+    for (uint32_t i = 0; i < t->ops[PERF_GEMM].count; i++)
+        if (t->ops[PERF_GEMM].items[i].at[1] > b.widest)
+            b.widest = t->ops[PERF_GEMM].items[i].at[1];
     if (t->ops[PERF_GEMM].count > 0) {
         m->linear = curve_of(&b, axis_knots(&b, PERF_GEMM, 0, TOP_TOK), linear_ns);
         m->head = curve_of(&b, axis_knots(&b, PERF_GEMM, 0, TOP_SEQS), head_ns);

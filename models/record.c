@@ -3,6 +3,7 @@
  * and the chain together, and the caveats a reader must know. */
 #include <math.h>
 
+#include "models/perf_tables.h"
 #include "models/world.h"
 
 #define YEAR_S (365.25 * 86400.0)
@@ -274,19 +275,55 @@ static void record_price(struct world *w, struct models_value *values)
 
 /* ---- caveats --------------------------------------------------------------------------------- */
 
+enum { RECORD_TIMINGS = 8 }; /* node classes whose tables are named */
+
 static void record_caveat(struct models_record *record, const char **list, const char *text)
 {
     list[record->caveat_count++] = text;
 }
 
+/* Where step times come from, class by class, and how many lay outside the tables. */
+static void record_timing(struct world *w, struct models_record *record, const char **list)
+{
+    const struct scenario_node *classes = w->params->nodes.items;
+    uint64_t steps = 0, outside = 0;
+    bool modelled = false;
+    for (uint32_t i = 0; i < w->params->nodes.count; i++) {
+        const struct perf_tables *t = classes[i].tables;
+        modelled |= t == NULL;
+        if (t == NULL || record->caveat_count >= RECORD_TIMINGS) continue;
+        const char *text = arena_print(w->arena, "step times of %s: %s%s", classes[i].name,
+                                       perf_tables_text(t, w->arena),
+                                       t->profile ? "" : "; engine overhead is modelled");
+        if (t->above_peak > 0)
+            text = arena_print(w->arena, "%s; %u points imply more than the card's peak", text,
+                               t->above_peak);
+        record_caveat(record, list, text);
+    }
+    if (modelled)
+        record_caveat(record, list,
+                      "step times are modelled (roofline from published figures), not measured");
+    for (uint32_t i = 0; i < w->node_count; i++) {
+        struct serving_counters c = serving_count(&w->nodes[i].serving, world_now(w));
+        steps += c.steps;
+        outside += c.outside_steps;
+    }
+    if (outside > 0)
+        record_caveat(record, list,
+                      arena_print(w->arena,
+                                  "%llu of %llu engine steps (%.3g %%) lay outside the timing "
+                                  "tables and were extrapolated by the roofline's ratio",
+                                  (unsigned long long)outside, (unsigned long long)steps,
+                                  100.0 * (double)outside / (double)steps));
+}
+
 static void record_caveats(struct world *w, struct models_record *record, bool halted)
 {
-    enum { MOST = 12 };
+    enum { MOST = 12 + RECORD_TIMINGS };
     const char **list = arena_alloc(w->arena, MOST, sizeof *list);
     const struct metrics *m = &w->metrics;
     record->caveats = list;
-    record_caveat(record, list,
-                  "step times are modelled (roofline from published figures), not measured");
+    record_timing(w, record, list);
     if (m->hist[HIST_SETTLED_CENSORED].n > 0) {
         record_caveat(record, list,
                       arena_print(w->arena,

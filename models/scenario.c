@@ -5,6 +5,8 @@
 
 #include <string.h>
 
+#include "models/perf_tables.h"
+
 /* ---- tables ---------------------------------------------------------------------------------- */
 
 static const struct param act_rows[] = {
@@ -33,6 +35,13 @@ static const struct param model_rows[] = {
 };
 static const struct param_table model_table = PARAM_TABLE("model", scenario_model, model_rows);
 
+static const struct param timing_rows[] = {
+    PARAM_WORD("roofline", "modelled from published peaks and efficiencies"),
+    PARAM(scenario_timing, tables, PARAM_PATH, NULL, NULL, NULL,
+          "folder of timing tables: op tables or the profile of a model", NULL),
+};
+static const struct param_table timing_table = PARAM_TABLE("timing", scenario_timing, timing_rows);
+
 static const struct param node_rows[] = {
     PARAM(scenario_node, name, PARAM_NAME, NULL, NULL, NULL, "name of the node class", NULL),
     PARAM(scenario_node, region, PARAM_NAME, "N_Virginia", NULL, NULL, "where its nodes stand",
@@ -42,7 +51,14 @@ static const struct param node_rows[] = {
     PARAM(scenario_node, gpu, PARAM_NAME, "a100-80g", NULL, NULL, "hardware of the catalog",
           "assumption"),
     PARAM(scenario_node, gpus, PARAM_COUNT, "1", "1", "64",
-          "GPUs of a node, which share each layer (tensor parallel)", "assumption"),
+          "GPUs of a node; those of a stage share each layer (tensor parallel)", "assumption"),
+    PARAM(scenario_node, pipeline, PARAM_COUNT, "1", "1", "64",
+          "stages that hold the layers in turn; one batch is on its way through them at a time",
+          "assumption"),
+    PARAM(scenario_node, expert_groups, PARAM_COUNT, "1", "1", "64",
+          "groups of a stage's GPUs that hold different experts (expert parallel)", "assumption"),
+    PARAM_SUB(scenario_node, timing, PARAM_CHOICE, timing_table, "roofline",
+              "where step times come from", "docs/decisions/0011-timing-tables.md"),
     PARAM(scenario_node, model, PARAM_NAME, "llama3-8b", NULL, NULL,
           "the model it serves; one of models[]", "assumption"),
     {.key = "dtype",
@@ -232,6 +248,7 @@ money_t scenario_validator_stake(const struct scenario *s, const struct consensu
 struct scenario_checker {
     const struct scenario *s;
     struct param_doc *doc;
+    struct arena *arena;
     struct diag *diag;
     char path[128];
 };
@@ -321,28 +338,63 @@ static bool scenario_offered(const struct scenario *s, const char *model)
     return false;
 }
 
+struct perf_terms scenario_terms(const struct scenario_node *class, const char *model)
+{
+    bool own = strcmp(model, class->model) == 0;
+    return (struct perf_terms){
+        .hardware = perf_hardware_find(class->gpu),
+        .model = perf_model_find(model),
+        .dtype = (enum perf_dtype) class->dtype,
+        .tp = (int32_t)(class->gpus / class->pipeline),
+        .pp = (int32_t) class->pipeline,
+        .ep = (int32_t)(own ? class->expert_groups : 1),
+        /* A profile holds one model; op tables serve any. */
+        .tables = class->tables && (own || !class->tables->profile) ? class->tables : NULL};
+}
+
+static const char *scenario_unfit(const struct scenario_node *node, const struct perf_terms *t)
+{
+    if (node->gpus % node->pipeline != 0)
+        return "the stages of the pipeline do not divide the GPUs";
+    const char *why = perf_unfit(t->hardware, t->model, t->tp);
+    return why ? why : perf_unfit_stages(t->hardware, t->model, t->tp, t->pp, t->ep);
+}
+
 /* Does `model` run on the GPUs of this node class, with room for at least some KV? */
-static void scenario_check_fit(struct scenario_checker *c, const char *path,
+static bool scenario_check_fit(struct scenario_checker *c, const char *path,
                                const struct scenario_node *node, const char *model)
 {
-    const struct perf_hardware *gpu = perf_hardware_find(node->gpu);
-    const struct perf_model *shape = perf_model_find(model);
-    const char *why = perf_unfit(gpu, shape, node->gpus);
+    struct perf_terms terms = scenario_terms(node, model);
+    const char *why = scenario_unfit(node, &terms);
     if (why) {
         param_error(c->doc, c->diag, path, "%s", why);
-        return;
+        return false;
     }
-    struct perf perf =
-        perf_build(gpu, shape, (enum perf_dtype)node->dtype, (int32_t)node->gpus, 0, 0);
+    terms.tables = NULL; /* memory does not hang on them */
+    struct perf perf = perf_make(&terms, NULL);
     struct perf_memory memory;
     char text[256];
-    if (serving_blocks(&c->s->serving, &perf, &memory) >= 2) return;
+    if (serving_blocks(&c->s->serving, &perf, &memory) >= 2) return true;
     param_error(c->doc, c->diag, path, "%s", perf_memory_text(text, sizeof text, &perf, &memory));
+    return false;
+}
+
+static void scenario_read_tables(struct scenario_checker *c, struct scenario_node *node,
+                                 const char *path)
+{
+    struct perf_tables_ask ask = {.folder = node->timing.tables,
+                                  .hardware = perf_hardware_find(node->gpu),
+                                  .dtype = (enum perf_dtype)node->dtype,
+                                  .tp = (int32_t)(node->gpus / node->pipeline),
+                                  .where = param_where(c->doc, path),
+                                  .key = arena_print(c->arena, "%s", path)};
+    if (node->timing.kind == SCENARIO_TABLES)
+        node->tables = perf_tables_load(&ask, c->arena, c->diag);
 }
 
 static void scenario_check_node(struct scenario_checker *c, uint32_t i)
 {
-    const struct scenario_node *node = (const struct scenario_node *)c->s->nodes.items + i;
+    struct scenario_node *node = (struct scenario_node *)c->s->nodes.items + i;
     bool gpu = scenario_check_gpu(c, scenario_path(c, "nodes", i, "gpu"), node->gpu);
     bool model = scenario_check_model(c, scenario_path(c, "nodes", i, "model"), node->model);
     scenario_check_region(c, scenario_path(c, "nodes", i, "region"), node->region);
@@ -350,8 +402,9 @@ static void scenario_check_node(struct scenario_checker *c, uint32_t i)
         param_error(c->doc, c->diag, scenario_path(c, "nodes", i, "model"),
                     "'%s' is not among models:", node->model);
     }
-    if (gpu && model) {
-        scenario_check_fit(c, scenario_path(c, "nodes", i, "gpus"), node, node->model);
+    if (gpu && model &&
+        scenario_check_fit(c, scenario_path(c, "nodes", i, "gpus"), node, node->model)) {
+        scenario_read_tables(c, node, scenario_path(c, "nodes", i, "timing"));
     }
 }
 
@@ -481,9 +534,10 @@ static void scenario_check_times(struct scenario_checker *c)
     }
 }
 
-void scenario_check(const struct scenario *s, struct param_doc *doc, struct diag *diag)
+void scenario_check(struct scenario *s, struct param_doc *doc, struct arena *arena,
+                    struct diag *diag)
 {
-    struct scenario_checker c = {.s = s, .doc = doc, .diag = diag};
+    struct scenario_checker c = {.s = s, .doc = doc, .arena = arena, .diag = diag};
     scenario_check_times(&c);
     workload_check(&s->workload, doc, "workload", diag);
     scenario_check_users(&c);
