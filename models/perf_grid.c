@@ -66,7 +66,9 @@ struct perf_slope perf_grid_slope(const struct perf_grid *g, int64_t seqs, int64
     s.ticks = here + s.passed * s.growth + over % seqs * s.growth / seqs;
     s.holds = j + 2 == g->context.count ? INT64_MAX : width - s.passed;
     const bool *low = &g->outside[row * g->context.count + j], *high = low + g->context.count;
-    s.outside = low[0] || (over > 0 && low[1]);
-    if (part > 0.0) s.outside |= high[0] || (over > 0 && high[1]);
+    bool at_knot = low[0] || (part > 0.0 && high[0]);
+    bool above = at_knot || low[1] || (part > 0.0 && high[1]);
+    s.outside = over > 0 ? above : at_knot;
+    if (over == 0 && above != at_knot) s.holds = 1; /* the next step is outside */
     return s;
 }

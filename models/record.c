@@ -275,7 +275,7 @@ static void record_price(struct world *w, struct models_value *values)
 
 /* ---- caveats --------------------------------------------------------------------------------- */
 
-enum { RECORD_TIMINGS = 8 }; /* node classes whose tables are named */
+enum { RECORD_TIMINGS = 32 }; /* most that is said of node classes and their tables */
 
 static void record_caveat(struct models_record *record, const char **list, const char *text)
 {
@@ -299,6 +299,8 @@ static void record_timing(struct world *w, struct models_record *record, const c
             text = arena_print(w->arena, "%s; %u points imply more than the card's peak", text,
                                t->above_peak);
         record_caveat(record, list, text);
+        for (uint32_t k = 0; k < t->warning_count && record->caveat_count < RECORD_TIMINGS; k++)
+            record_caveat(record, list, t->warnings[k]);
     }
     if (modelled)
         record_caveat(record, list,
