@@ -123,6 +123,12 @@ struct perf perf_build(const struct perf_hardware *hardware, const struct perf_m
     return perf_make(&terms, NULL);
 }
 
+int64_t perf_ticks(double ns)
+{
+    const double most_ns = 1e11;
+    return (int64_t)((ns < most_ns ? ns : most_ns) * PERF_TICKS + 0.5);
+}
+
 struct perf_line perf_step_line(const struct perf *perf, const struct perf_batch *batch)
 {
     return perf->source->line(perf, batch);

@@ -161,6 +161,9 @@ struct perf perf_make(const struct perf_terms *terms, struct arena *arena);
 struct perf perf_build(const struct perf_hardware *hardware, const struct perf_model *model,
                        enum perf_dtype dtype, int32_t tp, int64_t tee_step_ns, double tee_share);
 
+/* Rounded, and at most 100 s, so that the ticks of a leap fit 63 bits whatever a table says. */
+int64_t perf_ticks(double ns);
+
 struct perf_line perf_step_line(const struct perf *perf, const struct perf_batch *batch);
 int64_t perf_step_ns(const struct perf *perf, const struct perf_batch *batch); /* rounded up */
 

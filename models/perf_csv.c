@@ -13,7 +13,8 @@ enum { EXCERPT = 40 };
 static void report(struct perf_csv *csv, uint32_t line, uint32_t column, const char *key,
                    const char *message)
 {
-    struct diag_where where = {.file = csv->path, .order = 1000, .line = line, .column = column};
+    struct diag_where where = {
+        .file = csv->path, .order = csv->order, .line = line, .column = column};
     csv->found++;
     if (csv->found > PERF_CSV_FINDINGS + 1) return;
     if (csv->found == PERF_CSV_FINDINGS + 1)
@@ -140,12 +141,12 @@ static bool read_header(struct perf_csv *csv, struct arena *arena)
     return false;
 }
 
-bool perf_csv_open(struct perf_csv *csv, FILE *file, const char *path, struct arena *arena,
-                   struct diag *diag)
+bool perf_csv_open(struct perf_csv *csv, FILE *file, const char *path, uint32_t order,
+                   struct arena *arena, struct diag *diag)
 {
     size_t length;
     bool whole;
-    *csv = (struct perf_csv){.path = path, .diag = diag};
+    *csv = (struct perf_csv){.path = path, .diag = diag, .order = order};
     errno = 0;
     csv->at = slurp(file, arena, &length, &whole);
     csv->end = csv->at + length;
@@ -230,7 +231,7 @@ bool perf_csv_positive(struct perf_csv *csv, int column, double *value)
 {
     char text[EXCERPT + 1];
     if (!perf_csv_real(csv, column, value)) return false;
-    if (*value > 0.0 && *value < 1e15) return true;
+    if (*value > 0.0 && *value < 1e13) return true;
     perf_csv_fail(csv, column, "\"%s\" is not a positive time", excerpt(&csv->cells[column], text));
     return false;
 }

@@ -26,6 +26,7 @@ struct perf_csv_text {
 struct perf_csv {
     const char *path;
     struct diag *diag;
+    uint32_t order;       /* of the file among those that findings are sorted by */
     const char *at, *end; /* of the text not yet read */
     uint32_t line, found; /* of the current row; findings so far */
     struct perf_csv_text names[PERF_CSV_COLUMNS], cells[PERF_CSV_COLUMNS];
@@ -35,8 +36,8 @@ struct perf_csv {
 };
 
 /* Read and close `file`, and read the header.  False: not a table at all (findings say why). */
-bool perf_csv_open(struct perf_csv *csv, FILE *file, const char *path, struct arena *arena,
-                   struct diag *diag);
+bool perf_csv_open(struct perf_csv *csv, FILE *file, const char *path, uint32_t order,
+                   struct arena *arena, struct diag *diag);
 /* The next row with as many cells as columns; false at the end.  Others are findings. */
 bool perf_csv_next(struct perf_csv *csv);
 

@@ -48,7 +48,7 @@ static int64_t knot_ticks(const struct perf_grid *g, uint32_t row, double part, 
 {
     const double *low = &g->ns[row * g->context.count + column];
     double ns = low[0] + part * (low[g->context.count] - low[0]);
-    return (int64_t)(ns * PERF_TICKS + 0.5);
+    return perf_ticks(ns);
 }
 
 /* Mean context is total / seqs, but only whole numbers are compared and added: with the knot at

@@ -262,8 +262,8 @@ static struct perf_line measured_line(const struct perf *perf, const struct perf
         p.allreduce_ns = perf_curve_at(&m->allreduce, tokens, &line.outside);
     p.attention_ns = attention_ns(perf, m, &flat, &line.outside);
     int64_t slope = m->has_decode ? 0 : perf->roofline.context_ticks;
-    line.first_ticks = (int64_t)(perf_roofline_sum_ns(perf, &p) * PERF_TICKS + 0.5) +
-                       batch->decode_context_tok * slope;
+    line.first_ticks =
+        perf_ticks(perf_roofline_sum_ns(perf, &p)) + batch->decode_context_tok * slope;
     line.growth_ticks = batch->decode_seqs * slope;
     if (m->has_decode && batch->decode_seqs > 0) {
         struct perf_slope s =

@@ -329,7 +329,7 @@ static void add_edge(int64_t *edges, uint32_t *count, int64_t edge)
 
 static int32_t fixed(double alpha)
 {
-    return (int32_t)(alpha * ALPHA_ONE + (alpha < 0.0 ? -0.5 : 0.5));
+    return (int32_t)(alpha * ALPHA_ONE + 0.5);
 }
 
 static void build_alphas(struct alphas *a, const struct perf_skew *skew, struct arena *arena)
@@ -393,19 +393,13 @@ static int32_t alpha_of(const struct alphas *a, uint32_t chunk, const struct per
     return a->value[cell];
 }
 
-/* Profiled at a few sizes of chunks: linear between them. */
+/* Chunks were profiled at a few sizes; a step of another size gets the pooled share. */
 static double alpha_mixed(const struct alphas *a, const struct perf_batch *b)
 {
+    uint32_t chunk = index_of(a->edges[0], a->count[0], b->prefill_tok);
     uint32_t context = bucket_of(a->edges[3], a->count[3], b->decode_max_tok);
-    if (a->count[0] == 0) return 0.0;
-    uint32_t low = index_of(a->edges[0], a->count[0], b->prefill_tok);
-    double alpha = alpha_of(a, low, b, context);
-    if (low + 1 < a->count[0] && b->prefill_tok > a->edges[0][low]) {
-        double part = (double)(b->prefill_tok - a->edges[0][low]) /
-                      (double)(a->edges[0][low + 1] - a->edges[0][low]);
-        alpha += part * (alpha_of(a, low + 1, b, context) - alpha);
-    }
-    return alpha / ALPHA_ONE;
+    bool profiled = a->edges[0][chunk] == b->prefill_tok;
+    return (double)(profiled ? alpha_of(a, chunk, b, context) : a->pooled) / ALPHA_ONE;
 }
 
 static bool unequal(const struct profile *p, const struct perf_batch *b)
@@ -470,7 +464,7 @@ static struct perf_line profile_line(const struct perf *perf, const struct perf_
         parts.attention_ns = perf->model->layers * mixed_step_ns(p, batch, &line.outside);
         line.holds = 1;
     }
-    line.first_ticks = (int64_t)(perf_roofline_sum_ns(perf, &parts) * PERF_TICKS + 0.5);
+    line.first_ticks = perf_ticks(perf_roofline_sum_ns(perf, &parts));
     if (!decodes) return line;
     struct perf_slope s = perf_grid_slope(&p->decode, flat.decode_seqs, batch->decode_context_tok);
     line.first_ticks += s.ticks;

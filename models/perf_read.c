@@ -266,7 +266,7 @@ void perf_read_ops(struct perf_tables *tables, FILE *file, const char *path, str
     struct reading *r = arena_alloc(arena, 1, sizeof *r);
     r->tables = tables;
     r->arena = arena;
-    if (!perf_csv_open(&r->csv, file, path, arena, diag)) return;
+    if (!perf_csv_open(&r->csv, file, path, 1000 + tables->opened++, arena, diag)) return;
     const struct format *format =
         find_format(r, op_formats, sizeof op_formats / sizeof *op_formats);
     if (format == NULL || !find_time(r)) return;
@@ -373,13 +373,8 @@ static void skew_row(struct reading *r)
     int layer = perf_csv_column(&r->csv, "layer");
     bool good = whole(r, 0, 0, &b.chunk) & edge_of(r, 1, &b.seqs) & edge_of(r, 2, &b.rate_percent) &
                 edge_of(r, 3, &b.context) & edge_of(r, 4, &b.history) &
-                perf_csv_real(&r->csv, r->columns[5], &b.alpha) &
-                perf_csv_real(&r->csv, r->columns[6], &b.samples);
+                perf_csv_real(&r->csv, r->columns[5], &b.alpha);
     if (!good || (layer >= 0 && !perf_csv_is(&r->csv, layer, "attention"))) return;
-    if (b.alpha < -10.0 || b.alpha > 10.0 || b.samples <= 0.0) {
-        perf_csv_fail(&r->csv, r->columns[5], "is no share, or has no samples");
-        return;
-    }
     if ((skew->count & (skew->count - 1)) == 0)
         skew->buckets = arena_grow(r->arena, skew->buckets, skew->count,
                                    skew->count ? 2 * skew->count : 1, sizeof b);
@@ -398,7 +393,7 @@ static const struct {
     {"moe.csv", {"moe", {"activated_experts", "tokens"}, experts_row, true}},
     {"skew_fit.csv",
      {"skew_fit",
-      {"pc", "n_label", "skew_rate_label", "kv_big_label", "kp_label", "alpha", "n_samples"},
+      {"pc", "n_label", "skew_rate_label", "kv_big_label", "kp_label", "alpha"},
       skew_row,
       true}},
 };
@@ -409,7 +404,7 @@ void perf_read_profile(struct perf_tables *tables, FILE *file, const char *path,
     struct reading *r = arena_alloc(arena, 1, sizeof *r);
     r->tables = tables;
     r->arena = arena;
-    if (!perf_csv_open(&r->csv, file, path, arena, diag)) return;
+    if (!perf_csv_open(&r->csv, file, path, 1000 + tables->opened++, arena, diag)) return;
     for (size_t i = 0; i < sizeof profile_formats / sizeof *profile_formats; i++) {
         if (strcmp(name, profile_formats[i].file) != 0) continue;
         const struct format *format = find_format(r, &profile_formats[i].format, 1);

@@ -207,15 +207,20 @@ static int compare_buckets(const void *a, const void *b)
     return 0;
 }
 
-static void settle_skew(struct perf_skew *skew)
+/* A share of the way lies between nothing and all of it.  Fitted values outside come from pairs of
+ * measurements that hardly differ.  For batches in no bucket: the median. */
+static void settle_skew(struct perf_skew *skew, struct arena *arena)
 {
-    double sum = 0.0, samples = 0.0;
+    double *alphas = arena_alloc(arena, skew->count, sizeof *alphas);
     qsort(skew->buckets, skew->count, sizeof *skew->buckets, compare_buckets);
     for (uint32_t i = 0; i < skew->count; i++) {
-        sum += skew->buckets[i].alpha * skew->buckets[i].samples;
-        samples += skew->buckets[i].samples;
+        double *alpha = &skew->buckets[i].alpha;
+        if (*alpha < 0.0) *alpha = 0.0;
+        if (*alpha > 1.0) *alpha = 1.0;
+        alphas[i] = *alpha;
     }
-    skew->pooled = skew->count > 0 ? sum / samples : 0.0;
+    qsort(alphas, skew->count, sizeof *alphas, compare_shares);
+    skew->pooled = alphas[skew->count / 2];
 }
 
 static struct perf_tables *blank(const struct perf_tables_ask *ask, struct arena *arena)
@@ -407,7 +412,7 @@ const struct perf_tables *perf_tables_load(const struct perf_tables_ask *ask, st
     if (!fill(t, ask, arena, diag) || diag->count > before) return NULL;
     settle_ops(t, ask, arena, diag);
     settle_layers(t, arena);
-    if (t->skew.count > 0) settle_skew(&t->skew);
+    if (t->skew.count > 0) settle_skew(&t->skew, arena);
     return diag->count == before ? t : NULL;
 }
 

@@ -45,12 +45,12 @@ struct perf_layer {
  * at the mean context to one at the largest; by bucket.  A bucket holds values up to its edge. */
 struct perf_skew_bucket {
     int64_t chunk, seqs, rate_percent, context, history; /* edges */
-    double alpha, samples;
+    double alpha;                                        /* 0 to 1 */
 };
 struct perf_skew {
     struct perf_skew_bucket *buckets; /* sorted */
     uint32_t count;
-    double pooled; /* mean of alpha, weighted by samples: for batches in no bucket */
+    double pooled; /* for batches in no bucket: the median */
 };
 
 struct perf_tables {
@@ -66,7 +66,7 @@ struct perf_tables {
     struct perf_skew skew;
     /* where they come from; NULL: not stated */
     const char *device, *driver, *date, *commit, *engine;
-    uint32_t files, rows;
+    uint32_t opened, files, rows; /* files: of those opened, the ones that apply */
     const char *warnings[PERF_TABLE_WARNINGS];
     uint32_t warning_count, above_peak, repeated, gaps;
 };

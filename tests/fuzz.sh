@@ -8,6 +8,7 @@ corpus=build/fuzz/corpus-$name
 mkdir -p "$corpus"
 case $name in
 fuzz_scenario) cp -n scenarios/*.yaml tests/bad/*.yaml "$corpus"/ 2>/dev/null || true ;;
+fuzz_tables) cp -n tests/data/tables/*.csv tests/bad/tables/*.csv "$corpus"/ 2>/dev/null || true ;;
 fuzz_trace) cp -n tests/data/*.csv "$corpus"/ 2>/dev/null || true ;;
 esac
 "$target" -max_total_time="$seconds" -max_len=8192 -timeout=10 -rss_limit_mb=2048 \

@@ -329,7 +329,7 @@ static void add_layer(struct perf_layer *layers, uint32_t *count, const char *na
         add_point(&layer->points, arena, x, 0, 0, 0, ns * (50.0 + (double)x));
 }
 
-/* A profile with a share for unequal contexts in every bucket, some of them negative. */
+/* A profile with a share for unequal contexts in every bucket. */
 static void draw_profile(struct rng_stream *s, struct perf_tables *t, struct arena *arena)
 {
     static const int64_t chunks[] = {0, 16, 64, 512}, kvs[] = {0, 8, 33, 100, 300, 1000};
@@ -347,13 +347,9 @@ static void draw_profile(struct rng_stream *s, struct perf_tables *t, struct are
     t->skew.buckets = arena_alloc(arena, 1000, sizeof *t->skew.buckets);
     static const int64_t rates[] = {5, 40, INT64_MAX}, tops[] = {20, 90, 250, INT64_MAX};
     for (int i = 0; i < 4 * 2 * 3 * 4; i++)
-        t->skew.buckets[t->skew.count++] = (struct perf_skew_bucket){chunks[i % 4],
-                                                                     i / 4 % 2 ? 40 : 4,
-                                                                     rates[i / 8 % 3],
-                                                                     tops[i / 24],
-                                                                     INT64_MAX,
-                                                                     rng_unit(s) - 0.2,
-                                                                     1};
+        t->skew.buckets[t->skew.count++] =
+            (struct perf_skew_bucket){chunks[i % 4], i / 4 % 2 ? 40 : 4, rates[i / 8 % 3],
+                                      tops[i / 24],  INT64_MAX,          rng_unit(s)};
     t->profile = true;
 }
 
