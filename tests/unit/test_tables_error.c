@@ -9,7 +9,7 @@
  * itself gives is printed too: it is what a step pays whose size lies between those of the table.
  *
  * Then the roofline against every row, by operation and size: not judged, since its efficiencies
- * come from the same tables; docs/validation/roofline_a100.md keeps what this prints. */
+ * come from the same tables; scenarios/validation/roofline_a100.md keeps what this prints. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
