@@ -35,7 +35,7 @@ static bool load(struct eval_call *call, const char *folder, struct models_timin
 {
     if (folder[0] == '\0') return true;
     bool known = same(kept.folder, folder) && same(kept.use.hardware, t->hardware) &&
-                 kept.use.dtype == t->dtype && kept.use.tp == t->tp;
+                 kept.use.dtype == t->dtype && kept.use.tp == t->tp && kept.use.model == t->model;
     if (!known) {
         arena_free(&kept.arena);
         arena_init(&kept.arena, "timing tables", 0);
@@ -153,7 +153,7 @@ static bool kernel_time(struct eval_call *call)
             return eval_refuse(call, axes[op][i].key, "missing: %s needs it, at least 1",
                                kernels[op]);
     }
-    if (op > 0 && at[1] % at[0] != 0)
+    if (op > 0 && at[0] > 0 && at[1] % at[0] != 0)
         return eval_refuse(call, "kv_heads", "%lld does not divide %lld heads", (long long)at[0],
                            (long long)at[1]);
     if (!load(call, in[KERNEL_TABLES].text, &t)) return false;

@@ -11,6 +11,7 @@ const struct perf_tables *models_timing_tables(const char *folder, const struct 
 {
     struct perf_tables_ask ask = {.folder = folder,
                                   .hardware = perf_hardware_find(use->hardware),
+                                  .model = use->model ? perf_model_find(use->model) : NULL,
                                   .dtype = (enum perf_dtype)use->dtype,
                                   .tp = (int32_t)use->tp,
                                   .key = "tables"};

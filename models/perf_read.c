@@ -36,10 +36,15 @@ void perf_read_note(struct perf_tables *t, const char *key, const char *value, s
     const struct {
         const char *key, **place, *label;
     } notes[] = {
-        {"device", &t->device, ""},    {"gpu", &t->device, ""},
-        {"driver", &t->driver, ""},    {"date", &t->date, ""},
-        {"profiled_at", &t->date, ""}, {"commit", &t->commit, ""},
-        {"engine", &t->engine, ""},    {"vllm_version", &t->engine, "vLLM "},
+        {"device", &t->device, ""},
+        {"gpu", &t->device, ""},
+        {"driver", &t->driver, ""},
+        {"date", &t->date, ""},
+        {"profiled_at", &t->date, ""},
+        {"commit", &t->commit, ""},
+        {"model", &t->model, ""},
+        {"engine", &t->engine, ""},
+        {"vllm_version", &t->engine, "vLLM "},
     };
     if (strcmp(key, "source") == 0 && strcmp(value, "modelled") == 0) t->modelled = true;
     for (size_t i = 0; i < sizeof notes / sizeof *notes; i++)

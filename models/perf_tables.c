@@ -72,14 +72,12 @@ static const char *key_text(const struct perf_points *p, const int64_t *at, stru
 
 static void warn_of_repeats(struct perf_tables *t, const struct perf_points *p, struct arena *arena)
 {
-    const struct perf_point *widest = NULL;
+    const struct perf_point *widest = p->items;
     if (p->repeated == 0) return;
     t->repeated += p->repeated;
-    for (uint32_t i = 0; i < p->count; i++) {
-        const struct perf_point *x = &p->items[i];
-        if (x->count > 1 && (!widest || x->spread_ns * widest->ns > widest->spread_ns * x->ns))
-            widest = x;
-    }
+    for (uint32_t i = 1; i < p->count; i++)
+        if (p->items[i].spread_ns * widest->ns > widest->spread_ns * p->items[i].ns)
+            widest = &p->items[i];
     perf_tables_warn(t, arena,
                      "%s: %u keys came more than once and were merged to their median; the widest "
                      "spread is %.1f %% over %u rows at %s",
@@ -404,6 +402,18 @@ static bool fill(struct perf_tables *t, const struct perf_tables_ask *ask, struc
     return diag->count == 0;
 }
 
+/* The source of a catalog entry begins with the published name, of which a checkpoint may be a
+ * variant (-Instruct, -2507). */
+static void check_model(struct perf_tables *t, const struct perf_tables_ask *ask,
+                        struct arena *arena)
+{
+    if (ask->model == NULL || t->model == NULL) return;
+    size_t length = strcspn(ask->model->source, " ");
+    if (strncmp(ask->model->source, t->model, length) != 0)
+        perf_tables_warn(t, arena, "the profile is of %s, and %s is to be timed by it", t->model,
+                         ask->model->name);
+}
+
 const struct perf_tables *perf_tables_load(const struct perf_tables_ask *ask, struct arena *arena,
                                            struct diag *diag)
 {
@@ -412,6 +422,7 @@ const struct perf_tables *perf_tables_load(const struct perf_tables_ask *ask, st
     if (!fill(t, ask, arena, diag) || diag->count > before) return NULL;
     settle_ops(t, ask, arena, diag);
     settle_layers(t, arena);
+    if (t->profile) check_model(t, ask, arena);
     if (t->skew.count > 0) settle_skew(&t->skew, arena);
     return diag->count == before ? t : NULL;
 }

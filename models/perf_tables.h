@@ -65,7 +65,7 @@ struct perf_tables {
     struct perf_points experts; /* activated experts, tokens */
     struct perf_skew skew;
     /* where they come from; NULL: not stated */
-    const char *device, *driver, *date, *commit, *engine;
+    const char *device, *driver, *date, *commit, *engine, *model;
     uint32_t opened, files, rows; /* files: of those opened, the ones that apply */
     const char *warnings[PERF_TABLE_WARNINGS];
     uint32_t warning_count, above_peak, repeated, gaps;
@@ -74,6 +74,7 @@ struct perf_tables {
 struct perf_tables_ask {
     const char *folder;
     const struct perf_hardware *hardware; /* peaks to check against */
+    const struct perf_model *model;       /* that a profile should be of; NULL: any */
     enum perf_dtype dtype;                /* tables of another format of weights do not apply */
     int32_t tp;                           /* which tp<N> of a profile */
     struct diag_where where;              /* who names the folder, for findings about it */

@@ -3,6 +3,7 @@
  * checks that need more than one key. */
 #include "models/scenario.h"
 
+#include <assert.h>
 #include <string.h>
 
 #include "models/perf_tables.h"
@@ -341,6 +342,7 @@ static bool scenario_offered(const struct scenario *s, const char *model)
 struct perf_terms scenario_terms(const struct scenario_node *class, const char *model)
 {
     bool own = strcmp(model, class->model) == 0;
+    assert(class->pipeline > 0); /* the table's range */
     return (struct perf_terms){
         .hardware = perf_hardware_find(class->gpu),
         .model = perf_model_find(model),
@@ -384,6 +386,7 @@ static void scenario_read_tables(struct scenario_checker *c, struct scenario_nod
 {
     struct perf_tables_ask ask = {.folder = node->timing.tables,
                                   .hardware = perf_hardware_find(node->gpu),
+                                  .model = perf_model_find(node->model),
                                   .dtype = (enum perf_dtype)node->dtype,
                                   .tp = (int32_t)(node->gpus / node->pipeline),
                                   .where = param_where(c->doc, path),

@@ -73,7 +73,7 @@ static double left_out(const struct perf_points *p, uint32_t i, int axis, enum p
     return root * root;
 }
 
-/* `skip_axis`: not asked for to be interior (heads of one kind only). */
+/* On the axes whose bits are set. */
 static bool interior(const struct perf_points *p, uint32_t i, uint32_t axes)
 {
     for (uint32_t a = 0; a < p->axes; a++)
@@ -84,13 +84,17 @@ static bool interior(const struct perf_points *p, uint32_t i, uint32_t axes)
 
 static void check(enum perf_op op, uint32_t axes, double bound)
 {
-    if (tables == NULL) skip();
+    if (tables == NULL) {
+        skip();
+        return;
+    }
     const struct perf_points *p = &tables->ops[op];
-    double *inside = calloc(p->count, sizeof *inside), *edge = calloc(p->count, sizeof *edge);
+    double *inside = arena_alloc(&arena, p->count, sizeof *inside),
+           *edge = arena_alloc(&arena, p->count, sizeof *edge);
     double *single[PERF_AXES] = {NULL};
     uint32_t insides = 0, edges = 0;
-    for (uint32_t a = 0; a < p->axes; a++)
-        single[a] = calloc(p->count, sizeof **single);
+    for (uint32_t a = 0; a < PERF_AXES; a++)
+        single[a] = arena_alloc(&arena, p->count, sizeof **single);
     for (uint32_t i = 0; i < p->count; i++) {
         double error = fabs(left_out(p, i, -1, op) / p->items[i].ns - 1.0);
         if (!interior(p, i, axes)) {
@@ -112,10 +116,7 @@ static void check(enum perf_op op, uint32_t axes, double bound)
             print_message("    along %s alone: median %.2f %% p90 %.2f %%\n", p->axis_names[a],
                           100.0 * quantile(single[a], insides, 0.5),
                           100.0 * quantile(single[a], insides, 0.9));
-        free(single[a]);
     }
-    free(inside);
-    free(edge);
     assert_true(insides > 1000);
     assert_true(median <= bound);
 }
@@ -145,7 +146,8 @@ static void roofline_rows(enum perf_op op, uint32_t axis, const int64_t *edges, 
 {
     const struct perf_points *p = &tables->ops[op];
     struct perf_roof roof = roof_of(op);
-    double *error = calloc(p->count, sizeof *error), *size = calloc(p->count, sizeof *size);
+    double *error = arena_alloc(&arena, p->count, sizeof *error),
+           *size = arena_alloc(&arena, p->count, sizeof *size);
     for (uint32_t e = 0; e < count; e++) {
         uint32_t n = 0;
         for (uint32_t i = 0; i < p->count; i++) {
@@ -159,8 +161,6 @@ static void roofline_rows(enum perf_op op, uint32_t axis, const int64_t *edges, 
                       p->axis_names[axis], (long long)edges[e], n, 100.0 * quantile(error, n, 0.5),
                       100.0 * quantile(size, n, 0.5), 100.0 * quantile(size, n, 0.9));
     }
-    free(error);
-    free(size);
 }
 
 static void roofline_by_size(void **state)
@@ -171,7 +171,10 @@ static void roofline_by_size(void **state)
     static const int64_t contexts[] = {128, 1024, 8192, 131072};
     static const int64_t batches[] = {64, 1024, 65536};
     static const int64_t elements[] = {65536, 4194304, 536870912};
-    if (tables == NULL) skip();
+    if (tables == NULL) {
+        skip();
+        return;
+    }
     print_message("| operation | size | keys | median error, %% | median size of it | p90 |\n"
                   "|---|---|---|---|---|---|\n");
     roofline_rows(PERF_GEMM, 0, tokens, 5);
