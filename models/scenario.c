@@ -477,8 +477,12 @@ static void scenario_check_room(struct scenario_checker *c, const char *path, in
 static void scenario_check_replicated(struct scenario_checker *c)
 {
     const struct verification_replicated *p = &c->s->verification.replicated;
-    const struct scenario_node validator = {
-        .gpu = p->gpu, .gpus = p->gpus, .model = p->model, .dtype = PERF_BF16};
+    const struct scenario_node validator = {.gpu = p->gpu,
+                                            .gpus = p->gpus,
+                                            .pipeline = 1,
+                                            .expert_groups = 1,
+                                            .model = p->model,
+                                            .dtype = PERF_BF16};
     bool gpu = scenario_check_gpu(c, "verification.replicated.gpu", p->gpu);
     bool model = scenario_check_model(c, "verification.replicated.model", p->model);
     if (gpu && model) {
