@@ -14,6 +14,9 @@ Q       := $(if $(filter 1,$(V)),,@)
 NVCC    ?= $(firstword $(shell command -v nvcc 2>/dev/null) $(wildcard /usr/local/cuda/bin/nvcc))
 MPICC   := $(shell command -v mpicc 2>/dev/null)
 GNUPLOT := $(shell command -v gnuplot 2>/dev/null)
+# What can change a result: it is part of a run's hash, so that two builds never share one by chance.
+MODEL   := $(shell LC_ALL=C cat $$(LC_ALL=C ls sim/*.[ch] net/*.[ch] models/*.[ch] models/*/*.[ch]) | \
+             sha256sum | cut -c1-12)
 COMMIT  := $(shell git describe --always --dirty --abbrev=12 2>/dev/null || echo unknown)
 NEEDED  := gsl sqlite3 openblas libfyaml openssl
 MISSING := $(strip $(foreach p,$(NEEDED),$(if $(shell pkg-config --exists $(p) 2>/dev/null && echo y),,$(p))) \
@@ -63,7 +66,7 @@ UNIT   := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/test_
 BENCH  := $(patsubst tests/bench/%.c,$(BUILD)/bench/%,$(wildcard tests/bench/bench_*.c))
 FUZZ   := $(patsubst tests/fuzz/%.c,build/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
 
-.PHONY: all help packages demo test test-long test-gpu bench lint format asan tsan fuzz install clean detect
+.PHONY: all help packages demo test test-long test-gpu bench lab lint format asan tsan fuzz install clean detect
 .DEFAULT_GOAL := all
 
 all: detect $(BUILD)/hacasim
@@ -73,13 +76,15 @@ help:
 	@echo '  make            build $(BUILD)/hacasim (CONFIG=release|asan|tsan|coverage, V=1 shows commands)'
 	@echo '  make demo       install what is missing, build, run the main scenario and its twin, write a report'
 	@echo '  make test       install what is missing, build, run all tests (DATA=DIR for the public traces)'
-	@echo '  make test-long  the long versions: statistics, swarms, kills, fuzzing'
+	@echo '  make test-long  the long versions: statistics, swarms, kills, fuzzing, dieharder'
 	@echo '  make test-gpu   the GPU tests (skip, with the reason, where there is no GPU)'
 	@echo '  make bench      one line per figure: bench NAME VALUE UNIT'
+	@echo '  make lab        rival event lists on the hold model and on recorded streams (ten minutes)'
 	@echo '  make lint       clang-tidy, cppcheck, clang-format check'
 	@echo '  make format     clang-format in place'
 	@echo '  make asan|tsan  build and run the unit tests under the sanitizers'
 	@echo '  make fuzz       fuzz the parsers (SECONDS=60 each)'
+	@echo '  make bench-peers  the kernel beside SystemC, ns-3, SimGrid where installed (PAGE=docs/peers.md)'
 	@echo '  make packages   install the Debian packages that are missing'
 	@echo '  make install    to PREFIX=$(PREFIX)'
 	@echo '  make clean'
@@ -121,6 +126,9 @@ unit: $(UNIT)
 bench: all $(BENCH)
 	@DATA='$(DATA)' tests/bench.sh $(BUILD)
 
+lab: all
+	@DATA='$(DATA)' tests/lab/run.sh $(BUILD)
+
 asan tsan:
 	@$(MAKE) --no-print-directory -j$(JOBS) CONFIG=$@ all unit
 	@DATA='$(DATA)' tests/run.sh build/$@ sanitize
@@ -129,7 +137,11 @@ lint:
 	@tests/lint.sh
 
 format:
-	$(Q)clang-format -i $$(git ls-files '*.c' '*.h' '*.cu')
+	$(Q)clang-format -i $$(git ls-files '*.c' '*.h' '*.cu' '*.cpp')
+
+.PHONY: bench-peers
+bench-peers: $(BUILD)/bench/bench_kernel
+	@tests/bench/peers/run.sh $(BUILD) $(PAGE)
 
 SECONDS ?= 60
 fuzz: $(FUZZ)
@@ -182,7 +194,8 @@ build/fuzz/%: tests/fuzz/%.c $(FUZZSRC)
 	  -fno-sanitize-recover=all -ffp-contract=off -I. -o $@ $< $(FUZZSRC) -lfyaml -lm
 
 # The version reaches one object only, so a commit does not rebuild everything.
-$(BUILD)/analysis/version.o: CFLAGS += -DHACASIM_VERSION='"$(VERSION)"' -DHACASIM_COMMIT='"$(COMMIT)"'
+$(BUILD)/analysis/version.o: CFLAGS += -DHACASIM_VERSION='"$(VERSION)"' -DHACASIM_COMMIT='"$(COMMIT)"' \
+                              -DHACASIM_MODEL='"$(MODEL)"'
 
 # Objects depend on the flags they were built with.
 $(BUILD)/flags: FORCE
@@ -190,7 +203,7 @@ $(BUILD)/flags: FORCE
 	@echo '$(CC) $(CFLAGS) $(NVCC)' | cmp -s - $@ || echo '$(CC) $(CFLAGS) $(NVCC)' > $@
 $(BUILD)/commit: FORCE
 	@mkdir -p $(BUILD)
-	@echo '$(VERSION) $(COMMIT)' | cmp -s - $@ || echo '$(VERSION) $(COMMIT)' > $@
+	@echo '$(VERSION) $(COMMIT) $(MODEL)' | cmp -s - $@ || echo '$(VERSION) $(COMMIT) $(MODEL)' > $@
 $(BUILD)/analysis/version.o: $(BUILD)/commit
 FORCE:
 

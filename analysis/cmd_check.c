@@ -14,6 +14,7 @@
 #include "analysis/options.h"
 #include "analysis/output.h"
 #include "analysis/pool.h"
+#include "analysis/steady.h"
 
 enum { KEY_JUNIT = 256, CHAIN_BYTES = 4096 };
 
@@ -22,6 +23,7 @@ struct check_scenario {
     struct models_scenario *scenario;
     struct models_info info;
     struct expect **expects; /* [info.expect_count] */
+    const char *absent;      /* why it is skipped: its trace is not there */
 };
 
 struct check {
@@ -31,7 +33,8 @@ struct check {
     size_t count;
     struct arena *arena;
     struct junit junit;
-    uint32_t passed, failed;
+    FILE *out; /* for people */
+    uint32_t passed, failed, skipped;
 };
 
 static error_t check_parse(int key, char *argument, struct argp_state *state)
@@ -60,7 +63,7 @@ static const struct argp_option check_options[] = {
     {.name = "junit",
      .key = KEY_JUNIT,
      .arg = "FILE",
-     .doc = "write the outcome as JUnit XML, too; - for standard output"},
+     .doc = "write the outcome as JUnit XML, too; - for standard output, and nothing else there"},
     {.name = NULL},
 };
 
@@ -72,20 +75,24 @@ static const struct argp check_argp = {
     .parser = check_parse,
     .args_doc = "SCENARIO...",
     .children = check_children,
-    .doc = "Simulate scenarios and check their invariants and `expect:` lines; nothing is stored."
-           "\vAn expectation is METRIC OP VALUE with OP one of < <= > >= == !=, or METRIC in "
-           "[LOW, HIGH].  Values are metrics, numbers, percentages like 30%, and + - * / and "
-           "parentheses between them.  It must hold in every replication; the one that misses by "
-           "most is reported.  A null metric fails.  Amounts of money and counts compare exactly."
-           "\n\nExit codes: 0 all hold; 1 one does not, or an invariant broke; 2 a scenario or an "
-           "expectation is wrong; 3 a disk failed; 130 interrupted."};
+    .doc =
+        "Simulate scenarios and check their invariants and `expect:` lines; nothing is stored."
+        "\vAn expectation is METRIC OP VALUE with OP one of < <= > >= == !=, or METRIC in "
+        "[LOW, HIGH].  Values are metrics, numbers, percentages like 30%, and + - * / and "
+        "parentheses between them.  It must hold in every replication; the one that misses by "
+        "most is reported.  A null metric fails.  Amounts of money and counts compare exactly."
+        "  A scenario whose trace file is not there is skipped and said to be; when nothing else "
+        "is left to check, that is an error."
+        "\n\nExit codes: 0 all hold; 1 one does not, or an invariant broke; 2 a scenario or an "
+        "expectation is wrong; 3 a disk failed; 130 interrupted."};
 
 /* ---- loading ------------------------------------------------------------------------------ */
 
 static bool check_load(struct check *check, struct check_scenario *one)
 {
-    one->scenario = options_load(&check->simulate, one->path, &one->expects);
-    if (one->scenario == NULL) return false;
+    one->scenario = options_load_present(&check->simulate, one->path, &one->expects, &one->absent);
+    check->skipped += one->absent != NULL;
+    if (one->scenario == NULL) return one->absent != NULL;
     one->info = models_info(one->scenario);
     return true;
 }
@@ -96,7 +103,7 @@ static void check_pass(struct check *check, const char *name)
 {
     check->passed++;
     junit_case(&check->junit, name, NULL, NULL);
-    if (!check->simulate.quiet) printf("  ok    %s\n", name);
+    if (!check->simulate.quiet) fprintf(check->out, "  ok    %s\n", name);
 }
 
 static void check_fail(struct check *check, const char *name, const char *summary,
@@ -104,7 +111,7 @@ static void check_fail(struct check *check, const char *name, const char *summar
 {
     check->failed++;
     junit_case(&check->junit, name, summary, detail);
-    printf("  FAIL  %s\n%s", name, detail);
+    fprintf(check->out, "  FAIL  %s\n%s", name, detail);
 }
 
 static const char *check_detail(const struct check *check, const struct check_scenario *one,
@@ -161,27 +168,62 @@ static void check_breach(struct check *check, const struct check_scenario *one,
                    "        not checked: an invariant broke\n");
 }
 
-static enum status check_one(struct check *check, const struct check_scenario *one)
+static enum status check_skip(struct check *check, const struct check_scenario *one)
 {
+    junit_suite(&check->junit, one->path);
+    junit_skip(&check->junit, "invariants", one->absent);
+    fprintf(check->out, "%s\n  skip  %s\n", one->path, one->absent);
+    return STATUS_OK;
+}
+
+/* What `check` says about the scenario besides what it expects. */
+static void check_steady(const struct check *check, const struct check_scenario *one,
+                         const struct pool_result *result)
+{
+    const char *caveats[STEADY_CAVEATS];
+    bool stopped = result->stop.reason != STOP_NOT_YET;
+    struct store_stop stop = stop_outcome(&result->stop);
+    size_t count =
+        steady_caveats(&one->info, NULL, 0, stopped ? &stop : NULL, check->arena, caveats);
+    if (one->info.warmup.pilot)
+        fprintf(check->out, "        warm-up of %.6g s, chosen by MSER-5 on a pilot pass\n",
+                (double)one->info.warmup.cut_ns * 1e-9);
+    if (stopped) fprintf(check->out, "        %s\n", stop_sentence(check->arena, &stop));
+    for (size_t i = 0; i < count; i++)
+        fprintf(check->out, "        caveat: %s\n", caveats[i]);
+}
+
+static enum status check_one(struct check *check, struct check_scenario *one)
+{
+    if (one->absent != NULL) return check_skip(check, one);
     char hash[DIGEST_HEX];
     struct pool_result result;
+    struct watch_options watch = {.replay = options_replay_stem(&check->simulate, &one->info)};
     struct pool_job job = {.scenario = one->scenario,
                            .seed = options_seed(&check->simulate, &one->info),
                            .reps = options_reps(&check->simulate, &one->info),
+                           .until = options_stop(&check->simulate, &one->info),
                            .jobs = check->simulate.jobs,
-                           .quiet = check->simulate.quiet};
-    enum status status = pool_run(&job, check->arena, &result);
+                           .quiet = check->simulate.quiet,
+                           .watch = &watch};
+    enum status status = pool_settle(one->scenario, job.seed, check->simulate.quiet, check->arena);
+    one->info = models_info(one->scenario);
+    if (status == STATUS_OK)
+        status = pool_run(&job, check->arena, &result);
+    else
+        result.failed = 0; /* the pilot is replication 0 */
     if (status != STATUS_OK && status != STATUS_BREACH) return status;
     junit_suite(&check->junit, one->path);
-    if (!check->simulate.quiet || status != STATUS_OK) printf("%s\n", one->path);
+    if (!check->simulate.quiet || status != STATUS_OK) fprintf(check->out, "%s\n", one->path);
     if (status == STATUS_BREACH) {
         check_breach(check, one, &result);
         return STATUS_OK;
     }
+    if (!check->simulate.quiet) check_steady(check, one, &result);
     check_pass(check, "invariants");
     check_expectations(check, one, &result);
     if (!check->simulate.quiet)
-        printf("        trace hash %s\n", digest_hex(hash, pool_trace_hash(&result)));
+        fprintf(check->out, "        trace hash %s\n", digest_hex(hash, pool_trace_hash(&result)));
     return STATUS_OK;
 }
 
@@ -199,27 +241,43 @@ static enum status check_write_junit(const struct check *check)
 static int check_run(struct check *check)
 {
     enum status status = STATUS_OK;
+    if (check->junit_path != NULL) status = output_check(check->junit_path);
     pool_catch_signals();
     for (size_t i = 0; i < check->count && status == STATUS_OK; i++)
         status = check_one(check, &check->scenarios[i]);
     if (status == STATUS_OK) status = check_write_junit(check);
     if (status != STATUS_OK) return options_exit(status);
-    printf("%" PRIu32 " of %" PRIu32 " checks passed\n", check->passed,
-           check->passed + check->failed);
+    fprintf(check->out, "%" PRIu32 " of %" PRIu32 " checks passed", check->passed,
+            check->passed + check->failed);
+    if (check->skipped > 0)
+        fprintf(check->out, ", %" PRIu32 " scenario%s skipped: no trace file", check->skipped,
+                check->skipped == 1 ? "" : "s");
+    fputc('\n', check->out);
     return check->failed == 0 ? ANALYSIS_OK : ANALYSIS_FAILED;
+}
+
+static bool check_load_all(struct check *check)
+{
+    bool good = true;
+    for (size_t i = 0; i < check->count; i++)
+        good = check_load(check, &check->scenarios[i]) && good;
+    if (!good || check->skipped < check->count) return good;
+    for (size_t i = 0; i < check->count; i++)
+        fprintf(stderr, "%s: error: %s\n", check->scenarios[i].path, check->scenarios[i].absent);
+    fputs("nothing is left to check\n", stderr);
+    return false;
 }
 
 int cmd_check(int argc, char **argv)
 {
     struct arena arena;
     struct check check = {.arena = &arena, .simulate = {.arena = &arena}};
-    bool good = true;
     arena_init(&arena, "command", 0);
     argp_parse(&check_argp, argc, argv, 0, NULL, &check);
     junit_init(&check.junit, &arena);
-    for (size_t i = 0; i < check.count; i++)
-        good = check_load(&check, &check.scenarios[i]) && good;
-    int code = good ? check_run(&check) : ANALYSIS_USER;
+    bool only_xml = check.junit_path != NULL && strcmp(check.junit_path, "-") == 0;
+    check.out = only_xml ? stderr : stdout;
+    int code = check_load_all(&check) ? check_run(&check) : ANALYSIS_USER;
     for (size_t i = 0; i < check.count; i++)
         if (check.scenarios[i].scenario != NULL) models_close(check.scenarios[i].scenario);
     arena_free(&arena);

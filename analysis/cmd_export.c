@@ -11,6 +11,7 @@
 #include "analysis/analysis.h"
 #include "analysis/options.h"
 #include "analysis/output.h"
+#include "analysis/steady.h"
 #include "analysis/store.h"
 #include "analysis/summary.h"
 #include "analysis/table.h"
@@ -110,17 +111,22 @@ static enum status export_json(const struct export *export)
 {
     const struct store_run *run = &export->run;
     struct summary *summary;
+    struct steady steady;
     const char **caveats;
     size_t count;
+    TRY(steady_load(export->store, export->arena, run->id, run->done, &steady), "exporting");
     TRY(summary_load(export->store, export->arena, run, &summary), "exporting");
     TRY(store_caveats(export->store, run->id, &caveats, &count), "exporting");
     struct summary_object object = {.scenario = run->name,
                                     .trace_hash = run->trace_hash,
                                     .seed = run->seed,
                                     .reps = run->done,
+                                    .parent = run->parent,
+                                    .parent_ns = run->parent_ns,
                                     .summary = summary,
                                     .caveats = caveats,
-                                    .caveat_count = count};
+                                    .caveat_count = count,
+                                    .steady = &steady};
     return summary_write_json(&object, export->path);
 }
 

@@ -36,7 +36,9 @@ static const struct argp list_argp = {
     .doc = "List the stored runs, the newest last."
            "\vA run is named by its id, by a prefix of its hash (4 digits or more), or by its "
            "scenario, which means the newest run of it.  State `interrupted`: stopped by Ctrl-C or "
-           "killed; what it had finished is there."};
+           "killed; what it had finished is there, and `hacasim run --resume RUN` goes on with it. "
+           " Column "
+           "`from`: the run and the time that a branch began at."};
 
 static const char *list_age(struct arena *arena, double seconds)
 {
@@ -66,10 +68,15 @@ static enum status list_row(struct store *store, struct arena *arena, struct tab
     const char *reps = run->done == run->reps
                            ? arena_print(arena, "%" PRIu32, run->reps)
                            : arena_print(arena, "%" PRIu32 "/%" PRIu32, run->done, run->reps);
-    table_row(table, (const char *const[]){arena_print(arena, "%" PRId64, run->id),
-                                           arena_print(arena, "%.12s", run->hash), run->name,
-                                           run->design, arena_print(arena, "%" PRIu64, run->seed),
-                                           reps, run->state, gap, list_age(arena, run->age_s)});
+    const char *from = "";
+    if (run->parent != 0)
+        from = arena_print(arena, "%" PRId64 "@%s", run->parent,
+                           param_print(arena, PARAM_DURATION, &run->parent_ns));
+    table_row(table,
+              (const char *const[]){arena_print(arena, "%" PRId64, run->id),
+                                    arena_print(arena, "%.12s", run->hash), run->name, run->design,
+                                    arena_print(arena, "%" PRIu64, run->seed), reps, run->state,
+                                    gap, list_age(arena, run->age_s), from});
     return STATUS_OK;
 }
 
@@ -77,10 +84,10 @@ static enum status list_runs(struct store *store, struct arena *arena)
 {
     struct store_run *runs;
     size_t count;
-    struct table *table = table_create(arena, "rlllrrlrr");
+    struct table *table = table_create(arena, "rlllrrlrrl");
     TRY(store_runs(store, &runs, &count), "listing");
     table_row(table, (const char *const[]){"id", "hash", "scenario", "design", "seed", "reps",
-                                           "state", list_metric, "age"});
+                                           "state", list_metric, "age", "from"});
     for (size_t i = 0; i < count; i++)
         TRY(list_row(store, arena, table, &runs[i]), "listing");
     table_print(table, stdout);

@@ -10,12 +10,13 @@
 #include "analysis/analysis.h"
 #include "analysis/figures.h"
 #include "analysis/options.h"
-#include "analysis/outfile.h"
+#include "analysis/output.h"
 
-enum { KEY_OUTPUT = 'o', KEY_LIST = 256, KEY_AGAINST };
+enum { KEY_LIST = 256 };
 
 struct plot_arguments {
-    const char *db, *output, *against, *run, *figure;
+    struct options_result result;
+    const char *run, *figure;
     bool list;
 };
 
@@ -24,13 +25,7 @@ static error_t parse(int key, char *argument, struct argp_state *state)
     struct plot_arguments *arguments = state->input;
     switch (key) {
     case ARGP_KEY_INIT:
-        state->child_inputs[0] = &arguments->db;
-        return 0;
-    case KEY_OUTPUT:
-        arguments->output = argument;
-        return 0;
-    case KEY_AGAINST:
-        arguments->against = argument;
+        state->child_inputs[0] = &arguments->result;
         return 0;
     case KEY_LIST:
         arguments->list = true;
@@ -53,23 +48,20 @@ static error_t parse(int key, char *argument, struct argp_state *state)
 }
 
 static const struct argp_option plot_options[] = {
-    {.name = "output",
-     .key = KEY_OUTPUT,
-     .arg = "FILE",
-     .doc = "ends in .svg or .png (default: results/SCENARIO/FIGURE.svg)"},
-    {.name = "against", .key = KEY_AGAINST, .arg = "RUN", .doc = "a second run, drawn dashed"},
     {.name = "list", .key = KEY_LIST, .doc = "the figures and what they show"},
     {.name = NULL},
 };
 
-static const struct argp_child children[] = {{&options_db_argp, 0, NULL, 0}, {NULL, 0, NULL, 0}};
+static const struct argp_child children[] = {{.argp = &options_result_argp}, {.argp = NULL}};
 
 static const struct argp plot_argp = {
     .options = plot_options,
     .parser = parse,
     .args_doc = "RUN FIGURE\n--list",
-    .doc = "Draw one figure of a stored run with gnuplot.\v"
-           "RUN is an id, a prefix of a hash or a scenario's name (the newest run of it).",
+    .doc =
+        "Draw one figure of a stored run with gnuplot.\v"
+        "RUN is an id, a prefix of a hash or a scenario's name (the newest run of it).  FILE ends "
+        "in .svg or .png (default: results/SCENARIO/FIGURE.svg).",
     .children = children,
 };
 
@@ -96,39 +88,23 @@ static enum status check(const struct plot_arguments *arguments, struct figures_
     if (!job->figure)
         return status_fail(STATUS_USER, "no figure %s (hacasim plot --list names them)",
                            arguments->figure);
-    if (!arguments->output || ends_with(arguments->output, ".svg")) return STATUS_OK;
+    const char *output = arguments->result.output;
+    if (!output || ends_with(output, ".svg")) return STATUS_OK;
     job->format = FIGURES_PNG;
-    if (ends_with(arguments->output, ".png")) return STATUS_OK;
-    return status_fail(STATUS_USER, "--output: %s ends neither in .svg nor in .png",
-                       arguments->output);
-}
-
-static enum status load(const struct plot_arguments *arguments, struct arena *arena,
-                        struct result *results, struct figures_job *job)
-{
-    struct store *store = NULL;
-    enum status code = store_open(&store, arena, arguments->db, STORE_READ);
-    if (code == STATUS_OK) code = result_load(store, arena, arguments->run, &results[0]);
-    if (code == STATUS_OK && arguments->against)
-        code = result_load(store, arena, arguments->against, &results[1]);
-    store_close(store);
-    if (code == STATUS_OK && arguments->against)
-        result_distinguish(&results[0], &results[1], arena);
-    job->runs[0] = &results[0];
-    job->runs[1] = arguments->against ? &results[1] : NULL;
-    return code;
+    if (ends_with(output, ".png")) return STATUS_OK;
+    return status_fail(STATUS_USER, "--output: %s ends neither in .svg nor in .png", output);
 }
 
 static enum status draw(const struct figures_job *job, const char *path, struct arena *arena)
 {
-    struct outfile file;
+    struct output output;
     char *picture = NULL;
     size_t size = 0;
     enum status code = figures_draw(job, arena, &picture, &size);
-    if (code == STATUS_OK) code = outfile_open(&file, path);
+    if (code == STATUS_OK) code = output_open(&output, path);
     if (code == STATUS_OK) {
-        fwrite(picture, 1, size, file.stream);
-        code = outfile_commit(&file);
+        fwrite(picture, 1, size, output.stream);
+        code = output_close(&output, STATUS_OK);
     }
     free(picture);
     return code;
@@ -140,11 +116,15 @@ static enum status plot(const struct plot_arguments *arguments, struct arena *ar
     struct figures_job job = {.titled = true};
     enum status code = check(arguments, &job);
     if (code != STATUS_OK) return code;
-    code = load(arguments, arena, results, &job);
-    if (code != STATUS_OK) return code;
-    const char *path = arguments->output;
-    if (!path)
+    const char *path = arguments->result.output;
+    if (path) TRY(output_check(path), "nothing was drawn");
+    TRY(options_load_results(&arguments->result, arena, arguments->run, results), "no picture");
+    job.runs[0] = &results[0];
+    job.runs[1] = arguments->result.against ? &results[1] : NULL;
+    if (!path) {
         path = result_path(&results[0], arena, arena_print(arena, "%s.svg", job.figure->name));
+        TRY(output_make_folders(path), "writing %s", path);
+    }
     code = draw(&job, path, arena);
     if (code != STATUS_OK) return code;
     const char *notes = figures_notes(&job, arena);
@@ -156,7 +136,7 @@ static enum status plot(const struct plot_arguments *arguments, struct arena *ar
 int cmd_plot(int argc, char **argv)
 {
     struct arena arena;
-    struct plot_arguments arguments = {.db = STORE_DEFAULT};
+    struct plot_arguments arguments = {.result = {.db = STORE_DEFAULT}};
     argp_parse(&plot_argp, argc, argv, 0, NULL, &arguments);
     if (arguments.list) return list_figures();
     arena_init(&arena, "plot", 0);

@@ -8,6 +8,7 @@
 
 #include "analysis/analysis.h"
 #include "analysis/options.h"
+#include "analysis/steady.h"
 #include "analysis/store.h"
 #include "analysis/summary.h"
 #include "analysis/table.h"
@@ -109,13 +110,28 @@ static enum status show_caveats(const struct show *show)
     return STATUS_OK;
 }
 
+/* Side by side there is no room: with several runs the batch means are in `export --json`. */
+static enum status show_steady(const struct show *show)
+{
+    struct steady steady;
+    if (show->count > 1) return STATUS_OK;
+    TRY(steady_load(show->store, show->arena, show->runs[0].id, show->runs[0].done, &steady),
+        "showing %s", show->names[0]);
+    steady_print(&steady, show->arena, stdout);
+    return STATUS_OK;
+}
+
 static void show_hashes(const struct show *show)
 {
     putchar('\n');
-    for (size_t i = 0; i < show->count; i++)
-        printf("run %" PRId64 "  %.12s  %s  trace hash %s\n", show->runs[i].id, show->runs[i].hash,
-               show->runs[i].name,
-               show->runs[i].trace_hash == NULL ? "none (not complete)" : show->runs[i].trace_hash);
+    for (size_t i = 0; i < show->count; i++) {
+        const struct store_run *run = &show->runs[i];
+        printf("run %" PRId64 "  %.12s  %s  trace hash %s\n", run->id, run->hash, run->name,
+               run->trace_hash == NULL ? "none (not complete)" : run->trace_hash);
+        if (run->parent != 0)
+            printf("  branch of run %" PRId64 " at %s\n", run->parent,
+                   param_print(show->arena, PARAM_DURATION, &run->parent_ns));
+    }
 }
 
 static enum status show_results(const struct show *show)
@@ -124,7 +140,8 @@ static enum status show_results(const struct show *show)
     enum status status = show_columns(show, columns);
     if (status != STATUS_OK) return status;
     summary_print(show->arena, columns, show->count, show->all, stdout);
-    status = show_caveats(show);
+    status = show_steady(show);
+    if (status == STATUS_OK) status = show_caveats(show);
     if (status == STATUS_OK) show_hashes(show);
     return status;
 }

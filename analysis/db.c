@@ -21,7 +21,7 @@
 
 enum {
     DB_BUSY_MS = 10000, /* a commit takes milliseconds; longer is somebody's open shell */
-    DB_PREPARED = 24,   /* distinct statements of db_put */
+    DB_PREPARED = 40,   /* distinct statements of db_put */
 };
 
 /* Checking the pages reads the whole file: below this size that takes less than 0.1 s. */
@@ -32,6 +32,7 @@ struct db {
     const char *path; /* as the user gave it, for messages */
     const char *uri;  /* as SQLite opened it */
     sqlite3 *handle;
+    int version;
     struct {
         const char *sql;
         sqlite3_stmt *statement;
@@ -107,6 +108,11 @@ static void db_bind(sqlite3_stmt *statement, const char *types, va_list *values)
         case 'r':
             sqlite3_bind_double(statement, i, va_arg(*values, double));
             break;
+        case 'b': {
+            const void *bytes = va_arg(*values, const void *);
+            sqlite3_bind_blob64(statement, i, bytes, va_arg(*values, size_t), SQLITE_STATIC);
+            break;
+        }
         default:
             sqlite3_bind_text(statement, i, va_arg(*values, const char *), -1, SQLITE_STATIC);
         }
@@ -197,6 +203,14 @@ const char *db_text(const struct db_rows *rows, int column)
     return arena_text(rows->db->arena, text, (size_t)sqlite3_column_bytes(rows->statement, column));
 }
 
+const void *db_blob(const struct db_rows *rows, int column, struct arena *arena, size_t *bytes)
+{
+    const void *blob = sqlite3_column_blob(rows->statement, column);
+    *bytes = (size_t)sqlite3_column_bytes(rows->statement, column);
+    if (blob == NULL) return NULL;
+    return memcpy(arena_alloc(arena, *bytes, 1), blob, *bytes);
+}
+
 bool db_same(const struct db_rows *rows, int column, const char *text)
 {
     const char *here = (const char *)sqlite3_column_text(rows->statement, column);
@@ -213,6 +227,18 @@ void *db_room(const struct db *db, void *items, size_t count, size_t size)
 {
     if (count != 0 && (count & (count - 1)) != 0) return items; /* capacity: a power of two */
     return arena_grow(db->arena, items, count, count == 0 ? 1 : 2 * count, size);
+}
+
+enum status db_has_table(struct db *db, const char *name, bool *there)
+{
+    struct db_rows *rows;
+    *there = false;
+    enum status status = db_ask(
+        db, &rows, "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?", "t", name);
+    if (status != STATUS_OK) return status;
+    while (db_next(rows))
+        *there = true;
+    return db_end(rows);
 }
 
 static enum status db_one_int(struct db *db, const char *sql, int64_t *out)
@@ -332,6 +358,7 @@ static enum status db_check_kind(struct db *db, const struct db_kind *kind, bool
     if (status == STATUS_OK) status = db_exec(db, "COMMIT");
     if (status != STATUS_OK) return status;
     *empty = application == 0 && version == 0 && tables == 0;
+    db->version = (int)version;
     if (!*empty && application != kind->application)
         return status_fail(STATUS_OPERATING, "%s is a database of another program", db->path);
     if (version > kind->version)
@@ -376,6 +403,16 @@ static enum status db_create_or_wait(struct db *db, const struct db_kind *kind)
     return status;
 }
 
+/* A database of an older version gets the tables that it lacks. */
+static enum status db_raise(struct db *db, const struct db_kind *kind)
+{
+    int64_t version = 0;
+    enum status status = db_check_pages(db);
+    if (status == STATUS_OK) status = db_one_int(db, "PRAGMA user_version", &version);
+    if (status != STATUS_OK || version == kind->version) return status;
+    return db_create_or_wait(db, kind);
+}
+
 /* NORMAL: a commit survives the death of the program; one of the last may go with the power. */
 static enum status db_prove(struct db *db, const struct db_kind *kind, bool write)
 {
@@ -384,7 +421,8 @@ static enum status db_prove(struct db *db, const struct db_kind *kind, bool writ
     if (status != STATUS_OK) return status;
     if (!write && empty) return status_fail(STATUS_OPERATING, "%s is empty", db->path);
     if (!write) return db_exec(db, "PRAGMA query_only = 1");
-    status = empty ? db_create_or_wait(db, kind) : db_check_pages(db);
+    status = empty ? db_create_or_wait(db, kind) : db_raise(db, kind);
+    if (status == STATUS_OK) db->version = kind->version;
     return status == STATUS_OK ? db_exec(db, "PRAGMA synchronous = NORMAL") : status;
 }
 
@@ -420,6 +458,11 @@ void db_close(struct db *db)
 const char *db_path(const struct db *db)
 {
     return db->path;
+}
+
+int db_version(const struct db *db)
+{
+    return db->version;
 }
 
 const char *db_uri(const struct db *db)

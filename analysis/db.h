@@ -3,7 +3,9 @@
  *
  * A database is opened as one of a *kind* (application id, schema version, schema); another
  * program's file, a damaged one, a newer version, a read-only place are refused with a message.
- * Parameters are bound by letters: i int64_t, r double (NaN is null), t text (NULL is null). */
+ * An older version is read as it is and brought up to date when it is opened for writing.
+ * Parameters are bound by letters: i int64_t, r double (NaN is null), t text (NULL is null), b a
+ * pointer and a size_t. */
 #ifndef HACASIM_ANALYSIS_DB_H
 #define HACASIM_ANALYSIS_DB_H
 
@@ -19,13 +21,15 @@ struct db_rows; /* a query under way */
 struct db_kind {
     int application;    /* PRAGMA application_id */
     int version;        /* PRAGMA user_version, the newest that is understood */
-    const char *schema; /* statements, each IF NOT EXISTS */
+    const char *schema; /* statements, each IF NOT EXISTS: an older database gets what it lacks
+                         * when it is opened for writing, so a version may only add tables */
 };
 
 enum status db_open(struct db **out, struct arena *arena, const char *path,
                     const struct db_kind *kind, bool write);
 void db_close(struct db *db); /* NULL is allowed */
 const char *db_path(const struct db *db);
+int db_version(const struct db *db);     /* of the schema that the file has */
 const char *db_uri(const struct db *db); /* what ATTACH takes to open the same file */
 
 /* A transaction: what happened between is committed if `status` is STATUS_OK, else undone. */
@@ -44,8 +48,13 @@ bool db_next(struct db_rows *rows);
 int64_t db_int(const struct db_rows *rows, int column);
 double db_real(const struct db_rows *rows, int column);      /* NaN for null */
 const char *db_text(const struct db_rows *rows, int column); /* copy in the arena; NULL for null */
+/* Copy of a blob in `arena`; NULL and 0 bytes for null. */
+const void *db_blob(const struct db_rows *rows, int column, struct arena *arena, size_t *bytes);
 bool db_same(const struct db_rows *rows, int column, const char *text);
 enum status db_end(struct db_rows *rows);
+
+/* Whether a table is there: an older database that was only read lacks the newer ones. */
+enum status db_has_table(struct db *db, const char *name, bool *there);
 
 /* `items` of `count`, with room for one more. */
 void *db_room(const struct db *db, void *items, size_t count, size_t size);

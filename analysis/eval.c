@@ -117,6 +117,12 @@ struct eval_value eval_null(void)
     return (struct eval_value){.kind = EVAL_KIND_NULL};
 }
 
+struct eval_value eval_wholes(const int64_t *wholes, size_t count, size_t width)
+{
+    return (struct eval_value){
+        .kind = EVAL_KIND_WHOLES, .wholes = wholes, .count = count, .width = width};
+}
+
 /* All the decimals, as the chains print them: 0.130000000000000000. */
 static const char *fixed_text(const struct eval_value *value, struct arena *arena)
 {
@@ -126,6 +132,27 @@ static const char *fixed_text(const struct eval_value *value, struct arena *aren
     int given = point ? (int)strlen(point + 1) : 0;
     return arena_print(arena, "%s%s%.*s", text, point ? "" : ".", value->decimals - given,
                        "000000000000000000");
+}
+
+/* [1,-2], or [[1,-2],[3,4]] */
+static const char *wholes_text(const struct eval_value *value, struct arena *arena)
+{
+    char *text = NULL;
+    size_t size = 0;
+    FILE *out = open_memstream(&text, &size);
+    if (!out) return "";
+    fputc('[', out);
+    for (size_t i = 0; i < value->count; i++) {
+        bool first = value->width > 0 && i % value->width == 0;
+        bool last = value->width > 0 && (i + 1) % value->width == 0;
+        fprintf(out, "%s%s%lld%s", i > 0 ? "," : "", first ? "[" : "", (long long)value->wholes[i],
+                last ? "]" : "");
+    }
+    fputc(']', out);
+    fclose(out);
+    const char *copy = arena_text(arena, text, size);
+    free(text);
+    return copy;
 }
 
 const char *eval_value_text(const struct eval_value *value, struct arena *arena)
@@ -144,10 +171,32 @@ const char *eval_value_text(const struct eval_value *value, struct arena *arena)
         return fixed_text(value, arena);
     case EVAL_KIND_TEXT:
         return value->text;
+    case EVAL_KIND_WHOLES:
+        return wholes_text(value, arena);
     case EVAL_KIND_REALS:
         break; /* an input only; a CSV row keeps the text it was given as */
     }
     return "";
+}
+
+static struct json_node *whole_json(struct json *json, int64_t value)
+{
+    char text[MONEY_TEXT];
+    if (value <= json_exact && value >= -json_exact) return json_integer(json, value);
+    return json_text(json, money_print(text, value, 0));
+}
+
+static struct json_node *wholes_json(struct json *json, const struct eval_value *value)
+{
+    struct json_node *array = json_array(json), *row = array;
+    for (size_t i = 0; i < value->count; i++) {
+        if (value->width > 0 && i % value->width == 0) {
+            row = json_array(json);
+            json_push(json, array, row);
+        }
+        json_push(json, row, whole_json(json, value->wholes[i]));
+    }
+    return array;
 }
 
 static struct json_node *exact_json(struct json *json, const struct eval_value *value)
@@ -194,6 +243,8 @@ struct json_node *eval_value_json(struct json *json, const struct eval_value *va
         return json_text(json, value->text);
     case EVAL_KIND_REALS:
         return reals_json(json, value);
+    case EVAL_KIND_WHOLES:
+        return wholes_json(json, value);
     }
     return json_null(json);
 }
@@ -211,30 +262,45 @@ static bool scan_real(const char *text, size_t length, double *out)
     char *end;
     errno = 0;
     *out = strtod(copy, &end);
+    if (*out == 0) *out = 0; /* no minus sign */
     return *end == '\0' && end != copy && isfinite(*out);
 }
 
-static bool scan_reals(const char *text, size_t length, struct arena *arena, struct eval_value *out)
+static bool scan_whole(const char *text, size_t length, int64_t *out)
+{
+    money_t amount;
+    if (!money_scan(text, length, 0, &amount) || amount > INT64_MAX || amount < INT64_MIN)
+        return false;
+    *out = (int64_t)amount;
+    return true;
+}
+
+/* The elements of "[a, b, c]", as many as there are commas and one more; "[]" has none. */
+static bool scan_list(enum eval_type type, const char *text, size_t length, struct arena *arena,
+                      struct eval_value *out)
 {
     if (length < 2 || text[0] != '[' || text[length - 1] != ']') return false;
-    size_t capacity = 1;
+    if (type == EVAL_WHOLES && length == 2) return true;
+    size_t capacity = 1, from = 1;
     for (size_t i = 0; i < length; i++)
         capacity += text[i] == ',';
     if (capacity > LIST_MAX) return false;
     double *reals = arena_alloc(arena, capacity, sizeof *reals);
-    size_t from = 1, count = 0;
+    int64_t *wholes = arena_alloc(arena, capacity, sizeof *wholes);
+    out->reals = reals;
+    out->wholes = wholes;
     for (size_t i = 1; i < length; i++) {
         if (text[i] != ',' && i != length - 1) continue;
-        size_t start = from, end = i;
+        size_t start = from, end = i, at = out->count++;
         while (start < end && text[start] == ' ')
             start++;
         while (end > start && text[end - 1] == ' ')
             end--;
-        if (!scan_real(text + start, end - start, &reals[count++])) return false;
+        bool good = type == EVAL_WHOLES ? scan_whole(text + start, end - start, &wholes[at])
+                                        : scan_real(text + start, end - start, &reals[at]);
+        if (!good) return false;
         from = i + 1;
     }
-    out->reals = reals;
-    out->count = count;
     return true;
 }
 
@@ -278,7 +344,10 @@ static bool scan(const struct eval_input *input, const char *text, size_t length
         if (input->def && strcmp(input->def, "[]") == 0 && length == 2 &&
             memcmp(text, "[]", 2) == 0)
             return true;
-        return scan_reals(text, length, arena, out);
+        return scan_list(input->type, text, length, arena, out);
+    case EVAL_WHOLES:
+        out->kind = EVAL_KIND_WHOLES;
+        return scan_list(input->type, text, length, arena, out);
     case EVAL_PATH:
         out->kind = EVAL_KIND_TEXT;
         out->text = arena_text(arena, text, length);
@@ -323,7 +392,7 @@ static bool inside(const struct eval_input *input, const struct eval_value *valu
 
 static bool in_range(const struct eval_input *input, const struct eval_value *value)
 {
-    if (value->kind == EVAL_KIND_TEXT) return true;
+    if (value->kind == EVAL_KIND_TEXT || value->kind == EVAL_KIND_WHOLES) return true;
     if (value->kind != EVAL_KIND_REALS) return inside(input, value, value->real);
     for (size_t i = 0; i < value->count; i++)
         if (!inside(input, value, value->reals[i])) return false;
@@ -366,6 +435,8 @@ static const char *type_words(enum eval_type type)
         return "a known name";
     case EVAL_REALS:
         return "a list of numbers such as [1, 2.5, 3]";
+    case EVAL_WHOLES:
+        return "a list of whole numbers below 2^63 such as [1, -2, 3]";
     case EVAL_PATH:
         return "a path";
     }
@@ -396,6 +467,13 @@ static bool read_input(const struct eval_input *input, const struct eval_given *
         return false;
     }
     if (!scan(input, text, length, arena, out)) {
+        const char *digits = *text == '-' ? text + 1 : text;
+        bool exact = input->type == EVAL_INTEGER && digits[0] != '\0';
+        if (exact && strspn(digits, "0123456789") == length - (size_t)(digits - text)) {
+            diag_add(diag, given->where, input->name, "%s does not fit 127 bits (allowed: %s)",
+                     shown(text, length, arena), eval_range_text(input, arena));
+            return false;
+        }
         diag_add(diag, given->where, input->name, "%s is not %s (allowed: %s)",
                  shown(text, length, arena), type_words(input->type),
                  eval_range_text(input, arena));

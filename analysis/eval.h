@@ -24,6 +24,7 @@ enum eval_type {
     EVAL_REAL,    /* double */
     EVAL_NAME,    /* one of names[] */
     EVAL_REALS,   /* [1, 2.5, 3]; empty where that is the default */
+    EVAL_WHOLES,  /* [1, -2, 3], each an int64 */
     EVAL_PATH,    /* a file or folder; empty: none */
 };
 
@@ -44,6 +45,7 @@ enum eval_kind {
     EVAL_KIND_FIXED, /* the same with every decimal printed */
     EVAL_KIND_TEXT,
     EVAL_KIND_REALS,
+    EVAL_KIND_WHOLES,
 };
 
 struct eval_value {
@@ -55,8 +57,13 @@ struct eval_value {
     int choice; /* EVAL_NAME: index into names[] */
     const char *text;
     const double *reals;
-    size_t count;
+    const int64_t *wholes;
+    size_t count; /* of elements */
+    size_t width; /* of a row, where wholes are a list of lists; else 0 */
 };
+
+/* A list of whole numbers, or of rows of `width` of them each (0: no rows). */
+struct eval_value eval_wholes(const int64_t *wholes, size_t count, size_t width);
 
 struct eval_output {
     const char *name, *meaning;

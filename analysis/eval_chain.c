@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Rules of chains as their code has them: fee market, inflation, slashing.
+ * Rules of chains as their code has them: fee market, inflation, slashing, proposers.
  *
  * Exact integer and decimal arithmetic, so that each agrees to the last unit with the client it is
  * taken from: go-ethereum for EIP-1559, cosmos-sdk x/mint with its 18-digit decimals, and a
@@ -81,7 +81,38 @@ static bool slash(struct eval_call *call)
     return true;
 }
 
+/* ---- proposers ----------------------------------------------------------------------------- */
+
+enum { PROPOSERS_CELLS = 10000000 };
+
+static bool proposers(struct eval_call *call)
+{
+    const struct eval_value *powers = &call->in[0], *given = &call->in[1];
+    size_t count = powers->count, rounds = (size_t)call->in[2].amount;
+    if (given->count > 0 && given->count != count)
+        return eval_refuse(call, "priorities", "has %zu numbers, and powers has %zu", given->count,
+                           count);
+    if (count * rounds > PROPOSERS_CELLS)
+        return eval_refuse(call, "rounds", "times validators is above %d", PROPOSERS_CELLS);
+    int64_t *who = arena_alloc(call->arena, rounds, sizeof *who);
+    int64_t *after = arena_alloc(call->arena, rounds * count, sizeof *after);
+    if (!models_proposers(call->arena, powers->wholes, given->count > 0 ? given->wholes : NULL,
+                          (uint32_t)count, (uint32_t)rounds, who, after))
+        return eval_refuse(call, "powers", "must each be above 0 and sum to at most 2^60 - 1");
+    call->out[0] = eval_wholes(who, rounds, 0);
+    call->out[1] = eval_wholes(after, rounds * count, count);
+    return true;
+}
+
 static const struct eval_function functions[] = {
+    {"proposers",
+     "Who proposes: CometBFT's weighted round robin, one height a round",
+     proposers,
+     {{"powers", EVAL_WHOLES, NULL, NULL, NULL, NULL, "voting power of each, in order of address"},
+      {"priorities", EVAL_WHOLES, "[]", NULL, NULL, NULL, "at the start; [] for 0 each"},
+      {"rounds", EVAL_INTEGER, NULL, "1", "1000000", NULL, "increments of the priorities"}},
+     {{"proposers", "index from 0 of the proposer of each round"},
+      {"priorities", "after each round"}}},
     {"base-fee",
      "Base fee of the next block (EIP-1559)",
      base_fee,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Token economics in closed form: a swap, concentration of holdings, the gain of the cost loop,
- * and the unlocking of OPG.
+ * the path of supply, and the unlocking of OPG.
  *
  * The swap is Uniswap v2's, in integers.  The loop gain is our own model (docs/sources.md EC), not
  * taken from the literature.  The unlock schedule follows what was published for OPG
@@ -104,6 +104,28 @@ static bool loop_gain(struct eval_call *call)
     return true;
 }
 
+/* ---- supply path --------------------------------------------------------------------------- */
+
+enum { PATH_SUPPLY, PATH_STAKED, PATH_MINT, PATH_BURN, PATH_VELOCITY, PATH_USAGE, PATH_MONTHS };
+
+/* S' = w - b v (S - K): a fixed mint, and a share of fees burned at the quantity price
+ * p = y / (v (S - K)), where the dollars of usage cancel (docs/sources.md EC).  With c = S - K and
+ * x = b v t: c = c0 e^-x + w t (1 - e^-x) / x. */
+static bool supply_path(struct eval_call *call)
+{
+    const struct eval_value *in = call->in;
+    double staked = in[PATH_STAKED].real, months = in[PATH_MONTHS].real;
+    double free_opg = in[PATH_SUPPLY].real - staked, velocity = in[PATH_VELOCITY].real;
+    if (free_opg <= 0) return eval_refuse(call, "staked_opg", "must be less than supply_opg");
+    double x = in[PATH_BURN].real * velocity * months;
+    double mean = x > 0 ? -expm1(-x) / x : 1;
+    double left = free_opg * exp(-x) + in[PATH_MINT].real * months * mean;
+    double price = in[PATH_USAGE].real / (velocity * left);
+    call->out[0] = eval_real(staked + left);
+    call->out[1] = isfinite(price) ? eval_real(price) : eval_null();
+    return true;
+}
+
 /* ---- vesting ------------------------------------------------------------------------------- */
 
 struct bucket {
@@ -175,6 +197,19 @@ static const struct eval_function functions[] = {
       {"capacity_elasticity", EVAL_REAL, NULL, "0", NULL, NULL, "of volume to capacity"},
       {"price_elasticity", EVAL_REAL, NULL, "0", NULL, NULL, "of price to volume"}},
      {{"gain", "by which a small shock returns"}, {"stable", "gain below 1"}}},
+    {"supply-path",
+     "Supply and price under a fixed mint, a burned share of fees and the quantity price",
+     supply_path,
+     {{"supply_opg", EVAL_REAL, NULL, ">0", NULL, NULL, "at the start"},
+      {"staked_opg", EVAL_REAL, NULL, "0", NULL, NULL, "out of circulation, constant"},
+      {"mint_opg_per_month", EVAL_REAL, NULL, "0", NULL, NULL, "new OPG"},
+      {"burn_share", EVAL_REAL, NULL, "0", "1", NULL, "of fees"},
+      {"velocity_per_month", EVAL_REAL, NULL, ">0", NULL, NULL,
+       "times a circulating OPG pays for usage"},
+      {"usage_usd_per_month", EVAL_REAL, NULL, "0", NULL, NULL, "paid for usage"},
+      {"months", EVAL_REAL, NULL, "0", NULL, NULL, "time that passes"}},
+     {{"supply_opg", "at the end"},
+      {"price_usd", "at the end, usage / (velocity x circulating); null when none circulates"}}},
     {"vesting",
      "OPG unlocked so many whole months after the token generation event",
      vesting,

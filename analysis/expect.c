@@ -237,6 +237,20 @@ static bool expect_operator(struct expect_parser *p, enum expect_operator *op)
     return false;
 }
 
+static bool expect_has_metric(const struct expect_node *node);
+static int expect_compare(struct expect_quantity a, struct expect_quantity b);
+static struct expect_quantity expect_value(const struct expect_node *node,
+                                           const struct models_value *values, struct arena *arena);
+
+/* No metric lies between two constants in the wrong order. */
+static bool expect_is_empty(const struct expect *expect, struct arena *arena)
+{
+    if (expect_has_metric(expect->right) || expect_has_metric(expect->high)) return false;
+    struct expect_quantity low = expect_value(expect->right, NULL, arena);
+    struct expect_quantity high = expect_value(expect->high, NULL, arena);
+    return !low.null && !high.null && expect_compare(low, high) > 0;
+}
+
 static bool expect_range(struct expect_parser *p, struct expect *expect)
 {
     if (!expect_take(p, "[")) return expect_error(p, "'in' takes a range: [low, high]") != NULL;
@@ -246,6 +260,9 @@ static bool expect_range(struct expect_parser *p, struct expect *expect)
     expect->high = expect->right == NULL ? NULL : expect_sum(p);
     if (expect->high != NULL && !expect_take(p, "]"))
         return expect_error(p, "']' is missing before %s", expect_here(p)) != NULL;
+    if (expect->high != NULL && expect_is_empty(expect, p->arena))
+        return expect_error(p, "nothing lies in [%s, %s]: the first bound is the lower one",
+                            expect->right->text, expect->high->text) != NULL;
     return expect->high != NULL;
 }
 

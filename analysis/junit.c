@@ -33,6 +33,11 @@ void junit_case(struct junit *junit, const char *name, const char *failure, cons
     junit_add(junit, (struct junit_outcome){.name = name, .failure = failure, .detail = detail});
 }
 
+void junit_skip(struct junit *junit, const char *name, const char *why)
+{
+    junit_add(junit, (struct junit_outcome){.name = name, .skipped = why});
+}
+
 /* Length of the UTF-8 sequence at `text` if XML may hold that character, else 0. */
 static int junit_sequence(const unsigned char *text)
 {
@@ -76,15 +81,19 @@ static void junit_attribute(FILE *out, const char *name, const char *text)
     fputc('"', out);
 }
 
-/* Cases and failures from `first` to the next suite; `end` is where that begins. */
-static uint32_t junit_count(const struct junit *junit, uint32_t first, uint32_t *cases,
-                            uint32_t *failures)
+struct junit_counts {
+    uint32_t cases, failures, skipped;
+};
+
+/* The cases from `first` to the next suite; where that begins. */
+static uint32_t junit_count(const struct junit *junit, uint32_t first, struct junit_counts *counts)
 {
     uint32_t end = first;
-    *cases = *failures = 0;
+    *counts = (struct junit_counts){0};
     for (; end < junit->count && junit->items[end].suite == NULL; end++) {
-        ++*cases;
-        *failures += junit->items[end].failure != NULL;
+        counts->cases++;
+        counts->failures += junit->items[end].failure != NULL;
+        counts->skipped += junit->items[end].skipped != NULL;
     }
     return end;
 }
@@ -94,6 +103,12 @@ static void junit_write_case(const struct junit_outcome *item, const char *suite
     fputs("    <testcase", out);
     junit_attribute(out, "classname", suite);
     junit_attribute(out, "name", item->name);
+    if (item->skipped != NULL) {
+        fputs("><skipped", out);
+        junit_attribute(out, "message", item->skipped);
+        fputs("/></testcase>\n", out);
+        return;
+    }
     if (item->failure == NULL) {
         fputs("/>\n", out);
         return;
@@ -107,15 +122,17 @@ static void junit_write_case(const struct junit_outcome *item, const char *suite
 
 void junit_write(const struct junit *junit, FILE *out)
 {
-    uint32_t cases, failures;
+    struct junit_counts counts;
     fputs("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites name=\"hacasim check\">\n", out);
     for (uint32_t i = 0; i < junit->count;) {
         const char *suite = junit->items[i].suite;
-        uint32_t end = junit_count(junit, i + 1, &cases, &failures);
+        uint32_t end = junit_count(junit, i + 1, &counts);
         fputs("  <testsuite", out);
         junit_attribute(out, "name", suite);
-        fprintf(out, " tests=\"%" PRIu32 "\" failures=\"%" PRIu32 "\" errors=\"0\">\n", cases,
-                failures);
+        fprintf(out,
+                " tests=\"%" PRIu32 "\" failures=\"%" PRIu32 "\" errors=\"0\" skipped=\"%" PRIu32
+                "\">\n",
+                counts.cases, counts.failures, counts.skipped);
         for (i++; i < end; i++)
             junit_write_case(&junit->items[i], suite, out);
         fputs("  </testsuite>\n", out);

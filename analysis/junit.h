@@ -13,6 +13,7 @@
 struct junit_outcome {
     const char *suite; /* first of a suite: its name; then the rest is empty */
     const char *name, *failure, *detail;
+    const char *skipped; /* why it was not checked, or NULL */
 };
 
 struct junit {
@@ -26,6 +27,7 @@ void junit_init(struct junit *junit, struct arena *arena);
 void junit_suite(struct junit *junit, const char *name);
 /* `failure` NULL: it passed. */
 void junit_case(struct junit *junit, const char *name, const char *failure, const char *detail);
+void junit_skip(struct junit *junit, const char *name, const char *why);
 void junit_write(const struct junit *junit, FILE *out);
 
 #endif

@@ -19,18 +19,19 @@
 static const struct main_verb {
     const char *name;
     int (*run)(int argc, char **argv);
+    bool simulates; /* and so takes --quiet; the others have nothing to be quiet about */
     const char *does;
 } verbs[] = {
-    {"run", cmd_run, "simulate a scenario, store the results, print a summary"},
-    {"check", cmd_check, "check a scenario's invariants and expectations"},
-    {"list", cmd_list, "list the stored runs"},
-    {"show", cmd_show, "show stored runs side by side"},
-    {"report", cmd_report, "write a run as one self-contained HTML file"},
-    {"plot", cmd_plot, "draw one figure of a run"},
-    {"export", cmd_export, "write a run as CSV, JSON or SQLite"},
-    {"sql", cmd_sql, "query the results database"},
-    {"eval", cmd_eval, "evaluate one model function by itself"},
-    {"schema", cmd_schema, "print every scenario key, its unit, default, range and source"},
+    {"run", cmd_run, true, "simulate a scenario, store the results, print a summary"},
+    {"check", cmd_check, true, "check a scenario's invariants and expectations"},
+    {"list", cmd_list, false, "list the stored runs"},
+    {"show", cmd_show, false, "show stored runs side by side"},
+    {"report", cmd_report, false, "write a run as one self-contained HTML file"},
+    {"plot", cmd_plot, false, "draw one figure of a run"},
+    {"export", cmd_export, false, "write a run as CSV, JSON or SQLite"},
+    {"sql", cmd_sql, false, "query the results database"},
+    {"eval", cmd_eval, false, "evaluate one model function by itself"},
+    {"schema", cmd_schema, false, "print every scenario key, its unit, default, range and source"},
 };
 
 enum { VERBS = sizeof verbs / sizeof *verbs };
@@ -39,7 +40,7 @@ static void main_help(FILE *out)
 {
     fprintf(out,
             "%s\nSimulates networks that separate AI execution from verification.\n\n"
-            "Usage: hacasim VERB [ARGUMENT...]\n\n",
+            "Usage: hacasim [--quiet] VERB [ARGUMENT...]\n\n",
             version_text);
     for (size_t i = 0; i < VERBS; i++)
         fprintf(out, "  %-8s %s\n", verbs[i].name, verbs[i].does);
@@ -48,6 +49,12 @@ static void main_help(FILE *out)
           "database or\ndevice failed, or an invariant broke; 130 interrupted, what was finished "
           "is kept.\n",
           out);
+}
+
+static int main_usage(void)
+{
+    main_help(stderr);
+    return ANALYSIS_USER;
 }
 
 static const struct main_verb *main_find(const char *name)
@@ -78,6 +85,17 @@ static int main_verb(const struct main_verb *verb, int argc, char **argv)
     return verb->run(argc, argv);
 }
 
+/* --quiet before the verb: one more place in front, which the verb's name takes. */
+static int main_quiet(int argc, char **argv)
+{
+    static char quiet[] = "--quiet";
+    const struct main_verb *verb = argc > 2 ? main_find(argv[2]) : NULL;
+    if (verb == NULL) return argc > 2 ? main_unknown(argv[2]) : main_usage();
+    if (!verb->simulates) return main_verb(verb, argc - 2, argv + 2);
+    argv[2] = quiet;
+    return main_verb(verb, argc - 1, argv + 1);
+}
+
 static int main_help_verb(int argc, char **argv)
 {
     char help[] = "--help";
@@ -92,11 +110,9 @@ static int main_help_verb(int argc, char **argv)
 
 static int main_dispatch(int argc, char **argv)
 {
-    if (argc < 2) {
-        main_help(stderr);
-        return ANALYSIS_USER;
-    }
+    if (argc < 2) return main_usage();
     const char *name = argv[1];
+    if (strcmp(name, "--quiet") == 0) return main_quiet(argc, argv);
     if (strcmp(name, "help") == 0 || strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0)
         return main_help_verb(argc - 1, argv + 1);
     if (strcmp(name, "--version") == 0 || strcmp(name, "-V") == 0) {
@@ -109,11 +125,18 @@ static int main_dispatch(int argc, char **argv)
 
 /* ---- process ------------------------------------------------------------------------------ */
 
-/* Runs at exit, also when argp ends the program: output that got lost is a failure. */
+/* Runs at exit, also when argp ends the program: output that got lost is a failure, but a reader
+ * that has enough is none.  By now everything is stored and closed, so the program ends the way
+ * that SIGPIPE would have ended it. */
 static void main_close_output(int code, void *unused)
 {
     (void)unused;
-    if (code == ANALYSIS_OPERATING || output_standard() == STATUS_OK) return;
+    bool whole = output_standard() == STATUS_OK;
+    if (!whole && output_reader_left()) {
+        signal(SIGPIPE, SIG_DFL);
+        raise(SIGPIPE);
+    }
+    if (whole || code == ANALYSIS_OPERATING) return;
     status_print(stderr);
     _exit(ANALYSIS_OPERATING);
 }
@@ -129,7 +152,7 @@ static void main_fill_streams(void)
 int main(int argc, char **argv)
 {
     main_fill_streams();
-    signal(SIGPIPE, SIG_IGN); /* a reader that left is a failed write, and results are kept */
+    signal(SIGPIPE, SIG_IGN); /* results are kept before a reader that left ends the program */
     signal(SIGXFSZ, SIG_IGN); /* so is a limit on file sizes */
     on_exit(main_close_output, NULL);
     argp_err_exit_status = ANALYSIS_USER;

@@ -15,6 +15,7 @@
 #include <stdint.h>
 
 #include "analysis/expect.h"
+#include "analysis/stop.h"
 #include "models/models.h"
 #include "sim/sim.h"
 
@@ -34,6 +35,17 @@ extern const struct argp options_simulate_argp;
 /* --db FILE; input: const char **, which the verb sets to STORE_DEFAULT before parsing. */
 extern const struct argp options_db_argp;
 
+/* --db --output --against: what a verb that draws stored runs takes. */
+struct options_result {
+    const char *db, *output, *against; /* db: STORE_DEFAULT before parsing; the others NULL */
+};
+extern const struct argp options_result_argp;
+
+struct result; /* a stored run (result.h) */
+/* Load run `name` into results[0] and the one to hold it against, if any, into results[1]. */
+enum status options_load_results(const struct options_result *options, struct arena *arena,
+                                 const char *name, struct result *results);
+
 /* A whole number from `low` to `high`, or the program ends with exit 2. */
 int64_t options_count(const struct argp_state *state, const char *option, const char *text,
                       int64_t low, int64_t high);
@@ -42,14 +54,29 @@ int64_t options_count(const struct argp_state *state, const char *option, const 
  * errors print them to standard error and return NULL. */
 struct models_scenario *options_load(const struct options_simulate *options, const char *path,
                                      struct expect ***expects);
+/* The same, but where nothing is wrong except that the trace file is not there, *absent is what
+ * there is to say about it, nothing is printed and NULL comes back; else *absent is NULL. */
+struct models_scenario *options_load_present(const struct options_simulate *options,
+                                             const char *path, struct expect ***expects,
+                                             const char **absent);
 
 /* The seed and the number of replications that hold: command line before scenario. */
 uint64_t options_seed(const struct options_simulate *options, const struct models_info *info);
 uint32_t options_reps(const struct options_simulate *options, const struct models_info *info);
 
-/* The command line that runs replication `replication` again, quoted for a shell. */
+/* The rule of `reps: {until: ...}`, unless --reps gave a number (then its metric is NULL). */
+struct stop_rule options_stop(const struct options_simulate *options,
+                              const struct models_info *info);
+
+/* The command line that runs replication `replication` again, quoted for a shell; OPTIONS_ALL: as
+ * many as the scenario says. */
+#define OPTIONS_ALL UINT32_MAX
 const char *options_replay(const struct options_simulate *options, const struct models_info *info,
                            uint32_t replication);
+
+/* That command without --reps. */
+const char *options_replay_stem(const struct options_simulate *options,
+                                const struct models_info *info);
 
 /* Print the status chain to standard error, if there is one, and give the exit code. */
 int options_exit(enum status code);

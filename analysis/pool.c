@@ -8,8 +8,11 @@
  * is the same for any number of threads, and it is the one reported.  One lock covers everything
  * that is shared: the result, the progress line and `keep`, which writes to the database.
  *
+ * With a stop rule, the same holds for the last replication: those below it were all drawn before
+ * it, and the rule sees them in index order.
+ *
  * A thread runs replications in one arena of its own and empties it between them; of a record
- * only values, hash and caveats stay in memory.  Series and curves go to `keep` or nowhere. */
+ * only values and hash stay in memory.  All else goes to `keep` or nowhere. */
 #include "analysis/pool.h"
 
 #include <omp.h>
@@ -25,26 +28,27 @@ enum { POOL_CAUSE_BYTES = 4096 };
 struct pool {
     const struct pool_job *job;
     struct pool_result *result;
-    struct arena *arena; /* of the result */
     struct progress progress;
+    const bool *had;  /* [replication] finished before; NULL: none */
     atomic_uint next; /* ticket */
+    atomic_bool over; /* the rule was met */
+    long metric;      /* that the rule watches; -1: no rule */
+    uint32_t prefix;  /* all below are finished */
     atomic_bool failed;
     enum status status; /* of the failure of lowest index */
     char cause[POOL_CAUSE_BYTES];
-    const char ***caveats;  /* [replication] */
-    uint32_t *caveat_count; /* [replication] */
 };
 
 /* ---- signals ------------------------------------------------------------------------------ */
 
 static volatile sig_atomic_t pool_stop;    /* start no new replication */
-static volatile sig_atomic_t pool_abandon; /* drop those under way */
+static volatile sig_atomic_t pool_abandon; /* stop those under way */
 
 /* Only what a signal handler may call: write, alarm, sigaction. */
 static void pool_on_signal(int number)
 {
     static const char text[] = "\nhacasim: interrupted; replications under way have 10 s to finish "
-                               "(Ctrl-C again drops them)\n";
+                               "(Ctrl-C again stops them)\n";
     _Static_assert(POOL_GRACE_S == 10, "the text says so");
     if (number == SIGINT && !pool_stop) {
         ssize_t written = write(STDERR_FILENO, text, sizeof text - 1);
@@ -63,13 +67,15 @@ void pool_catch_signals(void)
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
     sigaction(SIGALRM, &action, NULL);
+    watch_crash_catch();
 }
 
 /* ---- one replication ---------------------------------------------------------------------- */
 
-struct pool_place { /* where a progress call comes from */
+struct pool_place { /* where a call out of a replication comes from */
     struct pool *pool;
     uint32_t replication;
+    double kept_s; /* when its state was stored last */
 };
 
 static void pool_progress(void *context, int64_t now_ns, int64_t end_ns)
@@ -79,6 +85,52 @@ static void pool_progress(void *context, int64_t now_ns, int64_t end_ns)
     progress_update(&place->pool->progress, place->replication, now_ns, end_ns);
 }
 
+/* Ask the rule about each replication that now has no unfinished one below it. */
+static void pool_ask(struct pool *pool)
+{
+    struct pool_result *result = pool->result;
+    size_t metrics = models_metric_count();
+    while (!atomic_load(&pool->over) && pool->prefix < result->reps &&
+           result->finished[pool->prefix]) {
+        const struct models_value *values = result->values + pool->prefix++ * metrics;
+        if (stop_add(&result->stop, &values[pool->metric])) atomic_store(&pool->over, true);
+    }
+}
+
+static bool pool_due(void *context)
+{
+    const struct pool_place *place = context;
+    double wall_s = place->pool->job->checkpoints->wall_s;
+    return wall_s > 0 && progress_clock() - place->kept_s >= wall_s;
+}
+
+static enum status pool_checkpoint(void *context, const struct models_checkpoint *checkpoint)
+{
+    struct pool_place *place = context;
+    const struct pool_checkpoints *checkpoints = place->pool->job->checkpoints;
+    enum status status;
+#pragma omp critical(pool)
+    status = checkpoints->store(checkpoints->context, checkpoint);
+    place->kept_s = progress_clock();
+    return status;
+}
+
+/* Where to begin, and where the state goes. */
+static enum status pool_prepare(struct pool_place *place, struct arena *arena,
+                                struct models_options *options)
+{
+    const struct pool_checkpoints *checkpoints = place->pool->job->checkpoints;
+    enum status status = STATUS_OK;
+    if (checkpoints == NULL) return STATUS_OK;
+    options->checkpoint = pool_checkpoint;
+    options->checkpoint_due = pool_due;
+    options->checkpoint_every_ns = checkpoints->every_ns;
+    if (checkpoints->load == NULL) return STATUS_OK;
+#pragma omp critical(pool)
+    status = checkpoints->load(checkpoints->context, place->replication, arena, options);
+    return status;
+}
+
 static void pool_store(struct pool *pool, const struct models_record *record)
 {
     struct pool_result *result = pool->result;
@@ -86,13 +138,9 @@ static void pool_store(struct pool *pool, const struct models_record *record)
     size_t metrics = models_metric_count();
     memcpy(result->values + r * metrics, record->values, metrics * sizeof *record->values);
     result->trace_hash[r] = record->trace_hash;
-    pool->caveats[r] = arena_alloc(pool->arena, record->caveat_count, sizeof *pool->caveats[r]);
-    pool->caveat_count[r] = record->caveat_count;
-    for (uint32_t i = 0; i < record->caveat_count; i++)
-        pool->caveats[r][i] =
-            arena_text(pool->arena, record->caveats[i], strlen(record->caveats[i]));
     result->finished[r] = true;
     result->done++;
+    if (pool->metric >= 0) pool_ask(pool);
     progress_done(&pool->progress, r);
 }
 
@@ -111,27 +159,37 @@ static void pool_fail(struct pool *pool, uint32_t replication, enum status statu
 static void pool_replicate(struct pool *pool, uint32_t replication, struct arena *arena)
 {
     const struct pool_job *job = pool->job;
-    struct pool_place place = {.pool = pool, .replication = replication};
+    struct pool_place place = {
+        .pool = pool, .replication = replication, .kept_s = progress_clock()};
     struct models_options options = {
         .stop = &pool_abandon, .progress = pool_progress, .context = &place};
     struct models_record record = {.replication = replication};
-    enum status status =
-        models_run(job->scenario, job->seed, replication, &options, arena, &record);
+    struct watch_profile profile = {0};
+    struct watch_options watch = job->watch != NULL ? *job->watch : (struct watch_options){0};
+    if (watch.profile != NULL) watch.profile = &profile;
+    if (job->watch != NULL) options.watch = &watch;
+    enum status status = pool_prepare(&place, arena, &options);
+    if (status == STATUS_OK)
+        status = models_run(job->scenario, job->seed, replication, &options, arena, &record);
 #pragma omp critical(pool)
-    {
+    if (!atomic_load(&pool->over)) { /* else nobody asks for this one any more */
         if (status == STATUS_OK && job->keep != NULL) status = job->keep(job->context, &record);
         if (status == STATUS_OK)
             pool_store(pool, &record);
         else
             pool_fail(pool, replication, status);
+        if (watch.profile != NULL) watch_profile_add(job->watch->profile, &profile);
     }
 }
 
 static bool pool_take(struct pool *pool, uint32_t *replication)
 {
-    if (pool_stop || atomic_load(&pool->failed)) return false;
-    *replication = atomic_fetch_add(&pool->next, 1);
-    return *replication < pool->job->reps;
+    do {
+        if (pool_stop || atomic_load(&pool->failed) || atomic_load(&pool->over)) return false;
+        *replication = atomic_fetch_add(&pool->next, 1);
+        if (*replication >= pool->job->reps) return false;
+    } while (pool->had && pool->had[*replication]);
+    return true;
 }
 
 static void pool_work(struct pool *pool)
@@ -156,24 +214,34 @@ static void pool_result_init(struct pool_result *result, struct arena *arena, ui
     result->values = arena_alloc(arena, reps * models_metric_count(), sizeof *result->values);
 }
 
-/* Each caveat once, in order of replication. */
-static void pool_merge_caveats(struct pool *pool)
+/* Replications of an earlier life of this run: needed here are their hash and what the rule asks
+ * for. */
+static void pool_remember(struct pool *pool)
+{
+    const struct pool_checkpoints *checkpoints = pool->job->checkpoints;
+    struct pool_result *result = pool->result;
+    pool->had = checkpoints ? checkpoints->finished : NULL;
+    for (uint32_t r = 0; pool->had && r < pool->job->reps; r++) {
+        if (!pool->had[r]) continue;
+        if (pool->metric >= 0)
+            result->values[r * models_metric_count() + (size_t)pool->metric] =
+                checkpoints->watched[r];
+        result->finished[r] = true;
+        result->trace_hash[r] = checkpoints->trace_hash[r];
+        result->done++;
+        progress_done(&pool->progress, r);
+    }
+    if (pool->metric >= 0) pool_ask(pool);
+}
+
+/* The run ends with the last replication that the rule saw. */
+static void pool_drop_beyond(struct pool *pool)
 {
     struct pool_result *result = pool->result;
-    size_t total = 0;
-    for (uint32_t r = 0; r < result->reps; r++)
-        total += pool->caveat_count[r];
-    result->caveats = arena_alloc(pool->arena, total, sizeof *result->caveats);
-    for (uint32_t r = 0; r < result->reps; r++) {
-        for (uint32_t i = 0; i < pool->caveat_count[r]; i++) {
-            uint32_t known = 0;
-            while (known < result->caveat_count &&
-                   strcmp(result->caveats[known], pool->caveats[r][i]) != 0)
-                known++;
-            result->caveats[known] = pool->caveats[r][i];
-            if (known == result->caveat_count) result->caveat_count++;
-        }
-    }
+    uint32_t used = result->stop.seen;
+    for (uint32_t r = used; r < result->reps; r++)
+        result->finished[r] = false;
+    result->reps = result->done = used;
 }
 
 uint32_t pool_threads(int jobs, uint32_t reps)
@@ -184,19 +252,40 @@ uint32_t pool_threads(int jobs, uint32_t reps)
 
 enum status pool_run(const struct pool_job *job, struct arena *arena, struct pool_result *result)
 {
-    struct pool pool = {.job = job, .result = result, .arena = arena};
+    struct pool pool = {.job = job, .result = result, .metric = -1};
     pool_result_init(result, arena, job->reps);
-    pool.caveats = arena_alloc(arena, job->reps, sizeof *pool.caveats);
-    pool.caveat_count = arena_alloc(arena, job->reps, sizeof *pool.caveat_count);
+    if (job->until.metric != NULL) {
+        stop_init(&result->stop, &job->until);
+        pool.metric = models_metric_find(job->until.metric);
+    }
     progress_open(&pool.progress, arena, models_info(job->scenario).name, job->reps, job->quiet);
+    pool.progress.ruled = job->until.metric != NULL;
+    pool_remember(&pool);
     result->threads = pool_threads(job->jobs, job->reps);
 #pragma omp parallel num_threads(result->threads)
     pool_work(&pool);
     progress_close(&pool.progress);
     result->wall_s = progress_clock() - pool.progress.start_s;
-    pool_merge_caveats(&pool);
-    if (atomic_load(&pool.failed)) return status_fail(pool.status, "%s", pool.cause);
+    bool met = atomic_load(&pool.over);
+    if (met) pool_drop_beyond(&pool);
+    if (!met && atomic_load(&pool.failed)) return status_fail(pool.status, "%s", pool.cause);
     return pool_stop ? STATUS_INTERRUPTED : STATUS_OK;
+}
+
+enum status pool_settle(struct models_scenario *scenario, uint64_t seed, bool quiet,
+                        struct arena *arena)
+{
+    struct pool pool = {.metric = -1};
+    struct pool_place place = {.pool = &pool};
+    struct models_options options = {
+        .stop = &pool_abandon, .progress = pool_progress, .context = &place};
+    const char *name = arena_print(arena, "%s, pilot", models_info(scenario).name);
+    progress_open(&pool.progress, arena, name, 1, quiet);
+    enum status status = models_settle(scenario, seed, &options, arena);
+    progress_close(&pool.progress);
+    if (status != STATUS_OK) return status;
+    return pool_stop ? status_fail(STATUS_INTERRUPTED, "stopped before the first replication")
+                     : STATUS_OK;
 }
 
 uint32_t pool_finished(const struct pool_result *result, struct arena *arena,

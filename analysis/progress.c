@@ -75,12 +75,26 @@ static void progress_print(struct progress *progress, double now_s)
     progress->shown_s = now_s;
 }
 
+/* How far a rule is cannot be told, only how much was done for it. */
+static void progress_print_ruled(struct progress *progress, double now_s)
+{
+    double rate = progress_simulated_s(progress) / (now_s - progress->start_s);
+    fprintf(stderr, "%s%s: %u replications (at most %u), %.*f x real time%s",
+            progress->tty ? "\r" : "", progress->name, progress->done, progress->reps, rate < 10,
+            rate, progress->tty ? "\033[K" : "\n");
+    progress->shown_s = now_s;
+}
+
 static void progress_tick(struct progress *progress)
 {
     if (progress->quiet) return;
     double now_s = progress_clock();
     double since_s = now_s - (progress->shown_s > 0 ? progress->shown_s : progress->start_s);
-    if (since_s >= (progress->tty ? BAR_EVERY_S : LOG_EVERY_S)) progress_print(progress, now_s);
+    if (since_s < (progress->tty ? BAR_EVERY_S : LOG_EVERY_S)) return;
+    if (progress->ruled)
+        progress_print_ruled(progress, now_s);
+    else
+        progress_print(progress, now_s);
 }
 
 void progress_update(struct progress *progress, uint32_t replication, int64_t now_ns,

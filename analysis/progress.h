@@ -14,6 +14,7 @@
 struct progress {
     const char *name; /* of the scenario */
     bool quiet, tty;
+    bool ruled;          /* `reps` is the most, and how many it will be is not known */
     uint32_t reps, done; /* replications */
     int64_t *now_ns;     /* simulated time reached, by replication */
     int64_t end_ns;      /* simulated time of one replication */

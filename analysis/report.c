@@ -76,6 +76,11 @@ static void write_facts(const struct page *page, const struct result *result)
     fact(page, "Verification", run->design);
     fact(page, "Seed", arena_print(page->arena, "%" PRIu64, run->seed));
     fact(page, "Replications", count_words(run, page->arena));
+    if (result->steady.stopped)
+        fact(page, "Stop rule", stop_sentence(page->arena, &result->steady.stop));
+    if (result->steady.mser5)
+        fact(page, "Warm-up",
+             arena_print(page->arena, "%.6g s, chosen by MSER-5", result->steady.cut_s));
     fact(page, "Run hash", arena_print(page->arena, "%.12s", run->hash));
     fact(page, "Trace hash", run->trace_hash ? run->trace_hash : "incomplete run");
     fact(page, "Price rule", run->price_rule);
@@ -435,11 +440,14 @@ static const char *command_of(const struct result *run, struct arena *arena)
     struct options_simulate options = {.arena = arena};
     struct models_info info = {.path = run->run.path, .seed = run->run.seed};
     options.sets = arena_alloc(arena, run->effective_count + 1, sizeof *options.sets);
-    for (size_t i = 0; i < run->effective_count; i++)
+    bool ruled = false;
+    for (size_t i = 0; i < run->effective_count; i++) {
+        ruled = ruled || strncmp(run->effective[i].path, "reps.until.", 11) == 0;
         if (strncmp(run->effective[i].origin, "--set#", 6) == 0)
             options.sets[options.set_count++] =
                 arena_print(arena, "%s=%s", run->effective[i].path, run->effective[i].value);
-    return options_replay(&options, &info, run->run.reps - 1);
+    }
+    return options_replay(&options, &info, ruled ? OPTIONS_ALL : run->run.reps - 1);
 }
 
 static void write_again(const struct page *page)

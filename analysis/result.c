@@ -12,6 +12,7 @@ static enum status load_parts(struct store *store, struct arena *arena, struct r
     struct summary *summary;
     TRY(summary_load(store, arena, &out->run, &summary), "metrics");
     out->summary = summary;
+    TRY(steady_load(store, arena, id, out->run.done, &out->steady), "steady state");
     TRY(store_series(store, id, 0, &out->series, &out->series_count), "series");
     TRY(store_curves(store, id, 0, &out->curves, &out->curve_count), "curves");
     TRY(store_caveats(store, id, &out->caveats, &out->caveat_count), "caveats");

@@ -3,6 +3,7 @@
 #ifndef HACASIM_ANALYSIS_RESULT_H
 #define HACASIM_ANALYSIS_RESULT_H
 
+#include "analysis/steady.h"
 #include "analysis/store.h"
 #include "analysis/summary.h"
 
@@ -10,6 +11,7 @@ struct result {
     struct store_run run;
     const char *label; /* its name, or name and id where two runs of one name are compared */
     const struct summary *summary;
+    struct steady steady;
     struct store_line *series, *curves; /* of the first replication */
     size_t series_count, curve_count;
     const char **caveats;

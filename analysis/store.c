@@ -12,6 +12,7 @@
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -22,7 +23,7 @@
 
 enum {
     STORE_APPLICATION = 0x48414341, /* "HACA" */
-    STORE_VERSION = 1,              /* raise it with the schema */
+    STORE_VERSION = 2,              /* raise it with the schema */
     STORE_PREFIX = 4,               /* digits of the shortest prefix of a hash */
 };
 
@@ -59,9 +60,25 @@ static const char store_schema[] =
     "CREATE TABLE IF NOT EXISTS units(  -- of series and curves\n"
     "  run INTEGER REFERENCES runs(id), name TEXT, unit TEXT,\n"
     "  PRIMARY KEY(run, name)) WITHOUT ROWID;\n"
-    "CREATE TABLE IF NOT EXISTS caveats(\n"
+    "CREATE TABLE IF NOT EXISTS caveats(  -- rep -1: of the run as a whole\n"
     "  run INTEGER REFERENCES runs(id), rep INTEGER, i INTEGER, text TEXT,\n"
-    "  PRIMARY KEY(run, rep, i)) WITHOUT ROWID;\n";
+    "  PRIMARY KEY(run, rep, i)) WITHOUT ROWID;\n"
+    "CREATE TABLE IF NOT EXISTS steady(  -- batch means of one replication\n"
+    "  run INTEGER REFERENCES runs(id), rep INTEGER, name TEXT, mean REAL,\n"
+    "  half_width REAL,  -- of the 95 % interval; null where the run is too short\n"
+    "  batches INTEGER, batch_size INTEGER, lag1 REAL,\n"
+    "  PRIMARY KEY(run, rep, name)) WITHOUT ROWID;\n"
+    "CREATE TABLE IF NOT EXISTS stops(  -- how `reps: {until: ...}` ended\n"
+    "  run INTEGER PRIMARY KEY REFERENCES runs(id), metric TEXT, half_width REAL, level REAL,\n"
+    "  min INTEGER, max INTEGER, used INTEGER, mean REAL, achieved REAL, reason TEXT);\n"
+    "CREATE TABLE IF NOT EXISTS branches(  -- runs whose past is a checkpoint of another\n"
+    "  run INTEGER PRIMARY KEY REFERENCES runs(id), parent INTEGER, t_ns INTEGER);\n"
+    "CREATE TABLE IF NOT EXISTS checkpoints(  -- timed 0: the newest of a replication under way\n"
+    "  run INTEGER REFERENCES runs(id), rep INTEGER, t_ns INTEGER, timed INTEGER,\n"
+    "  version TEXT, git_commit TEXT, state BLOB, PRIMARY KEY(run, rep, t_ns, timed));\n";
+
+/* From which version on a file has `steady` and all tables after it. */
+enum { STORE_NEWER = 2, STORE_NEWER_TABLES = 4 };
 
 struct store {
     struct arena *arena;
@@ -160,6 +177,10 @@ static enum status store_put_run(struct store *store, const struct store_run *ru
         "table runs");
     *id = db_last_id(store->db);
     TRY(store_put_execution(store, *id, run->threads), "table execution");
+    if (run->parent != 0)
+        TRY(db_put(store->db, "INSERT INTO branches VALUES(?,?,?)", "iii", *id, run->parent,
+                   run->parent_ns),
+            "table branches");
     for (size_t i = 0; i < count; i++)
         TRY(db_put(store->db, "INSERT INTO effective VALUES(?,?,?,?,?)", "iittt", *id, (int64_t)i,
                    effective[i].path, effective[i].value, effective[i].origin),
@@ -172,9 +193,10 @@ enum status store_begin(struct store *store, const struct store_run *run,
                         int64_t *id)
 {
     TRY(db_begin(store->db), "storing the run");
-    TRY(db_settle(store->db, store_put_run(store, run, effective, effective_count, id)),
-        "storing the run");
-    return STATUS_OK;
+    enum status status =
+        db_settle(store->db, store_put_run(store, run, effective, effective_count, id));
+    if (status != STATUS_OK) *id = 0; /* it was rolled back */
+    return status == STATUS_OK ? STATUS_OK : status_context(status, "storing the run");
 }
 
 /* A real column holds integers up to 2^53 and nothing exact besides: the others carry a text. */
@@ -228,6 +250,21 @@ static enum status store_put_curve(struct store *store, int64_t run, uint32_t re
     return STATUS_OK;
 }
 
+static enum status store_put_steady(struct store *store, int64_t run, uint32_t rep,
+                                    const struct models_steady *row)
+{
+    return db_put(store->db, "INSERT INTO steady VALUES(?,?,?,?,?,?,?,?)", "iitrriir", run,
+                  (int64_t)rep, row->metric, row->mean, row->half_width, (int64_t)row->batches,
+                  (int64_t)row->batch_size, row->lag1);
+}
+
+static enum status store_put_caveat(struct store *store, int64_t run, int64_t rep, uint32_t i,
+                                    const char *text)
+{
+    return db_put(store->db, "INSERT INTO caveats VALUES(?,?,?,?)", "iiit", run, rep, (int64_t)i,
+                  text);
+}
+
 static enum status store_put_record(struct store *store, int64_t run,
                                     const struct models_record *record)
 {
@@ -241,20 +278,86 @@ static enum status store_put_record(struct store *store, int64_t run,
         TRY(store_put_series(store, run, rep, &record->series[i]), "%s", record->series[i].name);
     for (uint32_t i = 0; i < record->curve_count; i++)
         TRY(store_put_curve(store, run, rep, &record->curves[i]), "%s", record->curves[i].name);
+    for (uint32_t i = 0; i < record->steady_count; i++)
+        TRY(store_put_steady(store, run, rep, &record->steady[i]), "table steady");
     for (uint32_t i = 0; i < record->caveat_count; i++)
-        TRY(db_put(store->db, "INSERT INTO caveats VALUES(?,?,?,?)", "iiit", run, (int64_t)rep,
-                   (int64_t)i, record->caveats[i]),
-            "table caveats");
+        TRY(store_put_caveat(store, run, rep, i, record->caveats[i]), "table caveats");
     return STATUS_OK;
+}
+
+static enum status store_drop_untimed(struct store *store, int64_t run, uint32_t rep)
+{
+    return db_put(store->db, "DELETE FROM checkpoints WHERE run = ? AND rep = ? AND timed = 0",
+                  "ii", run, (int64_t)rep);
+}
+
+static enum status store_put_checkpoint(struct store *store, int64_t run,
+                                        const struct models_checkpoint *c)
+{
+    if (!c->timed) TRY(store_drop_untimed(store, run, c->replication), "table checkpoints");
+    TRY(db_put(store->db, "INSERT OR REPLACE INTO checkpoints VALUES(?,?,?,?,?,?,?)", "iiiittb",
+               run, (int64_t)c->replication, c->now_ns, (int64_t)c->timed, version_number,
+               version_commit, c->state, c->bytes),
+        "table checkpoints");
+    return STATUS_OK;
+}
+
+enum status store_checkpoint(struct store *store, int64_t run,
+                             const struct models_checkpoint *checkpoint)
+{
+    enum status status = db_begin(store->db);
+    if (status == STATUS_OK)
+        status = db_settle(store->db, store_put_checkpoint(store, run, checkpoint));
+    if (status == STATUS_OK) return STATUS_OK;
+    return status_context(status, "cannot store a checkpoint of replication %" PRIu32,
+                          checkpoint->replication);
 }
 
 enum status store_keep(struct store *store, int64_t run, const struct models_record *record)
 {
     enum status status = db_begin(store->db);
-    if (status == STATUS_OK) status = db_settle(store->db, store_put_record(store, run, record));
+    if (status == STATUS_OK) {
+        status = store_put_record(store, run, record);
+        if (status == STATUS_OK) status = store_drop_untimed(store, run, record->replication);
+        status = db_settle(store->db, status);
+    }
     if (status == STATUS_OK) return STATUS_OK;
     return status_context(status, "cannot store replication %" PRIu32 " of run %" PRId64,
                           record->replication, run);
+}
+
+static enum status store_put_stop(struct store *store, int64_t run, const struct store_stop *stop)
+{
+    static const char *const beyond[] = {
+        "DELETE FROM replications WHERE run = ? AND rep >= ?",
+        "DELETE FROM metrics WHERE run = ? AND rep >= ?",
+        "DELETE FROM series WHERE run = ? AND rep >= ?",
+        "DELETE FROM curves WHERE run = ? AND rep >= ?",
+        "DELETE FROM caveats WHERE run = ? AND rep >= ?",
+        "DELETE FROM steady WHERE run = ? AND rep >= ?",
+        "UPDATE runs SET reps = ?2 WHERE id = ?1",
+    };
+    for (size_t i = 0; i < sizeof beyond / sizeof *beyond; i++)
+        TRY(db_put(store->db, beyond[i], "ii", run, (int64_t)stop->used), "replications ahead");
+    return db_put(store->db, "INSERT INTO stops VALUES(?,?,?,?,?,?,?,?,?,?)", "itrriiirrt", run,
+                  stop->metric, stop->half_width, stop->level, (int64_t)stop->min,
+                  (int64_t)stop->max, (int64_t)stop->used, stop->mean, stop->achieved,
+                  stop->reason);
+}
+
+enum status store_stop(struct store *store, int64_t run, const struct store_stop *stop)
+{
+    enum status status = db_begin(store->db);
+    if (status == STATUS_OK) status = db_settle(store->db, store_put_stop(store, run, stop));
+    if (status == STATUS_OK) return STATUS_OK;
+    return status_context(status, "cannot note where run %" PRId64 " stopped", run);
+}
+
+enum status store_caveat(struct store *store, int64_t run, uint32_t earlier, const char *text)
+{
+    TRY(store_put_caveat(store, run, -1, earlier, text), "cannot store a caveat of run %" PRId64,
+        run);
+    return STATUS_OK;
 }
 
 enum status store_end(struct store *store, int64_t run, const char *state, const char *trace_hash,
@@ -265,8 +368,9 @@ enum status store_end(struct store *store, int64_t run, const char *state, const
         status = db_put(store->db, "UPDATE runs SET state = ?, trace_hash = ? WHERE id = ?", "tti",
                         state, trace_hash, run);
         if (status == STATUS_OK)
-            status = db_put(store->db, "UPDATE execution SET wall_s = ? WHERE run = ?", "ri",
-                            wall_s, run);
+            status = db_put(store->db,
+                            "UPDATE execution SET wall_s = coalesce(wall_s, 0) + ? WHERE run = ?",
+                            "ri", wall_s, run);
         status = db_settle(store->db, status);
     }
     if (status == STATUS_OK) return STATUS_OK;
@@ -311,6 +415,22 @@ static void store_read_run(const struct db_rows *row, struct store_run *out)
         out->state = "interrupted";
 }
 
+/* A file of an older version has no branches. */
+static enum status store_read_parents(struct store *store, struct store_run *runs, size_t count)
+{
+    struct db_rows *row;
+    if (db_version(store->db) < STORE_NEWER) return STATUS_OK;
+    TRY(db_ask(store->db, &row, "SELECT run, parent, t_ns FROM branches", ""), "table branches");
+    while (db_next(row)) {
+        for (size_t i = 0; i < count; i++) {
+            if (runs[i].id != db_int(row, 0)) continue;
+            runs[i].parent = db_int(row, 1);
+            runs[i].parent_ns = db_int(row, 2);
+        }
+    }
+    return db_end(row);
+}
+
 /* The runs of a query that begins with STORE_RUN_COLUMNS and has at most one parameter. */
 static enum status store_select_runs(struct store *store, const char *sql, const char *text,
                                      struct store_run **out, size_t *count)
@@ -324,6 +444,7 @@ static enum status store_select_runs(struct store *store, const char *sql, const
         store_read_run(row, &(*out)[(*count)++]);
     }
     TRY(db_end(row), "reading the list of runs");
+    TRY(store_read_parents(store, *out, *count), "reading the list of runs");
     return STATUS_OK;
 }
 
@@ -388,6 +509,90 @@ enum status store_find(struct store *store, const char *text, struct store_run *
     }
     if (status == STATUS_OK) status = store_find_prefix(store, text, out, &found);
     return status != STATUS_OK || found ? status : store_no_run(store, text);
+}
+
+/* ---- going on with a run ------------------------------------------------------------------ */
+
+/* Inside the transaction that takes it over, so that of two programs one gets it. */
+static enum status store_claim(struct store *store, int64_t run, uint32_t threads)
+{
+    char host[STORE_HOST], process[STORE_PROCESS];
+    struct store_run now = {.state = ""};
+    TRY(store_find(store, arena_print(store->arena, "%" PRId64, run), &now), "run %" PRId64, run);
+    if (strcmp(now.state, "running") == 0 && now.host && strcmp(store_host(host), now.host) == 0)
+        return status_fail(STATUS_USER, "run %" PRId64 " is being run by another process here",
+                           run);
+    TRY(db_put(store->db, "UPDATE runs SET state = 'running' WHERE id = ?", "i", run),
+        "table runs");
+    return db_put(store->db,
+                  "UPDATE execution SET host = ?, process = ?, threads = ? WHERE run = ?", "ttii",
+                  store_host(host), store_process(process, getpid()), (int64_t)threads, run);
+}
+
+enum status store_resume(struct store *store, int64_t run, uint32_t threads)
+{
+    TRY(db_begin(store->db), "going on with run %" PRId64, run);
+    TRY(db_settle(store->db, store_claim(store, run, threads)), "going on with run %" PRId64, run);
+    return STATUS_OK;
+}
+
+enum status store_replications(struct store *store, int64_t run, struct store_replication **out,
+                               size_t *count)
+{
+    struct db_rows *row;
+    *out = NULL;
+    *count = 0;
+    TRY(db_ask(store->db, &row,
+               "SELECT rep, trace_hash FROM replications WHERE run = ? ORDER BY rep", "i", run),
+        "reading run %" PRId64, run);
+    while (db_next(row)) {
+        const char *hash = db_text(row, 1);
+        *out = db_room(store->db, *out, *count, sizeof **out);
+        (*out)[(*count)++] =
+            (struct store_replication){.rep = (uint32_t)db_int(row, 0),
+                                       .trace_hash = hash == NULL ? 0 : strtoull(hash, NULL, 16)};
+    }
+    return db_end(row);
+}
+
+enum status store_moments(struct store *store, int64_t run, struct store_moment **out,
+                          size_t *count)
+{
+    struct db_rows *row;
+    *out = NULL;
+    *count = 0;
+    if (db_version(store->db) < STORE_NEWER) return STATUS_OK;
+    TRY(db_ask(store->db, &row,
+               "SELECT rep, t_ns, timed, version, git_commit FROM checkpoints WHERE run = ?"
+               " ORDER BY rep, t_ns, timed",
+               "i", run),
+        "reading checkpoints of run %" PRId64, run);
+    while (db_next(row)) {
+        *out = db_room(store->db, *out, *count, sizeof **out);
+        (*out)[(*count)++] = (struct store_moment){.rep = (uint32_t)db_int(row, 0),
+                                                   .now_ns = db_int(row, 1),
+                                                   .timed = db_int(row, 2) != 0,
+                                                   .version = db_text(row, 3),
+                                                   .commit = db_text(row, 4)};
+    }
+    return db_end(row);
+}
+
+enum status store_state(struct store *store, int64_t run, const struct store_moment *moment,
+                        struct arena *arena, struct models_checkpoint *out)
+{
+    struct db_rows *row;
+    *out = (struct models_checkpoint){
+        .replication = moment->rep, .now_ns = moment->now_ns, .timed = moment->timed};
+    TRY(db_ask(store->db, &row,
+               "SELECT state FROM checkpoints WHERE run = ? AND rep = ? AND t_ns = ? AND timed = ?",
+               "iiii", run, (int64_t)moment->rep, moment->now_ns, (int64_t)moment->timed),
+        "reading a checkpoint of run %" PRId64, run);
+    while (db_next(row))
+        out->state = db_blob(row, 0, arena, &out->bytes);
+    TRY(db_end(row), "reading a checkpoint of run %" PRId64, run);
+    if (out->state != NULL) return STATUS_OK;
+    return status_fail(STATUS_OPERATING, "a checkpoint of run %" PRId64 " is gone", run);
 }
 
 /* ---- rows of a run ------------------------------------------------------------------------ */
@@ -467,6 +672,59 @@ enum status store_curves(struct store *store, int64_t run, uint32_t rep, struct 
                        run, rep, out, count);
 }
 
+enum status store_steady(struct store *store, int64_t run, uint32_t rep, struct models_steady **out,
+                         size_t *count)
+{
+    struct db_rows *row;
+    bool there;
+    *out = NULL;
+    *count = 0;
+    TRY(db_has_table(store->db, "steady", &there), "reading run %" PRId64, run);
+    if (!there) return STATUS_OK;
+    TRY(db_ask(store->db, &row,
+               "SELECT name, mean, half_width, batches, batch_size, lag1 FROM steady"
+               " WHERE run = ? AND rep = ? ORDER BY name",
+               "ii", run, (int64_t)rep),
+        "reading batch means of run %" PRId64, run);
+    while (db_next(row)) {
+        *out = db_room(store->db, *out, *count, sizeof **out);
+        (*out)[(*count)++] = (struct models_steady){.metric = db_text(row, 0),
+                                                    .mean = db_real(row, 1),
+                                                    .half_width = db_real(row, 2),
+                                                    .batches = (uint32_t)db_int(row, 3),
+                                                    .batch_size = (uint64_t)db_int(row, 4),
+                                                    .lag1 = db_real(row, 5)};
+    }
+    TRY(db_end(row), "reading batch means of run %" PRId64, run);
+    return STATUS_OK;
+}
+
+enum status store_stopped(struct store *store, int64_t run, struct store_stop *out, bool *found)
+{
+    struct db_rows *row;
+    *found = false;
+    TRY(db_has_table(store->db, "stops", found), "reading run %" PRId64, run);
+    if (!*found) return STATUS_OK;
+    *found = false;
+    TRY(db_ask(store->db, &row,
+               "SELECT metric, half_width, level, min, max, used, mean, achieved, reason"
+               " FROM stops WHERE run = ?",
+               "i", run),
+        "reading how run %" PRId64 " stopped", run);
+    for (; db_next(row); *found = true)
+        *out = (struct store_stop){.metric = db_text(row, 0),
+                                   .half_width = db_real(row, 1),
+                                   .level = db_real(row, 2),
+                                   .min = (uint32_t)db_int(row, 3),
+                                   .max = (uint32_t)db_int(row, 4),
+                                   .used = (uint32_t)db_int(row, 5),
+                                   .mean = db_real(row, 6),
+                                   .achieved = db_real(row, 7),
+                                   .reason = db_text(row, 8)};
+    TRY(db_end(row), "reading how run %" PRId64 " stopped", run);
+    return STATUS_OK;
+}
+
 enum status store_caveats(struct store *store, int64_t run, const char ***out, size_t *count)
 {
     struct db_rows *row;
@@ -505,7 +763,8 @@ enum status store_effective(struct store *store, int64_t run, struct param_effec
 
 /* ---- whole database ----------------------------------------------------------------------- */
 
-static enum status store_copy_rows(struct db *to, const char *from_uri, int64_t run)
+static enum status store_copy_rows(struct db *to, const char *from_uri, int from_version,
+                                   int64_t run)
 {
     static const char *const copies[] = {
         "INSERT INTO runs SELECT * FROM source.runs WHERE id = ?",
@@ -517,11 +776,17 @@ static enum status store_copy_rows(struct db *to, const char *from_uri, int64_t 
         "INSERT INTO curves SELECT * FROM source.curves WHERE run = ?",
         "INSERT INTO units SELECT * FROM source.units WHERE run = ?",
         "INSERT INTO caveats SELECT * FROM source.caveats WHERE run = ?",
+        "INSERT INTO steady SELECT * FROM source.steady WHERE run = ?",
+        "INSERT INTO stops SELECT * FROM source.stops WHERE run = ?",
+        "INSERT INTO branches SELECT * FROM source.branches WHERE run = ?",
+        "INSERT INTO checkpoints SELECT * FROM source.checkpoints WHERE run = ?",
     };
+    size_t count = sizeof copies / sizeof copies[0];
+    if (from_version < STORE_NEWER) count -= STORE_NEWER_TABLES;
     TRY(db_put(to, "ATTACH ? AS source", "t", from_uri), "opening the source");
     TRY(db_begin(to), "copying");
     enum status status = STATUS_OK;
-    for (size_t i = 0; i < sizeof copies / sizeof *copies && status == STATUS_OK; i++)
+    for (size_t i = 0; i < count && status == STATUS_OK; i++)
         status = db_put(to, copies[i], "i", run);
     TRY(db_settle(to, status), "copying");
     return STATUS_OK;
@@ -533,7 +798,7 @@ enum status store_copy(struct store *store, int64_t run, const char *path)
     if (access(path, F_OK) == 0)
         return status_fail(STATUS_USER, "%s exists; name a file that does not", path);
     TRY(store_open(&copy, store->arena, path, STORE_WRITE), "exporting to %s", path);
-    enum status status = store_copy_rows(copy->db, db_uri(store->db), run);
+    enum status status = store_copy_rows(copy->db, db_uri(store->db), db_version(store->db), run);
     store_close(copy);
     if (status == STATUS_OK) return STATUS_OK;
     unlink(path); /* ours, and not whole */

@@ -39,9 +39,11 @@ struct store_run {
     const char *scenario;      /* canonical text */
     const char *scenario_hash; /* 16 hex digits */
     uint64_t seed;
-    uint32_t reps, done;    /* replications asked for; stored */
+    uint32_t reps, done;    /* replications asked for (while a rule adds them, the most); stored */
     const char *trace_hash; /* 16 hex digits; NULL unless all replications are there */
     const char *state;      /* running, done, interrupted, failed */
+    int64_t parent;         /* the run it branched from; 0: none */
+    int64_t parent_ns;      /* and at which simulated time */
     /* execution */
     const char *host, *started_utc, *version, *commit, *compiler;
     uint32_t threads;
@@ -50,15 +52,36 @@ struct store_run {
 
 /* ---- writing ------------------------------------------------------------------------------- */
 
-/* Store the fields of identity but id, done, trace_hash and state, with `threads`; the rest of
- * execution is filled in here.  State `running`. */
+/* Store the fields of identity (and parent) but id, done, trace_hash and state, with `threads`; the
+ * rest of execution is filled in here.  State `running`. */
 enum status store_begin(struct store *store, const struct store_run *run,
                         const struct param_effective *effective, size_t effective_count,
                         int64_t *id);
+/* Go on with a run that was interrupted: it is `running` here now.  STATUS_USER when a process of
+ * this host still runs it. */
+enum status store_resume(struct store *store, int64_t run, uint32_t threads);
+/* One checkpoint: a timed one is kept for good, any other replaces the one before and goes when its
+ * replication is finished. */
+enum status store_checkpoint(struct store *store, int64_t run,
+                             const struct models_checkpoint *checkpoint);
 /* One finished replication, committed when this returns. */
 enum status store_keep(struct store *store, int64_t run, const struct models_record *record);
 enum status store_end(struct store *store, int64_t run, const char *state, const char *trace_hash,
                       double wall_s);
+
+/* How a rule of `reps: {until: ...}` ended. */
+struct store_stop {
+    const char *metric;
+    double half_width, level; /* asked for; half_width over the mean */
+    uint32_t min, max, used;  /* replications */
+    double mean, achieved;    /* half-width over the mean; NaN: there is none */
+    const char *reason;       /* precise, max, zero, null */
+};
+/* Make `stop->used` the number of replications of the run: those that were computed ahead go, and
+ * the rule is noted with how it ended.  Before store_end. */
+enum status store_stop(struct store *store, int64_t run, const struct store_stop *stop);
+/* A caveat of the run as a whole, after `earlier` others of that kind. */
+enum status store_caveat(struct store *store, int64_t run, uint32_t earlier, const char *text);
 
 /* The text that goes with a value which a double cannot hold exactly (an exact amount, an integer
  * beyond 2^53), else NULL.  `buffer` of MONEY_TEXT bytes. */
@@ -97,12 +120,40 @@ enum status store_series(struct store *store, int64_t run, uint32_t rep, struct 
 enum status store_curves(struct store *store, int64_t run, uint32_t rep, struct store_line **out,
                          size_t *count);
 
-/* The distinct caveats of all replications, in order of the first that has them. */
+/* The batch means of one replication, in order of metric; none from a database of before. */
+enum status store_steady(struct store *store, int64_t run, uint32_t rep, struct models_steady **out,
+                         size_t *count);
+/* How the rule ended; *found is false for a run with a fixed number of replications. */
+enum status store_stopped(struct store *store, int64_t run, struct store_stop *out, bool *found);
+
+/* The distinct caveats: of the run, then of all replications in order of the first that has them.
+ */
 enum status store_caveats(struct store *store, int64_t run, const char ***out, size_t *count);
 
 /* The effective scenario, in the order of the table. */
 enum status store_effective(struct store *store, int64_t run, struct param_effective **out,
                             size_t *count);
+
+/* The replications that are finished, in order. */
+struct store_replication {
+    uint32_t rep;
+    uint64_t trace_hash;
+};
+enum status store_replications(struct store *store, int64_t run, struct store_replication **out,
+                               size_t *count);
+
+/* The checkpoints of a run, by replication and then time. */
+struct store_moment {
+    uint32_t rep;
+    int64_t now_ns;
+    bool timed;
+    const char *version, *commit; /* of the program that wrote it */
+};
+enum status store_moments(struct store *store, int64_t run, struct store_moment **out,
+                          size_t *count);
+/* The state of one of them, in `arena`. */
+enum status store_state(struct store *store, int64_t run, const struct store_moment *moment,
+                        struct arena *arena, struct models_checkpoint *out);
 
 /* ---- whole database ------------------------------------------------------------------------ */
 

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "analysis/output.h"
+#include "analysis/steady.h"
 #include "analysis/table.h"
 #include "analysis/version.h"
 
@@ -254,6 +255,11 @@ char *summary_format(char *buffer, enum summary_unit unit, double value, double 
     return summary_digits(buffer, unit, value, largest, SUMMARY_DIGITS);
 }
 
+char *summary_format_half(char *buffer, enum summary_unit unit, double half, double largest)
+{
+    return summary_digits(buffer, unit, half, largest, SUMMARY_SPREAD_DIGITS);
+}
+
 /* ---- tables ------------------------------------------------------------------------------- */
 
 static const struct summary_line headline[] = {
@@ -328,9 +334,8 @@ static const char *summary_cell(struct arena *arena, const struct summary_row *r
     if (unit == SUMMARY_PLAIN && row->text != NULL) return row->text;
     summary_format(value, unit, row->mean, largest);
     if (!(row->half_width > 0)) return arena_print(arena, "%s", value);
-    return arena_print(
-        arena, "%s \u00b1 %s", value,
-        summary_digits(spread, unit, row->half_width, largest, SUMMARY_SPREAD_DIGITS));
+    return arena_print(arena, "%s \u00b1 %s", value,
+                       summary_format_half(spread, unit, row->half_width, largest));
 }
 
 /* A metric that no column has is left out: it belongs to another version. */
@@ -497,11 +502,19 @@ static struct json_node *summary_json(struct json *json, const struct summary_ob
     json_set(json, root, "reps", json_integer(json, object->reps));
     json_set(json, root, "trace_hash",
              object->trace_hash == NULL ? json_null(json) : json_text(json, object->trace_hash));
+    if (object->parent != 0) {
+        struct json_node *branch = json_object(json);
+        json_set(json, branch, "run", json_integer(json, object->parent));
+        json_set(json, branch, "time_s",
+                 summary_json_number(json, (double)object->parent_ns / 1e9));
+        json_set(json, root, "branch_of", branch);
+    }
     for (size_t i = 0; i < object->summary->count; i++) {
         const struct summary_row *row = &object->summary->rows[i];
         json_set_path(json, metrics, row->name, summary_json_row(json, row, object->reps));
     }
     json_set(json, root, "metrics", metrics);
+    if (object->steady != NULL) steady_json(object->steady, json, root);
     for (size_t i = 0; i < object->caveat_count; i++)
         json_push(json, caveats, json_text(json, object->caveats[i]));
     json_set(json, root, "caveats", caveats);

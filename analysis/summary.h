@@ -49,6 +49,8 @@ enum summary_unit summary_unit(const char *metric);
 /* "4.21 s", "12.5 %", "$1,234.50", "12,345 OPG"; times in the unit that suits `largest` (give the
  * value itself, or the largest of a row that is to be compared).  Buffer of SUMMARY_TEXT bytes. */
 char *summary_format(char *buffer, enum summary_unit unit, double value, double largest);
+/* Half of an interval, in fewer digits. */
+char *summary_format_half(char *buffer, enum summary_unit unit, double half, double largest);
 
 /* The metrics that every summary shows, in order; `section` is set on the first of each group. */
 struct summary_line {
@@ -70,13 +72,16 @@ void summary_print(struct arena *arena, const struct summary_column *columns, si
 void summary_print_caveats(const char *const *caveats, size_t count, FILE *out);
 
 /* The object of `--json`. */
+struct steady;
 struct summary_object {
     const char *scenario, *trace_hash; /* trace_hash NULL: null */
     uint64_t seed;
     uint32_t reps;
+    int64_t parent, parent_ns; /* the run it branched from, and when; 0: none, and not written */
     const struct summary *summary;
     const char *const *caveats;
     size_t caveat_count;
+    const struct steady *steady; /* NULL: nothing is said about it */
 };
 /* Written to `path`, "-" for standard output. */
 enum status summary_write_json(const struct summary_object *object, const char *path);

@@ -2,7 +2,8 @@
  * What this program is.
  *
  * Answers for: the texts that name a build.  The only file that reads the macros HACASIM_COMMIT,
- * HACASIM_CUDA and HACASIM_MPI of the Makefile, so that a commit rebuilds one object and not all.
+ * HACASIM_MODEL, HACASIM_CUDA and HACASIM_MPI of the Makefile, so that a commit rebuilds one object
+ * and not all.
  */
 #include "analysis/version.h"
 
@@ -11,6 +12,9 @@
 #endif
 #ifndef HACASIM_COMMIT
 #define HACASIM_COMMIT "unknown"
+#endif
+#ifndef HACASIM_MODEL
+#define HACASIM_MODEL "unknown"
 #endif
 
 #if defined(__clang__)
@@ -33,6 +37,7 @@
 
 const char version_number[] = HACASIM_VERSION;
 const char version_commit[] = HACASIM_COMMIT;
+const char version_model[] = HACASIM_VERSION "+" HACASIM_MODEL;
 const char version_compiler[] = COMPILER;
 const char version_text[] = "hacasim " HACASIM_VERSION " (commit " HACASIM_COMMIT ", " COMPILER
                             ", CUDA " CUDA ", MPI " MPI ")";

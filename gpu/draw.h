@@ -4,27 +4,37 @@
 #define HACASIM_GPU_DRAW_H
 
 #include "gpu/gpu.h"
-#include "sim/dmath.h"
-#include "sim/rng.h"
+#include "sim/variate.h"
+
+RNG_FN double draw_one(const struct gpu_draws *draws, struct rng_stream *s)
+{
+    switch (draws->variate) {
+    case GPU_BITS:
+        return dmath_from_bits(rng_u64(s));
+    case GPU_UNIFORM:
+        return rng_unit(s);
+    case GPU_EXPONENTIAL:
+        return variate_exponential(s, 1.0);
+    case GPU_NORMAL:
+        return variate_normal(s);
+    case GPU_LOGNORMAL:
+        return variate_lognormal(s, 1.0, draws->sigma);
+    case GPU_EXPONENTIAL_INVERSE:
+        return variate_exponential_inverse(s, 1.0);
+    case GPU_NORMAL_INVERSE:
+        return variate_normal_inverse(s);
+    case GPU_LOGNORMAL_INVERSE:
+        return variate_lognormal_inverse(s, 1.0, draws->sigma);
+    }
+    return 0.0; /* not reached */
+}
 
 RNG_FN void draw_stream(const struct gpu_draws *draws, uint32_t entity, double *out)
 {
     struct rng_stream s =
         rng_open(draws->seed, draws->replication, draws->purpose, draws->first_entity + entity);
-    for (uint32_t i = 0; i < draws->per_entity; i++) {
-        double u = rng_unit(&s);
-        switch (draws->variate) {
-        case GPU_UNIFORM:
-            out[i] = u;
-            break;
-        case GPU_EXPONENTIAL:
-            out[i] = -dmath_log(u);
-            break;
-        case GPU_NORMAL:
-            out[i] = dmath_normal_quantile(u);
-            break;
-        }
-    }
+    for (uint32_t i = 0; i < draws->per_entity; i++)
+        out[i] = draw_one(draws, &s);
 }
 
 /* The CUDA half of gpu_draw and gpu_probe; defined in draw_cuda.cu. */

@@ -85,10 +85,22 @@ static uint32_t chain_travel(struct world *w, const struct mempool_tx *tx)
     return index;
 }
 
+/* A validator to talk to, drawn; where it does not answer, the next one in the list that does.  If
+ * none does, the chain stands still and any of them will keep the transaction. */
+static uint32_t chain_entry(const struct world *w, struct rng_stream *stream)
+{
+    uint32_t count = w->consensus.count, drawn = (uint32_t)rng_below(stream, count);
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t entry = (drawn + i) % count;
+        if (consensus_is_live(&w->consensus, entry)) return entry;
+    }
+    return drawn;
+}
+
 void chain_send(struct world *w, struct mempool_tx tx, uint32_t region, int64_t delay_ns,
                 struct rng_stream *stream)
 {
-    uint32_t entry = (uint32_t)rng_below(stream, w->consensus.count); /* a validator to talk to */
+    uint32_t entry = chain_entry(w, stream);
     delay_ns +=
         net_delay_ns(&w->net, region, w->consensus.validators[entry].region, tx.bytes, stream);
     uint32_t index = chain_travel(w, &tx);
@@ -248,8 +260,7 @@ static void chain_execute(struct world *w, const struct mempool_tx *tx)
         w->design->executed(w, tx);
         return;
     }
-    struct world_node *node = &w->nodes[tx->reference];
-    registry_heartbeat(&w->registry, tx->reference, node->signed_ns, world_now(w));
+    registry_heartbeat(&w->registry, tx->reference, tx->signed_ns, world_now(w));
 }
 
 static uint64_t chain_execute_all(struct world *w)

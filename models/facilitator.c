@@ -304,3 +304,80 @@ void facilitator_recover(struct facilitator *f)
 {
     f->down = false;
 }
+
+/* ---- checkpoints --------------------------------------------------------------------------- */
+
+/* The ring is read back from its first place on: where it began does not matter. */
+static void facilitator_snap_buffer(struct facilitator *f, struct snap *snap, uint32_t slots)
+{
+    uint32_t waiting = f->waiting;
+    snap_length(snap, &waiting, UINT32_MAX / 4);
+    if (snap->reading) {
+        f->waiting = f->head = 0;
+        facilitator_ring_reserve(f, waiting);
+        f->waiting = waiting;
+    }
+    for (uint32_t i = 0; i < waiting; i++)
+        snap_below(snap, &f->ring[(f->head + i) % f->ring_size], slots);
+    snap_i64(snap, &f->oldest_ns);
+    snap_i64(snap, &f->newest_ns);
+}
+
+static void facilitator_snap_batch(struct facilitator *f, struct facilitator_batch *b,
+                                   struct snap *snap, uint32_t slots)
+{
+    SNAP_COVERS(struct facilitator_batch, 24);
+    if (snap->reading) b->items = arena_alloc(f->arena, (size_t)f->params->batch, sizeof *b->items);
+    snap_count(snap, &b->count, (uint64_t)f->params->batch);
+    snap_indices(snap, b->items, b->count, slots);
+    snap_u32(snap, &b->number);
+    snap_below(snap, &b->next, f->batch_count);
+    snap_flag(snap, &b->gone);
+}
+
+static void facilitator_snap_batches(struct facilitator *f, struct snap *snap, uint32_t slots)
+{
+    snap_length(snap, &f->batch_count, UINT32_MAX / 4);
+    if (snap->reading) {
+        f->batches = arena_alloc(f->arena, f->batch_count, sizeof *f->batches);
+        f->free = arena_alloc(f->arena, f->batch_count, sizeof *f->free);
+    }
+    for (uint32_t i = 0; i < f->batch_count; i++)
+        facilitator_snap_batch(f, &f->batches[i], snap, slots);
+    snap_count(snap, &f->free_count, f->batch_count);
+    snap_indices(snap, f->free, f->free_count, f->batch_count);
+    snap_count(snap, &f->queued, f->batch_count);
+    snap_count(snap, &f->queue_head, f->batch_count);
+    snap_count(snap, &f->queue_tail, f->batch_count);
+    snap_u32(snap, &f->next_number);
+}
+
+static void facilitator_snap_worker(struct facilitator *f, struct facilitator_worker *w,
+                                    struct snap *snap)
+{
+    SNAP_COVERS(struct facilitator_worker, 32);
+    uint32_t phase = w->phase;
+    snap_below(snap, &phase, WORKER_WAITS + 1);
+    w->phase = (enum facilitator_phase)phase;
+    snap_count(snap, &w->batch, f->batch_count);
+    snap_u32(snap, &w->attempt);
+    snap_i64(snap, &w->due_ns);
+    snap_flag(snap, &w->stored);
+}
+
+void facilitator_snap(struct facilitator *f, struct snap *snap, uint32_t slots)
+{
+    SNAP_COVERS(struct facilitator, 2232);
+    snap_begin(snap, "facilitator");
+    snap_flag(snap, &f->down);
+    facilitator_snap_buffer(f, snap, slots);
+    facilitator_snap_batches(f, snap, slots);
+    for (int64_t i = 0; i < f->params->workers; i++)
+        facilitator_snap_worker(f, &f->workers[i], snap);
+    uint64_t *const counts[] = {
+        &f->posted,   &f->closed,           &f->uploads, &f->upload_failures,
+        &f->receipts, &f->receipt_timeouts, &f->lost};
+    for (size_t i = 0; i < sizeof counts / sizeof counts[0]; i++)
+        snap_u64(snap, counts[i]);
+    snap_end(snap);
+}

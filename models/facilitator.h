@@ -92,4 +92,7 @@ void facilitator_crash(struct facilitator *f, void (*lose)(void *context, uint32
                        void (*orphan)(void *context, uint32_t batch), void *context);
 void facilitator_recover(struct facilitator *f);
 
+/* `slots`: requests that items can name. */
+void facilitator_snap(struct facilitator *f, struct snap *snap, uint32_t slots);
+
 #endif

@@ -69,7 +69,7 @@ static void fleet_add(struct world *w, uint32_t index, uint16_t class)
     registry_register(&w->registry, index, 0);
     struct rng_stream s = world_stream(w, PURPOSE_HEARTBEAT, index);
     double phase = rng_unit(&s) * (double)w->params->registry.heartbeat_interval;
-    event_schedule(&w->events, (int64_t)phase, EV_HEARTBEAT, index, 0);
+    event_schedule(&w->events, event_ns(phase), EV_HEARTBEAT, index, 0);
 }
 
 void fleet_open(struct world *w)
@@ -100,7 +100,7 @@ static void fleet_wake(struct world *w, uint32_t index)
     int64_t next = serving_next_ns(&node->serving);
     if (next == node->wake_ns) return;
     event_cancel(&w->events, node->wake);
-    node->wake = (struct event_handle){0, 0};
+    node->wake = (struct event_handle){.slot = 0};
     node->wake_ns = next;
     if (next != INT64_MAX) {
         int64_t at = next < world_now(w) ? world_now(w) : next;
@@ -161,7 +161,7 @@ void fleet_serve(struct world *w, uint32_t index)
     struct world_node *node = &w->nodes[index];
     uint32_t count;
     event_cancel(&w->events, node->wake); /* an outage comes here before the wake-up fires */
-    node->wake = (struct event_handle){0, 0};
+    node->wake = (struct event_handle){.slot = 0};
     node->wake_ns = INT64_MAX;
     do {
         count = serving_advance(&node->serving, world_now(w), done, FLEET_BATCH);
@@ -216,9 +216,8 @@ void fleet_heartbeat(struct world *w, uint32_t index)
         event_schedule(&w->events, now + p->heartbeat_interval, EV_HEARTBEAT, index, 0);
     }
     if (node->down > 0 || w->relay_down > 0) return; /* the relayer carries heartbeats too */
-    node->signed_ns = now - p->heartbeat_back_date;
     struct rng_stream s = world_stream(w, PURPOSE_HEARTBEAT, index);
-    s.counter.v[0] = 16 + (uint32_t)(now / p->heartbeat_interval) * 4;
+    rng_seek(&s, 16 + (uint32_t)(now / p->heartbeat_interval) * 4);
     struct mempool_tx tx = {.kind = TX_HEARTBEAT,
                             .sender = CHAIN_RELAYER,
                             .gas_limit = (uint64_t)p->heartbeat_gas_limit,
@@ -226,7 +225,8 @@ void fleet_heartbeat(struct world *w, uint32_t index)
                             .fee_cap = p->heartbeat_fee_cap,
                             .tip = p->heartbeat_tip,
                             .bytes = p->heartbeat_bytes,
-                            .reference = index};
+                            .reference = index,
+                            .signed_ns = now - p->heartbeat_back_date};
     int64_t hop = net_delay_ns(&w->net, node->region, w->facilitator_region, tx.bytes, &s);
     chain_send(w, tx, w->facilitator_region, hop, &s);
 }

@@ -2,7 +2,9 @@
  * The front door: a request arrives, is routed, sent, and perhaps given up by its client.
  *
  * A client behaves as the SDK does: it takes an active node from the registry, gives up after its
- * time-out, and tries again (client.retries) only when the node could not be reached at all. */
+ * time-out, and tries again (client.retries) only when the node could not be reached at all, which
+ * it notices client.connect after it has sent its request. */
+#include "models/watch_internal.h"
 #include "models/world.h"
 
 /* No answer is worth more than 1e9 USD, so that sums over those in flight stay in 63 bits. */
@@ -115,8 +117,9 @@ static bool front_route(struct world *w, uint32_t slot)
     r->node = router_pick(&w->router, &w->registry, &w->net, &query);
     if (r->node == UINT32_MAX) return false;
     registry_begin(&w->registry, r->node);
+    r->sent_ns = world_now(w);
     struct rng_stream s = world_stream(w, PURPOSE_UPLINK, r->id);
-    s.counter.v[0] = r->attempt; /* one block of two draws per message */
+    rng_seek(&s, r->attempt); /* one block of two draws per message */
     uint64_t bytes = FRONT_REQUEST_BYTES + (uint64_t)FRONT_BYTES_PER_TOKEN * r->prompt_tok;
     int64_t delay = w->params->serving.api +
                     net_delay_ns(&w->net, r->region, w->nodes[r->node].region, bytes, &s);
@@ -179,6 +182,7 @@ enum status front_arrival(struct world *w)
     r->holds = 1;
     front_describe(w, r);
     front_begin(w, slot);
+    if (w->watch) watch_arrival(w, slot);
     world_drop(w, slot);
     return front_fetch(w);
 }
@@ -186,7 +190,17 @@ enum status front_arrival(struct world *w)
 void front_unreached(struct world *w, uint32_t slot)
 {
     struct request *r = world_request(w, slot);
+    int64_t noticed = r->sent_ns + w->params->client.connect;
     registry_end(&w->registry, r->node);
+    world_hold(w, slot);
+    event_schedule(&w->events, noticed > world_now(w) ? noticed : world_now(w), EV_NOTICE, slot,
+                   r->id);
+}
+
+void front_notice(struct world *w, uint32_t slot)
+{
+    struct request *r = world_request(w, slot);
+    if (r->state != REQUEST_SENT) return; /* given up meanwhile */
     if (r->attempt < w->params->client.retries) {
         r->attempt++;
         if (front_route(w, slot)) return;
@@ -204,7 +218,7 @@ static void front_withdraw(struct world *w, uint32_t slot)
 void front_timeout(struct world *w, uint32_t slot)
 {
     struct request *r = world_request(w, slot);
-    r->timeout = (struct event_handle){0, 0};
+    r->timeout = (struct event_handle){.slot = 0};
     if (r->state == REQUEST_RETURN) return; /* the last token is on its way */
     if (w->design->on_chain)
         front_withdraw(w, slot);

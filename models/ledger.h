@@ -145,4 +145,7 @@ const char *ledger_asset_name(enum ledger_asset asset);
 const char *ledger_reason_name(enum ledger_reason reason);
 int ledger_decimals(enum ledger_asset asset);
 
+/* Balances and totals; the accounts themselves are opened again before it reads. */
+void ledger_snap(struct ledger *ledger, struct snap *snap);
+
 #endif

@@ -310,3 +310,104 @@ bool mempool_expire(struct mempool *pool, int64_t now_ns, struct mempool_tx *tx)
     pool->expired++;
     return true;
 }
+
+/* ---- checkpoints ---------------------------------------------------------------------------- */
+
+void mempool_tx_snap(struct mempool_tx *tx, struct snap *snap, const struct mempool_limits *limits)
+{
+    SNAP_COVERS(struct mempool_tx, 112);
+    snap_below(snap, &tx->kind, limits->kinds);
+    snap_below(snap, &tx->sender, limits->senders);
+    snap_below(snap, &tx->reference, limits->references[tx->kind]);
+    snap_u64(snap, &tx->gas_limit);
+    snap_u64(snap, &tx->gas_used);
+    snap_u64(snap, &tx->bytes);
+    snap_money(snap, &tx->fee_cap);
+    snap_money(snap, &tx->tip);
+    snap_i64(snap, &tx->arrived_ns);
+    snap_i64(snap, &tx->ready_ns);
+    snap_i64(snap, &tx->signed_ns);
+}
+
+static void mempool_snap_slot(struct mempool *pool, struct mempool_slot *slot, struct snap *snap,
+                              const struct mempool_limits *limits)
+{
+    SNAP_COVERS(struct mempool_slot, 144);
+    uint8_t state = (uint8_t)slot->state;
+    snap_below_u8(snap, &state, MEMPOOL_PACKED + 1);
+    slot->state = (enum mempool_state)state;
+    snap_link(snap, &slot->next, pool->slot_count);
+    if (state == MEMPOOL_FREE) return;
+    mempool_tx_snap(&slot->tx, snap, limits);
+    snap_u64(snap, &slot->order);
+    snap_link(snap, &slot->previous, pool->slot_count);
+    snap_link(snap, &slot->older, pool->slot_count);
+    snap_link(snap, &slot->younger, pool->slot_count);
+    if (slot->tx.sender >= pool->sender_count) snap_fail(snap, "a sender without a queue");
+}
+
+static void mempool_snap_slots(struct mempool *pool, struct snap *snap,
+                               const struct mempool_limits *limits)
+{
+    snap_length(snap, &pool->slot_count, UINT32_MAX / 4);
+    if (snap->reading)
+        pool->slots = arena_alloc(pool->arena, pool->slot_count, sizeof *pool->slots);
+    for (uint32_t i = 0; i < pool->slot_count; i++)
+        mempool_snap_slot(pool, &pool->slots[i], snap, limits);
+    snap_link(snap, &pool->slot_free, pool->slot_count);
+    snap_link(snap, &pool->oldest, pool->slot_count);
+    snap_link(snap, &pool->newest, pool->slot_count);
+}
+
+static void mempool_snap_senders(struct mempool *pool, struct snap *snap)
+{
+    SNAP_COVERS(struct mempool_sender, 12);
+    snap_length(snap, &pool->sender_count, UINT32_MAX / 4);
+    if (snap->reading) {
+        pool->senders = arena_alloc(pool->arena, pool->sender_count, sizeof *pool->senders);
+        pool->heap = arena_alloc(pool->arena, pool->sender_count, sizeof *pool->heap);
+        pool->parked = arena_alloc(pool->arena, pool->sender_count, sizeof *pool->parked);
+    }
+    snap_count(snap, &pool->heap_count, pool->sender_count);
+    snap_indices(snap, pool->heap, pool->heap_count, pool->sender_count);
+    for (uint32_t i = 0; i < pool->sender_count; i++) {
+        struct mempool_sender *sender = &pool->senders[i];
+        snap_link(snap, &sender->place, pool->heap_count);
+        if (sender->place == MEMPOOL_NONE) {
+            if (snap->reading) sender->first = sender->last = MEMPOOL_NONE;
+            continue;
+        }
+        snap_link(snap, &sender->first, UINT32_MAX);
+        snap_link(snap, &sender->last, UINT32_MAX);
+    }
+}
+
+/* Senders come before slots, so what a queue names is looked at when both are there. */
+static void mempool_check_senders(const struct mempool *pool, struct snap *snap)
+{
+    for (uint32_t i = 0; i < pool->sender_count; i++) {
+        const struct mempool_sender *sender = &pool->senders[i];
+        if (sender->place == MEMPOOL_NONE) continue;
+        if (sender->first >= pool->slot_count || sender->last >= pool->slot_count)
+            snap_fail(snap, "the queue of sender %u has no first or last", i);
+    }
+}
+
+void mempool_snap(struct mempool *pool, struct snap *snap, const struct mempool_limits *limits)
+{
+    SNAP_COVERS(struct mempool, 160);
+    snap_begin(snap, "mempool");
+    mempool_snap_senders(pool, snap);
+    mempool_snap_slots(pool, snap, limits);
+    mempool_check_senders(pool, snap);
+    snap_u64(snap, &pool->least_gas);
+    snap_u64(snap, &pool->next_order);
+    snap_count(snap, &pool->count, pool->slot_count);
+    snap_count(snap, &pool->waiting, pool->count);
+    snap_u32(snap, &pool->peak);
+    uint64_t *const counts[] = {&pool->added,    &pool->full,    &pool->packed,
+                                &pool->requeued, &pool->removed, &pool->expired};
+    for (size_t i = 0; i < sizeof counts / sizeof counts[0]; i++)
+        snap_u64(snap, counts[i]);
+    snap_end(snap);
+}

@@ -38,6 +38,7 @@ struct mempool_tx {
     money_t fee_cap, tip; /* atto per gas */
     int64_t arrived_ns;   /* never earlier than that of the one added before */
     int64_t ready_ns;     /* from here on a proposer knows of it */
+    int64_t signed_ns;    /* what it says of itself, of the model: the time of a heartbeat */
 };
 
 struct mempool_slot;
@@ -88,5 +89,13 @@ bool mempool_find(const struct mempool *pool, uint32_t kind, uint32_t reference,
 /* Remove one waiting transaction that is older than the lifetime and copy it to *tx; false when
  * there is none left. */
 bool mempool_expire(struct mempool *pool, int64_t now_ns, struct mempool_tx *tx);
+
+/* What kinds, senders and references of transactions are below. */
+struct mempool_limits {
+    uint32_t kinds, senders;
+    const uint32_t *references; /* by kind */
+};
+void mempool_tx_snap(struct mempool_tx *tx, struct snap *snap, const struct mempool_limits *limits);
+void mempool_snap(struct mempool *pool, struct snap *snap, const struct mempool_limits *limits);
 
 #endif

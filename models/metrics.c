@@ -91,6 +91,12 @@ void metrics_init(struct metrics *m, struct arena *arena, int64_t start_ns, int6
     level_init(&m->risk, start_ns, 0);
 }
 
+void metrics_observe(struct metrics *m, enum metrics_hist which, int64_t value_ns)
+{
+    hist_add(&m->hist[which], value_ns, 1);
+    batch_add(&m->batch[which], (double)value_ns);
+}
+
 /* The part of [since, now) that lies in the window goes to the time-weighted distribution. */
 static void metrics_risk_weigh(struct metrics *m, int64_t now_ns)
 {
@@ -189,6 +195,21 @@ double metrics_censored_quantile(const struct hist *done, const struct hist *cut
     return (double)NAN;
 }
 
+double metrics_censored_mean(const struct hist *done, const struct hist *cut)
+{
+    if (cut->n == 0) return hist_mean(done);
+    double at_risk = (double)(done->weight + cut->weight), survive = 1, mean = 0;
+    for (uint32_t cell = 0; cell < HIST_CELLS; cell++) {
+        if (done->cells[cell] != 0) {
+            double left = survive * (1 - (double)done->cells[cell] / at_risk);
+            mean += (survive - left) * hist_cell_middle(cell);
+            survive = left;
+        }
+        at_risk -= (double)(done->cells[cell] + cut->cells[cell]);
+    }
+    return survive < 1e-12 ? mean : (double)NAN;
+}
+
 /* `unit`: of the metric, in those of the histogram (1e9: seconds of nanoseconds). */
 static void metrics_fill_hist(const struct metrics *m, struct models_value *values,
                               enum metrics_id mean_id, enum metrics_hist which, double unit)
@@ -198,7 +219,8 @@ static void metrics_fill_hist(const struct metrics *m, struct models_value *valu
     const struct hist *cut = &none;
     if (which == HIST_GAP) cut = &m->hist[HIST_GAP_CENSORED];
     if (which == HIST_GAP_SETTLED) cut = &m->hist[HIST_SETTLED_CENSORED];
-    metrics_set_real(values, mean_id, hist_mean(h) / unit);
+    if (which == HIST_E2E) cut = &m->hist[HIST_E2E_CENSORED];
+    metrics_set_real(values, mean_id, metrics_censored_mean(h, cut) / unit);
     for (int k = 0; k < SPREAD_LEVELS; k++) {
         double x = metrics_censored_quantile(h, cut, spread_levels[k]);
         metrics_set_real(values, mean_id + 1 + (unsigned)k, x / unit);
@@ -273,6 +295,31 @@ void metrics_fill(const struct metrics *m, struct models_value *values)
     metrics_fill_chain(m, values);
 }
 
+void metrics_steady(const struct metrics *m, struct models_record *record)
+{
+    static const struct {
+        enum metrics_hist hist;
+        enum metrics_id mean_id;
+    } rows[] = {
+        {HIST_GAP, METRIC_gap},   {HIST_GAP_SETTLED, METRIC_gap_settled},
+        {HIST_TTFT, METRIC_ttft}, {HIST_TPOT, METRIC_tpot},
+        {HIST_E2E, METRIC_e2e},
+    };
+    enum { ROWS = sizeof rows / sizeof rows[0] };
+    struct models_steady *steady = arena_alloc(m->arena, ROWS, sizeof *steady);
+    for (int i = 0; i < ROWS; i++) {
+        struct batch_interval found = batch_interval(&m->batch[rows[i].hist], 0.95);
+        steady[i] = (struct models_steady){.metric = metric_names[rows[i].mean_id].name,
+                                           .mean = found.mean / 1e9,
+                                           .half_width = found.half_width / 1e9,
+                                           .lag1 = found.lag1,
+                                           .batches = found.batches,
+                                           .batch_size = found.size};
+    }
+    record->steady = steady;
+    record->steady_count = ROWS;
+}
+
 void metrics_series(const struct metrics *m, struct models_record *record)
 {
     struct models_series *series = arena_alloc(m->arena, SERIES_COUNT, sizeof *series);
@@ -307,4 +354,61 @@ void metrics_curves(const struct metrics *m, struct models_record *record)
     }
     record->curves = curves;
     record->curve_count = CURVE_ROWS;
+}
+
+/* ---- checkpoints ----------------------------------------------------------------------------- */
+
+static void metrics_snap_counters(struct metrics *m, struct snap *snap)
+{
+    uint64_t *const counts[] = {&m->arrived,
+                                &m->completed,
+                                &m->rejected,
+                                &m->failed,
+                                &m->timed_out,
+                                &m->answers,
+                                &m->never,
+                                &m->submitted,
+                                &m->accepted,
+                                &m->refused,
+                                &m->expired,
+                                &m->lost,
+                                &m->cheats,
+                                &m->cheats_detected,
+                                &m->cheats_undetected,
+                                &m->false_slashes,
+                                &m->prompt_tok,
+                                &m->output_tok,
+                                &m->verified_tok,
+                                &m->blocks,
+                                &m->blocks_total,
+                                &m->safety_violations};
+    money_t *const sums[] = {&m->unverified_nano, &m->exploited_nano, &m->recovered_nano,
+                             &m->fund_paid_nano,  &m->refunds_nano,   &m->slash_value_nano,
+                             &m->slash_kept_nano, &m->fees_atto,      &m->fees_node_atto,
+                             &m->slashed_atto,    &m->emitted_atto,   &m->gas_charged,
+                             &m->gas_limit};
+    for (size_t i = 0; i < sizeof counts / sizeof counts[0]; i++)
+        snap_u64(snap, counts[i]);
+    for (size_t i = 0; i < sizeof sums / sizeof sums[0]; i++)
+        snap_money(snap, sums[i]);
+    snap_i64(snap, &m->open);
+    snap_i64(snap, &m->halted_ns);
+    snap_i64(snap, &m->last_block_ns);
+}
+
+void metrics_snap(struct metrics *m, struct snap *snap)
+{
+    SNAP_COVERS(struct metrics, 28720);
+    snap_begin(snap, "metrics");
+    metrics_snap_counters(m, snap);
+    snap_level(snap, &m->risk);
+    for (int i = 0; i < HIST_COUNT; i++)
+        snap_hist(snap, &m->hist[i]);
+    for (int i = 0; i < HIST_COUNT; i++)
+        snap_batch(snap, &m->batch[i]);
+    snap_count(snap, &m->samples, METRICS_SAMPLES);
+    snap_reals(snap, m->sample_time, m->samples);
+    for (int i = 0; i < SERIES_COUNT; i++)
+        snap_reals(snap, m->series[i], m->samples);
+    snap_end(snap);
 }

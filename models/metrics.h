@@ -22,6 +22,8 @@ enum metrics_hist { /* distributions of nanoseconds, but for the last three */
                     HIST_GAP_SETTLED,
                     HIST_GAP_CENSORED, /* age of the answers whose proof is pending at the end */
                     HIST_SETTLED_CENSORED, /* the same for their record */
+                    HIST_E2E_CENSORED, /* waiting so far, of users who will still act on an answer
+                                        */
                     HIST_TTFT,
                     HIST_TPOT,
                     HIST_E2E,
@@ -58,8 +60,9 @@ struct metrics {
     struct arena *arena;
     int64_t start_ns, end_ns; /* the measured window */
     struct hist hist[HIST_COUNT];
-    struct level risk; /* micro-USD: a nano-USD sum could leave 63 bits */
-    int64_t open;      /* answers pending, for the series */
+    struct batch batch[HIST_COUNT]; /* what metrics_observe was given, in order of time */
+    struct level risk;              /* micro-USD: a nano-USD sum could leave 63 bits */
+    int64_t open;                   /* answers pending, for the series */
 
     /* requests that arrived in the window, by end */
     uint64_t arrived, completed, rejected, failed, timed_out;
@@ -82,6 +85,8 @@ struct metrics {
 };
 
 void metrics_init(struct metrics *m, struct arena *arena, int64_t start_ns, int64_t end_ns);
+/* One observation of a distribution whose mean may be stationary, now. */
+void metrics_observe(struct metrics *m, enum metrics_hist which, int64_t value_ns);
 /* Value at risk changes by `delta_micro` (micro-USD) now. */
 void metrics_risk(struct metrics *m, int64_t now_ns, int64_t delta_micro);
 /* Close the levels at the end of the window; call once when the clock reaches it. */
@@ -93,6 +98,7 @@ void metrics_sample(struct metrics *m, int64_t now_ns, const double values[SERIE
  * metrics_set_*.  `values` has METRIC_COUNT entries, all null before. */
 void metrics_fill(const struct metrics *m, struct models_value *values);
 void metrics_curves(const struct metrics *m, struct models_record *record);
+void metrics_steady(const struct metrics *m, struct models_record *record);
 void metrics_series(const struct metrics *m, struct models_record *record);
 
 void metrics_set_real(struct models_value *values, enum metrics_id id,
@@ -109,5 +115,11 @@ void metrics_set_spread(struct models_value *values, enum metrics_id mean_id, do
  * largest that finished.  With nothing
  * censored it equals hist_quantile. */
 double metrics_censored_quantile(const struct hist *done, const struct hist *cut, double q);
+/* The mean by the same estimate, within the relative error of a histogram cell.  NaN when the
+ * longest durations are among the censored: nothing is known of them but that they are long.  With
+ * nothing censored it equals hist_mean. */
+double metrics_censored_mean(const struct hist *done, const struct hist *cut);
+
+void metrics_snap(struct metrics *m, struct snap *snap);
 
 #endif

@@ -13,6 +13,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include "models/watch.h"
 #include "sim/sim.h"
 
 /* ---- scenario ------------------------------------------------------------------------------ */
@@ -26,14 +27,48 @@ const struct param_table *models_table(void);
  * when there is any. */
 struct models_scenario *models_load(struct arena *arena, const char *path, const char *const *sets,
                                     size_t set_count, struct diag *diag);
+/* The same, but a scenario with findings comes back as well, for the reading of its `expect:`
+ * lines (models_info has only those then; a line that did not read has text NULL).  It must not be
+ * run.  NULL when there is no document to read. */
+struct models_scenario *models_read(struct arena *arena, const char *path, const char *const *sets,
+                                    size_t set_count, struct diag *diag);
+/* As models_load, from the text of a stored run (models_info's canonical), called `name` in
+ * findings. */
+struct models_scenario *models_load_text(struct arena *arena, const char *name, const char *text,
+                                         const char *const *sets, size_t set_count,
+                                         struct diag *diag);
+/* Does the trace that a scenario names (with or without findings) not exist at its place? */
+bool models_trace_absent(const struct models_scenario *scenario);
 void models_close(struct models_scenario *scenario);
+
+/* Can a world that ran under `past` up to `now_ns` go on under `branch`?  What it cannot change any
+ * more goes to `diag`. */
+void models_branch(const struct models_scenario *past, const struct models_scenario *branch,
+                   int64_t now_ns, struct diag *diag);
+
+/* `reps: {until: ...}`: add replications until the mean of a metric is known. */
+struct models_until {
+    const char *metric;       /* NULL: a fixed number of replications */
+    double half_width, level; /* half_width: over the mean */
+    uint32_t min;             /* replications before the rule is asked */
+};
+
+/* Where measuring begins. */
+struct models_warmup {
+    bool pilot;            /* `mser5`: models_settle finds it */
+    int64_t cut_ns;        /* 0 before models_settle where a pilot is asked for */
+    const char *latest;    /* the series whose cut it is; NULL without a pilot */
+    const char *unsettled; /* series that reached no steady state, "a, b"; NULL: all did */
+};
 
 struct models_info {
     const char *name, *doc, *path, *design; /* design: of verification */
     const char *canonical;                  /* scenario text that the hash is made of */
     const char *price_rule;                 /* printed with every economic headline */
     uint64_t seed;
-    uint32_t reps; /* replications asked for (at least 1) */
+    uint32_t reps; /* replications asked for (at least 1); with `until` the most */
+    struct models_until until;
+    struct models_warmup warmup;
     int64_t horizon_ns, drain_ns;
     const struct param_text *expects; /* `expect:` lines with their positions */
     uint32_t expect_count;
@@ -41,6 +76,17 @@ struct models_info {
     size_t effective_count;
 };
 struct models_info models_info(const struct models_scenario *scenario);
+
+/* `warmup: mser5`: simulate replication 0 without a warm-up, cut where MSER-5 says, and let all
+ * replications begin to measure there; the effective scenario gets a row `warmup.cut`.  Once,
+ * before any models_run, with the seed of the run; does nothing for other warm-ups.  Ask for
+ * models_info again after it. */
+struct models_options;
+enum status models_settle(struct models_scenario *scenario, uint64_t seed,
+                          const struct models_options *options, struct arena *arena);
+/* The same without a pilot, for a branch: its past was measured from `cut_ns` on. */
+void models_settle_at(struct models_scenario *scenario, int64_t cut_ns, struct arena *arena);
+#define MODELS_CUT "warmup.cut" /* path of that row */
 
 /* ---- single functions, for `eval`: the code that a run uses --------------------------------- */
 
@@ -84,6 +130,13 @@ enum models_timing_source models_timing_step(const struct models_timing *timing,
 enum models_timing_source models_timing_kernel(const struct models_timing *timing, int op,
                                                const int64_t *at, int64_t *ns);
 
+/* `rounds` times one IncrementProposerPriority(1) of CometBFT (models/consensus/proposer.h) from
+ * the given priorities: who proposes in each, and the priorities after each, row by row, in arrays
+ * of `rounds` and rounds x count.  False: a power is not above 0, or their sum is above 2^60 - 1.
+ */
+bool models_proposers(struct arena *arena, const int64_t *powers, const int64_t *priorities,
+                      uint32_t count, uint32_t rounds, int64_t *proposers, int64_t *after);
+
 /* ---- results ------------------------------------------------------------------------------- */
 
 enum models_kind {
@@ -125,6 +178,15 @@ struct models_curve { /* a cumulative distribution: share of samples <= x */
     uint32_t count;
 };
 
+struct models_steady {   /* mean of a stationary series by batch means (sim/batch.h) */
+    const char *metric;  /* "latency.ttft_s.mean" */
+    double mean;         /* NaN: no observation */
+    double half_width;   /* of the 95 % interval; NaN: the run is too short for one */
+    double lag1;         /* correlation of neighbouring batches when they were tested */
+    uint32_t batches;    /* 0: too short */
+    uint64_t batch_size; /* observations */
+};
+
 struct models_record {
     uint32_t replication;
     uint64_t seed, trace_hash;
@@ -133,14 +195,34 @@ struct models_record {
     uint32_t series_count;
     const struct models_curve *curves;
     uint32_t curve_count;
+    const struct models_steady *steady;
+    uint32_t steady_count;
     const char *const *caveats; /* what a reader must know before using the numbers */
     uint32_t caveat_count;
+};
+
+/* The state of a replication between two events: what models_run can go on from. */
+struct models_checkpoint {
+    uint32_t replication;
+    int64_t now_ns;
+    bool timed; /* at a multiple of checkpoint_every_ns; else at a time that wall time chose */
+    const void *state;
+    size_t bytes;
 };
 
 struct models_options {
     const volatile sig_atomic_t *stop; /* set by a signal handler: end with STATUS_INTERRUPTED */
     void (*progress)(void *context, int64_t now_ns, int64_t end_ns); /* may be NULL; about 1/s */
     void *context;
+    const struct watch_options *watch; /* what is traced, logged, profiled (watch.h); may be NULL */
+    /* Checkpoints, none of which changes a result.  `checkpoint` is given each one; one at every
+     * multiple of checkpoint_every_ns (0: none), one when checkpoint_due (asked every few thousand
+     * events; may be NULL) says so, one when `stop` ends the run. */
+    enum status (*checkpoint)(void *context, const struct models_checkpoint *checkpoint);
+    int64_t checkpoint_every_ns; /* simulated time */
+    bool (*checkpoint_due)(void *context);
+    const struct models_checkpoint *from; /* go on from here; NULL: from the start */
+    const struct models_scenario *past; /* of `from`, in a branch (models_branch); NULL: the same */
 };
 
 /* Run one replication.  The record lies in `arena`.  STATUS_BREACH when an invariant broke: the

@@ -8,6 +8,7 @@
  * as long as it can still be verified; what never can is counted apart. */
 #include <assert.h>
 
+#include "models/watch_internal.h"
 #include "models/world.h"
 
 enum { OUTCOME_ANSWER_BYTES = 200, OUTCOME_BYTES_PER_TOKEN = 4 };
@@ -40,10 +41,10 @@ static void outcome_measure_latency(struct world *w, const struct request *r)
     m->answers++;
     m->cheats += r->cheated;
     if (!w->design->verifies) m->cheats_undetected += r->cheated; /* and never will be */
-    hist_add(&m->hist[HIST_TTFT], r->first_token_ns - r->arrived_ns, 1);
+    metrics_observe(m, HIST_TTFT, r->first_token_ns - r->arrived_ns);
     if (r->output_tok > 1 && !w->design->on_chain) { /* an answer in a block comes whole */
         int64_t rest = r->answered_ns - r->first_token_ns;
-        hist_add(&m->hist[HIST_TPOT], rest / (r->output_tok - 1), 1);
+        metrics_observe(m, HIST_TPOT, rest / (r->output_tok - 1));
     }
 }
 
@@ -63,7 +64,7 @@ void outcome_act(struct world *w, uint32_t slot)
     }
     if (r->counted) {
         int64_t waited = world_now(w) - r->arrived_ns;
-        hist_add(&m->hist[HIST_E2E], waited, 1);
+        metrics_observe(m, HIST_E2E, waited);
         if (never) m->unverified_nano += r->value_nano;
         if (r->cheated) m->exploited_nano += r->value_nano;
     }
@@ -90,9 +91,9 @@ static void outcome_measure_gap(struct world *w, const struct request *r)
     int64_t gap = r->ended_ns > r->answered_ns && !waits ? r->ended_ns - r->answered_ns : 0;
     bool in_block =
         r->proof == PROOF_VERIFIED || r->proof == PROOF_SETTLED || r->proof == PROOF_REJECTED;
-    if (in_block) hist_add(&m->hist[HIST_GAP_SETTLED], gap, 1);
+    if (in_block) metrics_observe(m, HIST_GAP_SETTLED, gap);
     if (r->proof == PROOF_VERIFIED) {
-        hist_add(&m->hist[HIST_GAP], gap, 1);
+        metrics_observe(m, HIST_GAP, gap);
         m->verified_tok += (uint64_t)r->prompt_tok + r->output_tok;
     }
     m->accepted += r->proof == PROOF_VERIFIED;
@@ -171,6 +172,7 @@ void outcome_proof(struct world *w, uint32_t slot, enum request_proof end)
     r->proof = (uint8_t)end;
     r->ended_ns = world_now(w);
     event_fold(&w->events, ((uint64_t)r->id << 8) | end);
+    if (w->watch) watch_proof(w, slot);
     if (r->state == REQUEST_COMPLETED) outcome_close(w, slot);
     /* else the proof was faster than the answer: outcome_answered closes it */
 }

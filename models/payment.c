@@ -270,3 +270,64 @@ void payment_drop_node(struct payment *payment, uint32_t node)
         payment->dropped++;
     }
 }
+
+/* ---- checkpoints --------------------------------------------------------------------------- */
+
+static void snap_feed(struct payment_feed *feed, struct snap *snap)
+{
+    SNAP_COVERS(struct payment_feed, 32);
+    snap_money(snap, &feed->price);
+    snap_i64(snap, &feed->taken_ns);
+    snap_flag(snap, &feed->down);
+    snap_flag(snap, &feed->ever);
+}
+
+static void snap_sessions(struct payment *payment, struct snap *snap, uint32_t users,
+                          uint32_t payees)
+{
+    SNAP_COVERS(struct payment_session, 64);
+    uint32_t capacity = payment->capacity;
+    for (uint32_t i = 0; i < capacity; i++) {
+        struct payment_session *s = &payment->sessions[i];
+        snap_below(snap, &s->user, users);
+        snap_below(snap, &s->node, payees);
+        snap_money(snap, &s->spent);
+        snap_i64(snap, &s->used_ns);
+        snap_link(snap, &s->older, capacity);
+        snap_link(snap, &s->newer, capacity);
+        snap_link(snap, &s->chain, capacity);
+        snap_u32(snap, &s->requests);
+        snap_link(snap, &payment->buckets[i], capacity);
+    }
+    snap_link(snap, &payment->free, capacity);
+    snap_link(snap, &payment->oldest, capacity);
+    snap_link(snap, &payment->newest, capacity);
+    snap_count(snap, &payment->open, capacity);
+}
+
+void payment_snap(struct payment *payment, struct snap *snap, uint32_t users, uint32_t payees)
+{
+    SNAP_COVERS(struct payment, 240);
+    snap_begin(snap, "payment");
+    snap_feed(&payment->feed, snap);
+    snap_length(snap, &payment->capacity, UINT32_MAX / 2);
+    if ((payment->capacity & (payment->capacity - 1)) != 0) {
+        snap_fail(snap, "%u sessions are not a power of two", payment->capacity);
+        payment->capacity = 0;
+    }
+    if (snap->reading) {
+        payment->sessions =
+            arena_alloc(payment->arena, payment->capacity, sizeof *payment->sessions);
+        payment->buckets = arena_alloc(payment->arena, payment->capacity, sizeof(uint32_t));
+    }
+    snap_sessions(payment, snap, users, payees);
+    uint64_t *const counts[] = {&payment->charged, &payment->uncharged, &payment->settled,
+                                &payment->evicted, &payment->dropped};
+    for (size_t i = 0; i < sizeof counts / sizeof counts[0]; i++)
+        snap_u64(snap, counts[i]);
+    money_t *const sums[] = {&payment->accrued_opg, &payment->charged_opg, &payment->uncharged_opg,
+                             &payment->dropped_opg};
+    for (size_t i = 0; i < sizeof sums / sizeof sums[0]; i++)
+        snap_money(snap, sums[i]);
+    snap_end(snap);
+}

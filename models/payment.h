@@ -99,4 +99,6 @@ void payment_flush(struct payment *payment);
 /* A gateway died: its open sessions are never paid. */
 void payment_drop_node(struct payment *payment, uint32_t node);
 
+void payment_snap(struct payment *payment, struct snap *snap, uint32_t users, uint32_t payees);
+
 #endif

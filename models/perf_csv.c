@@ -150,6 +150,7 @@ bool perf_csv_open(struct perf_csv *csv, FILE *file, const char *path, uint32_t 
     errno = 0;
     csv->at = slurp(file, arena, &length, &whole);
     csv->end = csv->at + length;
+    csv->digest = snap_sum(csv->at, length);
     int error = errno;
     fclose(file);
     if (!whole) {

@@ -28,6 +28,7 @@ struct perf_csv {
     struct diag *diag;
     uint32_t order;       /* of the file among those that findings are sorted by */
     const char *at, *end; /* of the text not yet read */
+    uint64_t digest;      /* of the whole file */
     uint32_t line, found; /* of the current row; findings so far */
     struct perf_csv_text names[PERF_CSV_COLUMNS], cells[PERF_CSV_COLUMNS];
     uint32_t columns;

@@ -265,13 +265,22 @@ static void read_rows(struct reading *r, const struct format *format)
         format->row(r);
 }
 
+static bool open_table(struct reading *r, FILE *file, const char *path, struct diag *diag)
+{
+    struct perf_tables *t = r->tables;
+    bool good = perf_csv_open(&r->csv, file, path, 1000 + t->opened++, r->arena, diag);
+    uint64_t both[] = {t->digest, r->csv.digest};
+    t->digest = snap_sum(both, sizeof both);
+    return good;
+}
+
 void perf_read_ops(struct perf_tables *tables, FILE *file, const char *path, struct arena *arena,
                    struct diag *diag)
 {
     struct reading *r = arena_alloc(arena, 1, sizeof *r);
     r->tables = tables;
     r->arena = arena;
-    if (!perf_csv_open(&r->csv, file, path, 1000 + tables->opened++, arena, diag)) return;
+    if (!open_table(r, file, path, diag)) return;
     const struct format *format =
         find_format(r, op_formats, sizeof op_formats / sizeof *op_formats);
     if (format == NULL || !find_time(r)) return;
@@ -409,7 +418,7 @@ void perf_read_profile(struct perf_tables *tables, FILE *file, const char *path,
     struct reading *r = arena_alloc(arena, 1, sizeof *r);
     r->tables = tables;
     r->arena = arena;
-    if (!perf_csv_open(&r->csv, file, path, 1000 + tables->opened++, arena, diag)) return;
+    if (!open_table(r, file, path, diag)) return;
     for (size_t i = 0; i < sizeof profile_formats / sizeof *profile_formats; i++) {
         if (strcmp(name, profile_formats[i].file) != 0) continue;
         const struct format *format = find_format(r, &profile_formats[i].format, 1);

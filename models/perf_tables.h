@@ -67,6 +67,7 @@ struct perf_tables {
     /* where they come from; NULL: not stated */
     const char *device, *driver, *date, *commit, *engine, *model;
     uint32_t opened, files, rows; /* files: of those opened, the ones that apply */
+    uint64_t digest;              /* of their bytes, by which a resumed run knows them */
     const char *warnings[PERF_TABLE_WARNINGS];
     uint32_t warning_count, above_peak, repeated, gaps;
 };

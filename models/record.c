@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  * From a world that has ended to the record of its replication: what needs the ledger, the fleet
- * and the chain together, and the caveats a reader must know. */
+ * and the chain together.  Caveats are in caveat.c. */
 #include <math.h>
 
-#include "models/perf_tables.h"
+#include "models/caveat.h"
 #include "models/world.h"
 
 #define YEAR_S (365.25 * 86400.0)
@@ -273,113 +273,27 @@ static void record_price(struct world *w, struct models_value *values)
                      record_ratio(cover, money_real(m->exploited_nano, 9)));
 }
 
-/* ---- caveats --------------------------------------------------------------------------------- */
-
-enum { RECORD_TIMINGS = 32 }; /* most that is said of node classes and their tables */
-
-static void record_caveat(struct models_record *record, const char **list, const char *text)
-{
-    list[record->caveat_count++] = text;
-}
-
-/* Where step times come from, class by class, and how many lay outside the tables. */
-static void record_timing(struct world *w, struct models_record *record, const char **list)
-{
-    const struct scenario_node *classes = w->params->nodes.items;
-    uint64_t steps = 0, outside = 0;
-    bool modelled = false;
-    for (uint32_t i = 0; i < w->params->nodes.count; i++) {
-        const struct perf_tables *t = classes[i].tables;
-        modelled |= t == NULL;
-        if (t == NULL || record->caveat_count >= RECORD_TIMINGS) continue;
-        const char *text = arena_print(w->arena, "step times of %s: %s%s", classes[i].name,
-                                       perf_tables_text(t, w->arena),
-                                       t->profile ? "" : "; engine overhead is modelled");
-        if (t->above_peak > 0)
-            text = arena_print(w->arena, "%s; %u points imply more than the card's peak", text,
-                               t->above_peak);
-        record_caveat(record, list, text);
-        for (uint32_t k = 0; k < t->warning_count && record->caveat_count < RECORD_TIMINGS; k++)
-            record_caveat(record, list, t->warnings[k]);
-    }
-    if (modelled)
-        record_caveat(record, list,
-                      "step times are modelled (roofline from published figures), not measured");
-    for (uint32_t i = 0; i < w->node_count; i++) {
-        struct serving_counters c = serving_count(&w->nodes[i].serving, world_now(w));
-        steps += c.steps;
-        outside += c.outside_steps;
-    }
-    if (outside > 0)
-        record_caveat(record, list,
-                      arena_print(w->arena,
-                                  "%llu of %llu engine steps (%.3g %%) lay outside the timing "
-                                  "tables and were extrapolated by the roofline's ratio",
-                                  (unsigned long long)outside, (unsigned long long)steps,
-                                  100.0 * (double)outside / (double)steps));
-}
-
-static void record_caveats(struct world *w, struct models_record *record, bool halted)
-{
-    enum { MOST = 12 + RECORD_TIMINGS };
-    const char **list = arena_alloc(w->arena, MOST, sizeof *list);
-    const struct metrics *m = &w->metrics;
-    record->caveats = list;
-    record_timing(w, record, list);
-    if (m->hist[HIST_SETTLED_CENSORED].n > 0) {
-        record_caveat(record, list,
-                      arena_print(w->arena,
-                                  "%llu answers had not settled at the end: gap quantiles are "
-                                  "product-limit estimates; a longer `drain` closes them",
-                                  (unsigned long long)m->hist[HIST_SETTLED_CENSORED].n));
-    }
-    if (w->mempool.full > 0) {
-        record_caveat(record, list,
-                      arena_print(w->arena, "the mempool was full %llu times",
-                                  (unsigned long long)w->mempool.full));
-    }
-    if (w->overflowed > 0) {
-        record_caveat(record, list,
-                      arena_print(w->arena, "%llu requests met limits.requests and were rejected",
-                                  (unsigned long long)w->overflowed));
-    }
-    if (w->heartbeats_lost > 0) {
-        record_caveat(record, list,
-                      arena_print(w->arena, "%llu heartbeats never got into a block",
-                                  (unsigned long long)w->heartbeats_lost));
-    }
-    if (w->token.unpaid > 0) {
-        record_caveat(record, list,
-                      arena_print(w->arena, "%llu answers were not paid: wallets were empty",
-                                  (unsigned long long)w->token.unpaid));
-    }
-    if (w->design->on_chain && m->timed_out > 0) {
-        record_caveat(record, list,
-                      "requests wait in order of arrival and leave with their client: under "
-                      "overload what completes hangs on client.timeout");
-    }
-    if (w->token.gas_refused > 0) {
-        record_caveat(record, list,
-                      arena_print(w->arena, "%llu transactions could not pay their gas",
-                                  (unsigned long long)w->token.gas_refused));
-    }
-    if (halted) {
-        record_caveat(record, list, "the chain stood without a quorum at the end");
-    }
-}
-
 /* ---- the whole ------------------------------------------------------------------------------- */
 
+/* A user who has an answer, waits, and will act on it as things stand. */
+static bool record_will_act(const struct request *r, const struct scenario_act *acts)
+{
+    if (r->acted || acts->kind == SCENARIO_AT_ONCE) return false;
+    return acts->kind == SCENARIO_AFTER ? r->proof != PROOF_REJECTED : r->proof == PROOF_PENDING;
+}
+
 /* Answers whose record or proof is still pending are censored at their age; a user who waits has a
- * gap of 0 so far. */
+ * gap of 0 so far, and has waited since the request. */
 static void record_pending(struct world *w)
 {
     struct metrics *m = &w->metrics;
     const struct scenario_user *users = w->params->users.items;
     for (uint32_t slot = 0; slot < w->requests.capacity; slot++) {
         const struct request *r = world_request(w, slot);
-        if (r->holds == 0 || r->state != REQUEST_COMPLETED || r->proof != PROOF_PENDING) continue;
-        if (!r->counted) continue;
+        if (r->holds == 0 || r->state != REQUEST_COMPLETED || !r->counted) continue;
+        if (record_will_act(r, &users[r->class].acts))
+            hist_add(&m->hist[HIST_E2E_CENSORED], world_now(w) - r->arrived_ns, 1);
+        if (r->proof != PROOF_PENDING) continue;
         bool waits = users[r->class].acts.kind == SCENARIO_ON_FINALITY;
         int64_t age = waits ? 0 : world_now(w) - r->answered_ns;
         hist_add(&m->hist[HIST_SETTLED_CENSORED], age, 1);
@@ -410,7 +324,8 @@ void record_fill(struct world *w, struct models_record *record)
     metrics_set_integer(values, METRIC_entries, (int64_t)w->ledger.entries);
     metrics_set_integer(values, METRIC_events, (int64_t)w->events.fired);
     metrics_set_integer(values, METRIC_ties, (int64_t)w->events.ties);
+    metrics_steady(&w->metrics, record);
     metrics_series(&w->metrics, record);
     metrics_curves(&w->metrics, record);
-    record_caveats(w, record, halted);
+    caveat_list(w, record, halted);
 }

@@ -215,3 +215,31 @@ void registry_end(struct registry *reg, uint32_t node)
     assert(node < reg->count && reg->nodes[node].in_flight > 0);
     reg->nodes[node].in_flight--;
 }
+
+/* ---- checkpoints --------------------------------------------------------------------------- */
+
+void registry_snap(struct registry *reg, struct snap *snap)
+{
+    SNAP_COVERS(struct registry, 112);
+    SNAP_COVERS(struct registry_node, 112);
+    SNAP_COVERS(struct registry_list, 16);
+    snap_begin(snap, "registry");
+    snap_same(snap, reg->count, "nodes");
+    snap_same(snap, reg->model_count, "models");
+    for (uint32_t i = 0; i < reg->count; i++) {
+        struct registry_node *node = &reg->nodes[i];
+        snap_flag(snap, &node->registered);
+        snap_flag(snap, &node->enabled);
+        snap_flag(snap, &node->approved);
+        snap_flag(snap, &node->active);
+        snap_i64(snap, &node->last_heartbeat_ns);
+        snap_u32(snap, &node->in_flight);
+    }
+    for (uint32_t m = 0; m < reg->model_count; m++) {
+        struct registry_list *list = &reg->actives[m]; /* all were active when they registered */
+        snap_count(snap, &list->count, list->capacity);
+        snap_indices(snap, list->nodes, list->count, reg->count);
+    }
+    snap_i64(snap, &reg->next_expiry_ns);
+    snap_end(snap);
+}

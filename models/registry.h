@@ -87,4 +87,7 @@ const struct registry_list *registry_actives(const struct registry *reg, uint32_
 void registry_begin(struct registry *reg, uint32_t node);
 void registry_end(struct registry *reg, uint32_t node);
 
+/* The nodes and their terms are added again before it reads. */
+void registry_snap(struct registry *reg, struct snap *snap);
+
 #endif

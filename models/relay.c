@@ -15,7 +15,7 @@ static void relay_schedule(struct world *w)
 {
     int64_t next = facilitator_next_ns(&w->facilitator);
     event_cancel(&w->events, w->relay_wake);
-    w->relay_wake = (struct event_handle){0, 0};
+    w->relay_wake = (struct event_handle){.slot = 0};
     if (next != INT64_MAX) {
         if (next < world_now(w)) next = world_now(w);
         w->relay_wake = event_schedule_cancellable(&w->events, next, EV_RELAY, 0, 0);
@@ -52,7 +52,7 @@ static void relay_run(struct world *w)
 
 void relay_wake(struct world *w)
 {
-    w->relay_wake = (struct event_handle){0, 0};
+    w->relay_wake = (struct event_handle){.slot = 0};
     relay_run(w);
 }
 

@@ -40,3 +40,59 @@ void request_give(struct request_pool *pool, uint32_t slot)
     assert(slot < pool->capacity && pool->free_count < pool->capacity);
     pool->free[pool->free_count++] = slot;
 }
+
+static void request_snap(struct request *r, struct snap *snap, const struct request_limits *limits)
+{
+    SNAP_COVERS(struct request, 160);
+    snap_u32(snap, &r->id);
+    snap_below(snap, &r->user, limits->users);
+    snap_link(snap, &r->node, limits->payees);
+    snap_u16(snap, &r->region);
+    snap_u16(snap, &r->class);
+    snap_u16(snap, &r->model);
+    snap_u32(snap, &r->prompt_tok);
+    snap_u32(snap, &r->output_tok);
+    snap_i64(snap, &r->value_nano);
+    snap_below_u8(snap, &r->state, REQUEST_STATES);
+    snap_below_u8(snap, &r->proof, PROOF_LOST + 1);
+    snap_u8(snap, &r->attempt);
+    bool *const flags[] = {&r->counted, &r->cheated, &r->acted, &r->at_risk, &r->refused};
+    for (size_t i = 0; i < sizeof flags / sizeof flags[0]; i++)
+        snap_flag(snap, flags[i]);
+    int64_t *const times[] = {&r->arrived_ns, &r->sent_ns,     &r->first_token_ns,
+                              &r->served_ns,  &r->answered_ns, &r->ended_ns};
+    for (size_t i = 0; i < sizeof times / sizeof times[0]; i++)
+        snap_i64(snap, times[i]);
+    snap_handle(snap, &r->timeout);
+    token_fee_snap(&r->fee, snap, limits->users, limits->payees);
+    if (r->region >= limits->regions || r->class >= limits->classes || r->model >= limits->models)
+        snap_fail(snap, "request %u names what there is not", r->id);
+}
+
+/* A record that nothing holds is free, and its content does not matter. */
+void request_pool_snap(struct request_pool *pool, struct snap *snap,
+                       const struct request_limits *limits)
+{
+    SNAP_COVERS(struct request_pool, 48);
+    snap_begin(snap, "requests");
+    snap_length(snap, &pool->capacity, pool->limit);
+    if (snap->reading) {
+        pool->items = arena_alloc(pool->arena, pool->capacity, sizeof *pool->items);
+        pool->free = arena_alloc(pool->arena, pool->capacity, sizeof *pool->free);
+    }
+    snap_count(snap, &pool->free_count, pool->capacity);
+    snap_indices(snap, pool->free, pool->free_count, pool->capacity);
+    snap_u64(snap, &pool->live_peak);
+    uint32_t held = 0;
+    for (uint32_t slot = 0; slot < pool->capacity; slot++) {
+        struct request *r = &pool->items[slot];
+        snap_u8(snap, &r->holds);
+        if (r->holds == 0) continue;
+        held++;
+        request_snap(r, snap, limits);
+    }
+    if (held + pool->free_count != pool->capacity)
+        snap_fail(snap, "%u requests are held, %u free, of %u", held, pool->free_count,
+                  pool->capacity);
+    snap_end(snap);
+}

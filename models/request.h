@@ -52,6 +52,7 @@ struct request {
     bool cheated, acted, at_risk;
     bool refused;           /* by the engine of the validators, under `replicated` */
     int64_t arrived_ns;     /* sent by the user */
+    int64_t sent_ns;        /* the same, of the attempt under way */
     int64_t first_token_ns; /* at the user */
     int64_t served_ns;      /* last token computed */
     int64_t answered_ns;    /* last token at the user */
@@ -72,5 +73,12 @@ void request_pool_init(struct request_pool *pool, struct arena *arena, uint32_t 
 /* Slot of a fresh record, or UINT32_MAX when `limit` requests are in flight. */
 uint32_t request_take(struct request_pool *pool);
 void request_give(struct request_pool *pool, uint32_t slot);
+
+/* What the indices in a record are below. */
+struct request_limits {
+    uint32_t users, payees, classes, models, regions;
+};
+void request_pool_snap(struct request_pool *pool, struct snap *snap,
+                       const struct request_limits *limits);
 
 #endif

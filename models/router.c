@@ -193,3 +193,21 @@ uint32_t router_pick(struct router *router, const struct registry *reg, const st
     struct router_view view = {router, reg, net, query, actives->nodes, actives->count};
     return router_policies[router->params.policy](&view);
 }
+
+/* ---- checkpoints --------------------------------------------------------------------------- */
+
+void router_snap(struct router *router, struct snap *snap, uint32_t nodes)
+{
+    SNAP_COVERS(struct router, 48);
+    SNAP_COVERS(struct router_client, 16);
+    uint32_t count = router->clients ? router->client_count : 0;
+    snap_begin(snap, "router");
+    snap_count(snap, &count, router->client_count);
+    for (uint32_t i = 0; i < count; i++) {
+        struct router_client dropped = {0},
+                             *client = router->clients ? &router->clients[i] : &dropped;
+        snap_count(snap, &client->node_plus_1, nodes);
+        snap_i64(snap, &client->check_ns);
+    }
+    snap_end(snap);
+}

@@ -71,4 +71,7 @@ struct router_query {
 uint32_t router_pick(struct router *router, const struct registry *reg, const struct net *net,
                      const struct router_query *query);
 
+/* A policy without memory reads the archive of one that has it, and the other way round. */
+void router_snap(struct router *router, struct snap *snap, uint32_t nodes);
+
 #endif

@@ -1,12 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The keys of a scenario file that belong to no single stage, the table of the whole, and the
- * checks that need more than one key. */
+ * The keys of a scenario file that belong to no single stage, and the table of the whole. */
 #include "models/scenario.h"
-
-#include <assert.h>
-#include <string.h>
-
-#include "models/perf_tables.h"
 
 /* ---- tables ---------------------------------------------------------------------------------- */
 
@@ -79,6 +73,9 @@ static const struct param_table node_table = PARAM_TABLE("node", scenario_node, 
 static const struct param client_rows[] = {
     PARAM(scenario_client, timeout, PARAM_DURATION, "60 s", "1 ms", "30 d",
           "a client gives up a request after this", "OpenGradient-SDK llm.py"),
+    PARAM(scenario_client, connect, PARAM_DURATION, "5 s", "0 s", "1 h",
+          "after which a client takes a node that does not answer for unreachable",
+          "default of Python httpx, connect time-out; assumption: the SDK leaves it"),
     PARAM(scenario_client, retries, PARAM_COUNT, "1", "0", "100",
           "new attempts when a node cannot be reached", "OpenGradient-SDK tee_connection.py"),
 };
@@ -100,10 +97,20 @@ static const struct param event_rows[] = {
      .meaning = "outage (of a region), facilitator_outage (it loses its memory), feed_outage (of "
                 "the price feed), surge (of arrivals)",
      .names = event_names},
-    PARAM(scenario_event, region, PARAM_NAME, "none", NULL, NULL, "region of an outage",
-          "required by outage"),
-    PARAM(scenario_event, factor, PARAM_REAL, "1", "0", "1000000",
-          "arrivals during a surge, times this", "required by surge"),
+    {.key = "region",
+     .type = PARAM_NAME,
+     .offset = offsetof(struct scenario_event, region),
+     .meaning = "region of an outage",
+     .when = "do",
+     .is = "outage"},
+    {.key = "factor",
+     .type = PARAM_REAL,
+     .offset = offsetof(struct scenario_event, factor),
+     .min = "0",
+     .max = "1000000",
+     .meaning = "arrivals during a surge, times this",
+     .when = "do",
+     .is = "surge"},
 };
 static const struct param_table event_table = PARAM_TABLE("event", scenario_event, event_rows);
 
@@ -149,20 +156,26 @@ static const struct param scenario_rows[] = {
     PARAM(scenario, doc, PARAM_STRING, "none", NULL, NULL, "what it asks", "none"),
     PARAM(scenario, seed, PARAM_COUNT, "1", "0", "9223372036854775807", "seed of all randomness",
           "assumption"),
-    PARAM(scenario, reps, PARAM_COUNT, "1", "1", "1000000", "replications", "assumption"),
+    PARAM_SUB(scenario, reps, PARAM_CHOICE, plan_reps_table, "1", "replications", "assumption"),
     PARAM(scenario, horizon, PARAM_DURATION, "1 h", "1 ms", "100 y",
           "arrivals stop and measuring ends", "assumption"),
     PARAM(scenario, drain, PARAM_DURATION, "20 min", "0 s", "1 y",
           "time after the horizon in which proofs go on", "assumption"),
-    PARAM(scenario, warmup, PARAM_DURATION, "0 s", "0 s", "100 y",
-          "what arrives before this is simulated and not counted", "assumption"),
+    {.key = "warmup",
+     .type = PARAM_CHOICE,
+     .offset = offsetof(struct scenario, warmup_rule),
+     .def = "0 s",
+     .meaning = "what arrives before this is simulated and not counted",
+     .source = "assumption",
+     .sub = &plan_warmup_table},
     SCENARIO_GROUP(workload, workload_table, "what users ask", "docs/model.md 1"),
-    PARAM_SUB(scenario, users, PARAM_LIST, user_table, "[{class: apps}]", "classes of users",
-              "assumption"),
+    PARAM_ITEMS(scenario, users, user_table, "[{class: apps}]", "1", "1000", "classes of users",
+                "assumption"),
     SCENARIO_GROUP(client, client_table, "the client library", "docs/model.md 2"),
-    PARAM_SUB(scenario, models, PARAM_LIST, model_table, "[{name: llama3-8b}]", "models on offer",
-              "assumption"),
-    PARAM_SUB(scenario, nodes, PARAM_LIST, node_table, NULL, "classes of inference nodes", NULL),
+    PARAM_ITEMS(scenario, models, model_table, "[{name: llama3-8b}]", "1", "1000",
+                "models on offer", "assumption"),
+    PARAM_ITEMS(scenario, nodes, node_table, NULL, "1", "10000", "classes of inference nodes",
+                NULL),
     SCENARIO_GROUP(registry, registry_table, "node registry on chain", "docs/model.md 2"),
     SCENARIO_GROUP(router, router_table, "which node gets a request", "docs/model.md 2"),
     SCENARIO_GROUP(payment, payment_table, "prices, sessions, price feed", "docs/model.md 3"),
@@ -242,319 +255,4 @@ money_t scenario_validator_stake(const struct scenario *s, const struct consensu
     money_t total = s->validators.stake * (money_t)consensus->count;
     return money_muldiv(total, consensus->validators[index].power, consensus->power, MONEY_FLOOR,
                         NULL);
-}
-
-/* ---- cross checks ---------------------------------------------------------------------------- */
-
-struct scenario_checker {
-    const struct scenario *s;
-    struct param_doc *doc;
-    struct arena *arena;
-    struct diag *diag;
-    char path[128];
-};
-
-static const char *scenario_path(struct scenario_checker *c, const char *list, uint32_t index,
-                                 const char *key)
-{
-    snprintf(c->path, sizeof c->path, "%s[%u]%s%s", list, index, key[0] ? "." : "", key);
-    return c->path;
-}
-
-static void scenario_unknown(struct scenario_checker *c, const char *path, const char *what,
-                             const char *name, const char *const *known, size_t count)
-{
-    const char *near = diag_nearest(name, known, count);
-    char list[400] = "";
-    size_t used = 0;
-    for (size_t i = 0; i < count && used < sizeof list - 40; i++) {
-        used += (size_t)snprintf(list + used, sizeof list - used, "%s%s", i ? ", " : "", known[i]);
-    }
-    param_error(c->doc, c->diag, path, "unknown %s '%s'%s%s%s (known: %s)", what, name,
-                near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "", list);
-}
-
-static void scenario_check_region(struct scenario_checker *c, const char *path, const char *name)
-{
-    if (net_region_find(name) != UINT32_MAX) return;
-    scenario_unknown(c, path, "region", name, net_region_names(), net_region_count());
-}
-
-static bool scenario_check_gpu(struct scenario_checker *c, const char *path, const char *name)
-{
-    if (perf_hardware_find(name)) return true;
-    scenario_unknown(c, path, "hardware", name, perf_hardware_names, PERF_HARDWARE);
-    return false;
-}
-
-static bool scenario_check_model(struct scenario_checker *c, const char *path, const char *name)
-{
-    if (perf_model_find(name)) return true;
-    scenario_unknown(c, path, "model", name, perf_model_names, PERF_MODELS);
-    return false;
-}
-
-/* Shares of a list must add up to 1 (within rounding of decimal text). */
-static void scenario_check_shares(struct scenario_checker *c, const char *list, double sum)
-{
-    if (sum > 1 - 1e-9 && sum < 1 + 1e-9) return;
-    param_error(c->doc, c->diag, list, "shares add up to %.6g%%, not to 100%%", sum * 100);
-}
-
-static void scenario_check_users(struct scenario_checker *c)
-{
-    const struct scenario_user *users = c->s->users.items;
-    double sum = 0;
-    for (uint32_t i = 0; i < c->s->users.count; i++) {
-        sum += users[i].share;
-    }
-    if (c->s->users.count == 0) {
-        param_error(c->doc, c->diag, "users", "at least one class of users is needed");
-    } else {
-        scenario_check_shares(c, "users", sum);
-    }
-}
-
-static void scenario_check_models(struct scenario_checker *c)
-{
-    const struct scenario_model *models = c->s->models.items;
-    double sum = 0;
-    for (uint32_t i = 0; i < c->s->models.count; i++) {
-        scenario_check_model(c, scenario_path(c, "models", i, "name"), models[i].name);
-        sum += models[i].share;
-    }
-    if (c->s->models.count == 0) {
-        param_error(c->doc, c->diag, "models", "at least one model is needed");
-    } else {
-        scenario_check_shares(c, "models", sum);
-    }
-}
-
-static bool scenario_offered(const struct scenario *s, const char *model)
-{
-    const struct scenario_model *models = s->models.items;
-    for (uint32_t i = 0; i < s->models.count; i++) {
-        if (strcmp(models[i].name, model) == 0) return true;
-    }
-    return false;
-}
-
-struct perf_terms scenario_terms(const struct scenario_node *class, const char *model)
-{
-    bool own = strcmp(model, class->model) == 0;
-    assert(class->pipeline > 0); /* the table's range */
-    return (struct perf_terms){
-        .hardware = perf_hardware_find(class->gpu),
-        .model = perf_model_find(model),
-        .dtype = (enum perf_dtype) class->dtype,
-        .tp = (int32_t)(class->gpus / class->pipeline),
-        .pp = (int32_t) class->pipeline,
-        .ep = (int32_t)(own ? class->expert_groups : 1),
-        /* A profile holds one model; op tables serve any. */
-        .tables = class->tables && (own || !class->tables->profile) ? class->tables : NULL};
-}
-
-static const char *scenario_unfit(const struct scenario_node *node, const struct perf_terms *t)
-{
-    if (node->gpus % node->pipeline != 0)
-        return "the stages of the pipeline do not divide the GPUs";
-    const char *why = perf_unfit(t->hardware, t->model, t->tp);
-    return why ? why : perf_unfit_stages(t->hardware, t->model, t->tp, t->pp, t->ep);
-}
-
-/* Does `model` run on the GPUs of this node class, with room for at least some KV? */
-static bool scenario_check_fit(struct scenario_checker *c, const char *path,
-                               const struct scenario_node *node, const char *model)
-{
-    struct perf_terms terms = scenario_terms(node, model);
-    const char *why = scenario_unfit(node, &terms);
-    if (why) {
-        param_error(c->doc, c->diag, path, "%s", why);
-        return false;
-    }
-    terms.tables = NULL; /* memory does not hang on them */
-    struct perf perf = perf_make(&terms, NULL);
-    struct perf_memory memory;
-    char text[256];
-    if (serving_blocks(&c->s->serving, &perf, &memory) >= 2) return true;
-    param_error(c->doc, c->diag, path, "%s", perf_memory_text(text, sizeof text, &perf, &memory));
-    return false;
-}
-
-static void scenario_read_tables(struct scenario_checker *c, struct scenario_node *node,
-                                 const char *path)
-{
-    struct perf_tables_ask ask = {.folder = node->timing.tables,
-                                  .hardware = perf_hardware_find(node->gpu),
-                                  .model = perf_model_find(node->model),
-                                  .dtype = (enum perf_dtype)node->dtype,
-                                  .tp = (int32_t)(node->gpus / node->pipeline),
-                                  .where = param_where(c->doc, path),
-                                  .key = arena_print(c->arena, "%s", path)};
-    if (node->timing.kind == SCENARIO_TABLES)
-        node->tables = perf_tables_load(&ask, c->arena, c->diag);
-}
-
-static void scenario_check_node(struct scenario_checker *c, uint32_t i)
-{
-    struct scenario_node *node = (struct scenario_node *)c->s->nodes.items + i;
-    bool gpu = scenario_check_gpu(c, scenario_path(c, "nodes", i, "gpu"), node->gpu);
-    bool model = scenario_check_model(c, scenario_path(c, "nodes", i, "model"), node->model);
-    scenario_check_region(c, scenario_path(c, "nodes", i, "region"), node->region);
-    if (model && !scenario_offered(c->s, node->model)) {
-        param_error(c->doc, c->diag, scenario_path(c, "nodes", i, "model"),
-                    "'%s' is not among models:", node->model);
-    }
-    if (gpu && model &&
-        scenario_check_fit(c, scenario_path(c, "nodes", i, "gpus"), node, node->model)) {
-        scenario_read_tables(c, node, scenario_path(c, "nodes", i, "timing"));
-    }
-}
-
-static void scenario_check_nodes(struct scenario_checker *c)
-{
-    if (c->s->nodes.count == 0) {
-        param_error(c->doc, c->diag, "nodes", "at least one class of nodes is needed");
-    }
-    for (uint32_t i = 0; i < c->s->nodes.count; i++) {
-        scenario_check_node(c, i);
-    }
-    if (c->s->nodes.count > 0 && scenario_node_total(c->s) > 1000000) {
-        param_error(c->doc, c->diag, "nodes", "more than 1000000 nodes in all");
-    }
-}
-
-static void scenario_check_adversaries(struct scenario_checker *c)
-{
-    const struct adversary_params *a = c->s->adversaries.items;
-    const struct scenario_node *nodes = c->s->nodes.items;
-    for (uint32_t i = 0; i < c->s->adversaries.count; i++) {
-        const char *path = scenario_path(c, "adversaries", i, "substitute");
-        if (!scenario_check_model(c, path, a[i].substitute)) continue;
-        for (uint32_t n = 0; n < c->s->nodes.count; n++) {
-            if (perf_hardware_find(nodes[n].gpu)) {
-                scenario_check_fit(c, path, &nodes[n], a[i].substitute);
-            }
-        }
-    }
-}
-
-static void scenario_check_events(struct scenario_checker *c)
-{
-    const struct scenario_event *events = c->s->events.items;
-    for (uint32_t i = 0; i < c->s->events.count; i++) {
-        const struct scenario_event *e = &events[i];
-        if (e->what == EVENT_OUTAGE) {
-            scenario_check_region(c, scenario_path(c, "events", i, "region"), e->region);
-        }
-        if (e->what == EVENT_SURGE && e->factor == 1) {
-            param_error(c->doc, c->diag, scenario_path(c, "events", i, "factor"),
-                        "a surge needs a factor other than 1");
-        }
-    }
-}
-
-/* A transaction that no block can hold would wait for ever. */
-static void scenario_check_room(struct scenario_checker *c, const char *path, int64_t gas_limit,
-                                uint64_t bytes)
-{
-    const struct consensus_params *p = &c->s->consensus;
-    const char *mark = strchr(path, '.') && strstr(path, "heartbeat") ? "_" : ".";
-    if (gas_limit > p->max_gas) {
-        snprintf(c->path, sizeof c->path, "%s%sgas_limit", path, mark);
-        param_error(c->doc, c->diag, c->path,
-                    "%lld is above consensus.max_gas %lld: no block could hold it",
-                    (long long)gas_limit, (long long)p->max_gas);
-    }
-    if (bytes > p->max_bytes) {
-        snprintf(c->path, sizeof c->path, "%s%sbytes", path, mark);
-        param_error(c->doc, c->diag, c->path,
-                    "%llu B is above consensus.max_bytes %llu B: no block could hold it",
-                    (unsigned long long)bytes, (unsigned long long)p->max_bytes);
-    }
-}
-
-static void scenario_check_replicated(struct scenario_checker *c)
-{
-    const struct verification_replicated *p = &c->s->verification.replicated;
-    const struct scenario_node validator = {.gpu = p->gpu,
-                                            .gpus = p->gpus,
-                                            .pipeline = 1,
-                                            .expert_groups = 1,
-                                            .model = p->model,
-                                            .dtype = PERF_BF16};
-    bool gpu = scenario_check_gpu(c, "verification.replicated.gpu", p->gpu);
-    bool model = scenario_check_model(c, "verification.replicated.model", p->model);
-    if (gpu && model) {
-        scenario_check_fit(c, "verification.replicated.gpus", &validator, p->model);
-    }
-}
-
-static void scenario_check_verification(struct scenario_checker *c)
-{
-    const struct verification_params *v = &c->s->verification;
-    const struct verification_design *design = verification_find(v->design);
-    const char *why = design->refuse(v);
-    if (why) param_error(c->doc, c->diag, "verification.design", "%s: %s", design->name, why);
-    if (v->design == VERIFICATION_HACA_TEE) {
-        scenario_check_room(c, "verification.haca_tee", v->haca_tee.gas_limit, v->haca_tee.bytes);
-    } else if (v->design == VERIFICATION_OG_BATCH) {
-        scenario_check_room(c, "verification.og_batch", v->og_batch.gas_limit, v->og_batch.bytes);
-    } else {
-        scenario_check_replicated(c);
-    }
-    scenario_check_room(c, "registry.heartbeat", c->s->registry.heartbeat_gas_limit,
-                        c->s->registry.heartbeat_bytes);
-}
-
-static void scenario_check_token(struct scenario_checker *c)
-{
-    struct token_problem problem;
-    const char *key;
-    if (token_params_bad(&c->s->token, &problem)) {
-        snprintf(c->path, sizeof c->path, "token%s%s", problem.key[0] ? "." : "", problem.key);
-        param_error(c->doc, c->diag, c->path, "%s", problem.text);
-    }
-    if ((key = staking_params_error(&c->s->staking)) != NULL) {
-        param_error(c->doc, c->diag, "staking.slash_victims", "%s", key);
-    }
-}
-
-/* Everything that is bonded, pooled or in a wallet at the start comes out of the free float. */
-static void scenario_check_float(struct scenario_checker *c)
-{
-    struct token_setup setup = scenario_setup(c->s, c->diag->arena);
-    struct token_problem problem;
-    if (token_setup_bad(&c->s->token, &setup, &problem)) {
-        param_error(c->doc, c->diag, "token", "%s", problem.text);
-    }
-}
-
-static void scenario_check_times(struct scenario_checker *c)
-{
-    const struct scenario *s = c->s;
-    if (s->warmup >= s->horizon) {
-        param_error(c->doc, c->diag, "warmup", "must be shorter than the horizon");
-    }
-    if (s->horizon + s->drain > (int64_t)9e18) {
-        param_error(c->doc, c->diag, "horizon", "horizon and drain together exceed 285 years");
-    }
-}
-
-void scenario_check(struct scenario *s, struct param_doc *doc, struct arena *arena,
-                    struct diag *diag)
-{
-    struct scenario_checker c = {.s = s, .doc = doc, .arena = arena, .diag = diag};
-    scenario_check_times(&c);
-    workload_check(&s->workload, doc, "workload", diag);
-    scenario_check_users(&c);
-    scenario_check_models(&c);
-    scenario_check_nodes(&c);
-    scenario_check_adversaries(&c);
-    scenario_check_events(&c);
-    scenario_check_region(&c, "facilitator.region", s->facilitator.region);
-    consensus_check(&s->validators, &s->consensus, doc, diag);
-    scenario_check_verification(&c);
-    scenario_check_token(&c);
-    if (diag->count == 0) scenario_check_float(&c);
 }

@@ -14,6 +14,7 @@
 #include "models/models.h"
 #include "models/payment.h"
 #include "models/perf.h"
+#include "models/plan.h"
 #include "models/registry.h"
 #include "models/router.h"
 #include "models/serving.h"
@@ -58,7 +59,7 @@ struct scenario_node {
 };
 
 struct scenario_client {
-    int64_t timeout; /* ns */
+    int64_t timeout, connect; /* ns */
     int64_t retries;
 };
 
@@ -87,8 +88,11 @@ struct scenario_limits {
 struct scenario {
     int64_t hacasim;
     const char *name, *doc;
-    int64_t seed, reps;
-    int64_t horizon, drain, warmup; /* ns */
+    int64_t seed;
+    struct plan_reps reps;
+    int64_t horizon, drain; /* ns */
+    struct plan_warmup warmup_rule;
+    int64_t warmup; /* ns: what the rule comes to; no key of its own */
     struct workload_params workload;
     struct param_list users, models, nodes, adversaries, events; /* of the structs above */
     struct scenario_client client;
@@ -113,7 +117,10 @@ struct scenario {
 };
 extern const struct param_table scenario_table;
 
-/* Everything that one key alone cannot tell.  Reads the timing tables into `arena`. */
+enum { SCENARIO_NODES_MAX = 1000000 }; /* of all classes */
+
+/* Everything that one key alone cannot tell (scenario_check.c).  Keys that did not read well have
+ * been reported and are not looked at again.  Reads the timing tables into `arena`. */
 void scenario_check(struct scenario *s, struct param_doc *doc, struct arena *arena,
                     struct diag *diag);
 

@@ -216,3 +216,39 @@ struct staking_verdict staking_slash(struct staking *staking, const struct staki
     staking->insured_usd += v.insured_usd;
     return v;
 }
+
+/* ---- checkpoints --------------------------------------------------------------------------- */
+
+/* The ring is read back from its first place on: where it began does not matter. */
+static void snap_queue(struct staking *staking, struct snap *snap)
+{
+    SNAP_COVERS(struct staking_entry, 48);
+    snap_count(snap, &staking->waiting, staking->queue_capacity);
+    if (snap->reading) staking->head = 0;
+    for (uint32_t i = 0; i < staking->waiting; i++) {
+        struct staking_entry *e = entry_at(staking, i);
+        snap_below(snap, &e->staker, staking->count);
+        snap_money(snap, &e->amount);
+        snap_i64(snap, &e->begun_ns);
+    }
+}
+
+void staking_snap(struct staking *staking, struct snap *snap)
+{
+    SNAP_COVERS(struct staking, 144);
+    SNAP_COVERS(struct staking_staker, 24);
+    snap_begin(snap, "staking");
+    snap_same(snap, staking->count, "stakers");
+    for (uint32_t i = 0; i < staking->count; i++) {
+        snap_count(snap, &staking->stakers[i].entries, STAKING_ENTRIES);
+        snap_i64(snap, &staking->stakers[i].jailed_until_ns);
+    }
+    snap_queue(staking, snap);
+    snap_u64(snap, &staking->slashes);
+    snap_u64(snap, &staking->unbond_refused);
+    money_t *const sums[] = {&staking->slashed_opg, &staking->burned_opg, &staking->paid_usd,
+                             &staking->insured_usd};
+    for (size_t i = 0; i < sizeof sums / sizeof sums[0]; i++)
+        snap_money(snap, sums[i]);
+    snap_end(snap);
+}

@@ -98,4 +98,6 @@ struct staking_verdict staking_slash(struct staking *staking,
 /* The arithmetic of a slash alone: floor(fraction x tokens). */
 money_t staking_cut(money_t tokens, double fraction);
 
+void staking_snap(struct staking *staking, struct snap *snap);
+
 #endif

@@ -25,13 +25,12 @@ struct storage_attempt storage_try(const struct storage_params *params, uint64_t
                                    uint32_t replication, uint32_t upload, uint32_t number)
 {
     struct rng_stream s = rng_open(seed, replication, PURPOSE_STORAGE, upload);
-    s.counter.v[0] = 2 * number; /* one attempt uses at most two blocks of two draws */
+    rng_seek(&s, 2 * number); /* one attempt uses at most two blocks of two draws */
     double duration_s = dist_draw(&params->upload, &s);
-    s.counter.v[0] = 2 * number + 1;
-    s.has_spare = 0;
+    rng_seek(&s, 2 * number + 1);
     bool unlucky = rng_unit(&s) < params->failure;
     int64_t limit = params->timeout;
     bool late = duration_s * 1e9 >= (double)limit;
-    return (struct storage_attempt){.duration_ns = late ? limit : (int64_t)(duration_s * 1e9),
+    return (struct storage_attempt){.duration_ns = late ? limit : event_ns(duration_s * 1e9),
                                     .stored = !late && !unlucky};
 }

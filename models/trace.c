@@ -13,7 +13,10 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 enum {
     TRACE_BUFFER_BYTES = 1 << 16,
@@ -73,6 +76,8 @@ struct trace {
     char *buffer;
     size_t begin, end;
     bool ended; /* nothing is left in the file behind the buffer */
+    /* the whole file, as it was when it was opened by its name */
+    uint64_t bytes, digest;
     /* position */
     uint64_t line;
     /* state */
@@ -82,6 +87,7 @@ struct trace {
     size_t last_length;
     char day_text[10]; /* the date that day_ns belongs to */
     int64_t day_ns;
+    uint64_t skipped; /* failed requests passed over by trace_next */
     struct trace_fault fault;
 };
 
@@ -468,6 +474,25 @@ static enum status trace_status(const struct trace *trace)
                        trace->path, (unsigned long long)fault->line, fault->column, fault->message);
 }
 
+/* Read the file once to know it again, and go back to its start. */
+static void trace_digest(struct trace *trace)
+{
+    uint64_t digest = UINT64_C(0xcbf29ce484222325);
+    size_t got;
+    while ((got = fread(trace->buffer, 1, TRACE_BUFFER_BYTES, trace->file)) > 0) {
+        memset(trace->buffer + got, 0, (8 - got % 8) % 8); /* the buffer is a multiple of 8 */
+        for (size_t at = 0; at < got; at += 8) {
+            uint64_t word;
+            memcpy(&word, trace->buffer + at, sizeof word);
+            digest = (digest ^ word) * UINT64_C(0xbf58476d1ce4e5b9);
+            digest ^= digest >> 29;
+        }
+        trace->bytes += got;
+    }
+    trace->digest = digest;
+    rewind(trace->file);
+}
+
 enum status trace_open_file(FILE *file, const char *path, struct arena *arena, struct trace **out)
 {
     struct trace *trace = trace_create(file, path, arena);
@@ -475,12 +500,39 @@ enum status trace_open_file(FILE *file, const char *path, struct arena *arena, s
     return trace_header(trace) == TRACE_ROW ? STATUS_OK : trace_status(trace);
 }
 
+/* A trace is read several times, from its beginning and to its end: not a pipe, not a device.
+ * Opening a pipe must not wait for its writer. */
+static FILE *trace_open_plain(const char *path, const char **why)
+{
+    struct stat info;
+    int descriptor = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+    *why = NULL;
+    if (descriptor >= 0 && fstat(descriptor, &info) == 0 && !S_ISREG(info.st_mode))
+        *why = S_ISDIR(info.st_mode) ? "a directory, not a file"
+                                     : "a pipe or a device; a trace is read more than once and "
+                                       "must be a plain file";
+    FILE *file = descriptor < 0 || *why ? NULL : fdopen(descriptor, "rb");
+    if (file) return file;
+    if (!*why) *why = strerror(errno);
+    if (descriptor >= 0) close(descriptor);
+    return NULL;
+}
+
 enum status trace_open(const char *path, struct arena *arena, struct trace **out)
 {
+    const char *why;
     *out = NULL;
-    FILE *file = fopen(path, "rb");
-    if (!file) return status_fail(STATUS_OPERATING, "cannot open %s: %s", path, strerror(errno));
-    return trace_open_file(file, path, arena, out);
+    FILE *file = trace_open_plain(path, &why);
+    if (!file) return status_fail(STATUS_OPERATING, "cannot open %s: %s", path, why);
+    struct trace *trace = trace_create(file, path, arena);
+    *out = trace;
+    trace_digest(trace);
+    return trace_header(trace) == TRACE_ROW ? STATUS_OK : trace_status(trace);
+}
+
+uint64_t trace_skipped(const struct trace *trace)
+{
+    return trace ? trace->skipped : 0;
 }
 
 enum status trace_next(struct trace *trace, struct trace_row *row, bool *more)
@@ -488,6 +540,7 @@ enum status trace_next(struct trace *trace, struct trace_row *row, bool *more)
     enum trace_result result;
     do {
         result = trace_step(trace, row);
+        trace->skipped += result == TRACE_SKIPPED;
     } while (result == TRACE_SKIPPED);
     *more = result == TRACE_ROW;
     return result == TRACE_ROW || result == TRACE_END ? STATUS_OK : trace_status(trace);
@@ -496,6 +549,42 @@ enum status trace_next(struct trace *trace, struct trace_row *row, bool *more)
 void trace_close(struct trace *trace)
 {
     if (trace) fclose(trace->file);
+}
+
+/* ---- checkpoints --------------------------------------------------------------------------- */
+
+static void trace_seek(struct trace *trace, uint64_t offset, struct snap *snap)
+{
+    trace->begin = trace->end = 0;
+    trace->ended = false;
+    if (snap_sound(snap) && fseeko(trace->file, (off_t)offset, SEEK_SET) != 0)
+        snap_fail(snap, "cannot seek in %s: %s", trace->path, strerror(errno));
+}
+
+/* The cached day is worked out again by the next row. */
+void trace_snap(struct trace *trace, struct snap *snap)
+{
+    SNAP_COVERS(struct trace, 744);
+    uint64_t bytes = trace->bytes, digest = trace->digest;
+    uint64_t offset =
+        snap->reading ? 0 : (uint64_t)ftello(trace->file) - (uint64_t)(trace->end - trace->begin);
+    uint32_t last_length = (uint32_t)trace->last_length;
+    snap_u64(snap, &bytes);
+    snap_u64(snap, &digest);
+    if (bytes != trace->bytes || digest != trace->digest)
+        snap_refuse(snap, "the trace file %s has changed since", trace->path);
+    snap_u64(snap, &offset);
+    snap_u64(snap, &trace->line);
+    snap_u64(snap, &trace->skipped);
+    snap_flag(snap, &trace->started);
+    snap_flag(snap, &trace->timed);
+    snap_i64(snap, &trace->first_ns);
+    snap_i64(snap, &trace->last_ns);
+    snap_count(snap, &last_length, sizeof trace->last_text);
+    snap_bytes(snap, trace->last_text, last_length);
+    trace->last_length = last_length;
+    if (offset > trace->bytes) snap_fail(snap, "beyond the end of %s", trace->path);
+    if (snap->reading) trace_seek(trace, offset, snap);
 }
 
 /* ---- checking ------------------------------------------------------------------------------ */
@@ -560,9 +649,11 @@ bool trace_check_file(FILE *file, const char *path, struct diag *diag, struct tr
 bool trace_check(const char *path, struct diag_where named_at, const char *key, struct diag *diag,
                  struct trace_summary *out)
 {
-    FILE *file = fopen(path, "rb");
+    const char *why;
+    FILE *file = trace_open_plain(path, &why);
     if (file) return trace_check_file(file, path, diag, out);
+    const char *published = access(path, F_OK) == 0 ? "" : "; " TRACE_PUBLISHED;
     *out = (struct trace_summary){0};
-    diag_add(diag, named_at, key, "cannot open %s (%s); " TRACE_PUBLISHED, path, strerror(errno));
+    diag_add(diag, named_at, key, "cannot open %s (%s)%s", path, why, published);
     return false;
 }

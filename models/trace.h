@@ -57,6 +57,12 @@ enum status trace_open(const char *path, struct arena *arena, struct trace **out
 enum status trace_open_file(FILE *file, const char *path, struct arena *arena, struct trace **out);
 /* The next request, or *more false at the end. */
 enum status trace_next(struct trace *trace, struct trace_row *row, bool *more);
+/* Failed requests among the rows read so far; 0 for NULL. */
+uint64_t trace_skipped(const struct trace *trace);
 void trace_close(struct trace *trace); /* NULL is harmless */
+
+/* The place in the file.  Reading seeks there, after a look at whether the file still has the
+ * content that it had when the archive was written. */
+void trace_snap(struct trace *trace, struct snap *snap);
 
 #endif

@@ -131,7 +131,7 @@ static void workload_check_knots(const struct param_list *list, struct param_doc
                                  const char *path, struct diag *diag)
 {
     const struct workload_knot *knots = list->items;
-    if (list->count < 2) return; /* has been reported */
+    if (list->count < 2 || !param_good(doc, path)) return; /* has been reported */
     if (knots[0].p > 0.0)
         param_error(doc, diag, arena_print(diag->arena, "%s[0].p", path),
                     "the first quantile must be at 0%%");
@@ -154,7 +154,7 @@ static void workload_check_trace(const struct workload_trace *trace, struct para
 {
     struct trace_summary summary;
     const char *key = arena_print(diag->arena, "%s.arrivals.trace.file", prefix);
-    if (!trace->file) return; /* a missing key has been reported */
+    if (!trace->file || !param_good(doc, key)) return; /* has been reported */
     trace_check(trace->file, param_where(doc, key), key, diag, &summary);
 }
 
@@ -242,7 +242,7 @@ static bool workload_after(int64_t now_ns, double duration_ns, int64_t *out)
 {
     double ns = duration_ns + 0.5;
     if (!(ns < 0x1p62) || (int64_t)ns > INT64_MAX - now_ns) return false;
-    *out = now_ns + (int64_t)ns;
+    *out = now_ns + event_ns(ns);
     return true;
 }
 
@@ -418,7 +418,7 @@ enum status workload_next(struct workload *w, struct workload_arrival *out, bool
         TRY(workload_next_recorded(w, out, more), "replaying request %u", w->count);
     } else {
         struct rng_stream gap = workload_stream(w, WORKLOAD_STREAM_GAP);
-        *more = workload_gather(w, variate_exponential(&gap, 1.0));
+        *more = workload_gather(w, variate_exponential_inverse(&gap, 1.0));
         out->time_ns = w->now_ns;
         workload_lengths(w, out);
     }
@@ -446,4 +446,30 @@ double workload_mean_rate(const struct workload_params *params)
     if (!readable || summary.duration_ns <= 0) return 0;
     return (double)summary.requests * arrivals->trace.speed /
            ((double)summary.duration_ns / WORKLOAD_NS_PER_S);
+}
+
+/* ---- checkpoints --------------------------------------------------------------------------- */
+
+void workload_arrival_snap(struct workload_arrival *arrival, struct snap *snap, uint32_t clients)
+{
+    SNAP_COVERS(struct workload_arrival, 48);
+    snap_i64(snap, &arrival->time_ns);
+    snap_u32(snap, &arrival->request);
+    snap_below(snap, &arrival->client, clients);
+    snap_u32(snap, &arrival->prompt_tok);
+    snap_u32(snap, &arrival->output_tok);
+    snap_money(snap, &arrival->value_usd_nano);
+}
+
+void workload_snap(struct workload *w, struct snap *snap)
+{
+    SNAP_COVERS(struct workload, 128);
+    snap_begin(snap, "workload");
+    snap_u32(snap, &w->count);
+    snap_i64(snap, &w->now_ns);
+    snap_i64(snap, &w->replay_ns);
+    snap_same(snap, w->trace != NULL, "traces");
+    if (w->trace && snap_sound(snap)) trace_snap(w->trace, snap);
+    if (w->now_ns < 0) snap_fail(snap, "arrivals are known up to a time before the start");
+    snap_end(snap);
 }

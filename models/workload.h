@@ -141,4 +141,9 @@ double workload_mean_rate(const struct workload_params *params);
 
 void workload_close(struct workload *w);
 
+/* Where the stream of requests stands; of a trace, its place in the file, which must have the same
+ * content as then. */
+void workload_snap(struct workload *w, struct snap *snap);
+void workload_arrival_snap(struct workload_arrival *arrival, struct snap *snap, uint32_t clients);
+
 #endif

@@ -5,6 +5,9 @@
 #include <assert.h>
 #include <time.h>
 
+#include "models/checkpoint.h"
+#include "models/watch_internal.h"
+
 int64_t world_end_ns(const struct world *w)
 {
     return w->params->horizon + w->params->drain;
@@ -34,6 +37,7 @@ void world_set_state(struct world *w, uint32_t slot, enum request_state state)
     w->states[r->state]--;
     w->states[state]++;
     r->state = (uint8_t)state;
+    if (w->watch) watch_request(w, slot);
 }
 
 /* ---- setup ----------------------------------------------------------------------------------- */
@@ -64,6 +68,7 @@ static void world_open_timers(struct world *w)
 {
     const struct scenario *p = w->params;
     w->session_wake_ns = INT64_MAX;
+    w->sample_step_ns = world_end_ns(w) / (METRICS_SAMPLES - 1);
     event_schedule(&w->events, p->payment.feed_refresh, EV_FEED, 0, 0);
     event_schedule(&w->events, p->token.price.tick, EV_MARKET, 0, 0);
     event_schedule(&w->events, p->warmup, EV_WINDOW, 0, 0);
@@ -153,8 +158,7 @@ static void world_window(struct world *w, bool closes)
 static void world_sample(struct world *w)
 {
     record_sample(w);
-    int64_t step = world_end_ns(w) / (METRICS_SAMPLES - 1);
-    if (step > 0) world_repeat(w, step, EV_SAMPLE);
+    if (w->sample_step_ns > 0) world_repeat(w, w->sample_step_ns, EV_SAMPLE);
 }
 
 /* ---- the loop -------------------------------------------------------------------------------- */
@@ -176,6 +180,9 @@ static void world_dispatch_request(struct world *w, const struct event *e)
     case EV_TIMEOUT:
         front_timeout(w, slot);
         break;
+    case EV_NOTICE:
+        front_notice(w, slot);
+        break;
     case EV_LOST:
         outcome_proof(w, slot, PROOF_LOST);
         break;
@@ -188,7 +195,7 @@ static void world_dispatch_request(struct world *w, const struct event *e)
     world_drop(w, slot);
 }
 
-static enum status world_dispatch(struct world *w, const struct event *e)
+enum status world_dispatch(struct world *w, const struct event *e)
 {
     switch ((enum world_event)e->kind) {
     case EV_ARRIVAL:
@@ -197,6 +204,7 @@ static enum status world_dispatch(struct world *w, const struct event *e)
     case EV_ANSWER:
     case EV_ACT:
     case EV_TIMEOUT:
+    case EV_NOTICE:
     case EV_LOST:
     case EV_POST:
         world_dispatch_request(w, e);
@@ -272,7 +280,9 @@ enum status world_advance(struct world *w, int64_t until_ns, const struct models
     uint32_t count = 0;
     time_t shown = time(NULL);
     while (event_next(&w->events, until_ns, &e)) {
-        TRY(world_dispatch(w, &e), "at %.9f s", (double)world_now(w) * 1e-9);
+        w->last[w->last_count++ % WORLD_LAST] = e;
+        TRY(w->watch ? watch_dispatch(w, &e) : world_dispatch(w, &e), "at %.9f s",
+            (double)world_now(w) * 1e-9);
         world_session_schedule(w);
         if (invariant_text(w)) return world_breach(w);
         if ((++count & 4095) != 0 || !options) continue;
@@ -280,9 +290,18 @@ enum status world_advance(struct world *w, int64_t until_ns, const struct models
             return status_fail(STATUS_INTERRUPTED, "stopped at %.3f s of simulated time",
                                (double)world_now(w) * 1e-9);
         }
+        TRY(checkpoint_periodic(w, options), "at %.9f s", (double)world_now(w) * 1e-9);
         world_progress(w, options, &shown);
     }
     return STATUS_OK;
+}
+
+static const char *world_ended(const struct world *w, enum status status)
+{
+    if (status == STATUS_BREACH) return "an invariant broke";
+    if (status == STATUS_INTERRUPTED) return "interrupted";
+    if (status != STATUS_OK) return "failed";
+    return w->events.pending > 0 ? "horizon and drain are over" : "nothing was left to happen";
 }
 
 enum status models_run(const struct models_scenario *scenario, uint64_t seed, uint32_t replication,
@@ -290,13 +309,21 @@ enum status models_run(const struct models_scenario *scenario, uint64_t seed, ui
                        struct models_record *record)
 {
     struct world *w = arena_alloc(arena, 1, sizeof *w);
+    const struct watch_options *watch = options ? options->watch : NULL;
+    watch_crash_enter(w, watch);
     enum status status = world_open(w, scenario, seed, replication, arena);
-    if (status == STATUS_OK) status = world_advance(w, world_end_ns(w), options);
+    if (status == STATUS_OK) {
+        watch_open(w, watch);
+        status = checkpoint_run(w, options);
+    }
     if (status == STATUS_OK) {
         payment_flush(&w->payment);
         if (!invariant_check(w)) status = world_breach(w);
     }
+    if (status == STATUS_BREACH) watch_crash_report("an invariant broke");
+    watch_close(w, world_ended(w, status));
     if (status == STATUS_OK) record_fill(w, record);
     world_close(w);
+    watch_crash_enter(NULL, NULL);
     return status;
 }

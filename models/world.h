@@ -36,6 +36,7 @@ enum world_event {
     EV_INCIDENT,  /* scheduled event `entity` begins (arg 0) or ends (1) */
     EV_ADVERSARY, /* adversary `entity` starts */
     EV_WINDOW,    /* the measured window opens (arg 0) or closes (1) */
+    EV_NOTICE,    /* the user of request `entity` finds that its node cannot be reached */
     EV_KINDS
 };
 
@@ -52,7 +53,6 @@ struct world_node {
     /* state */
     int32_t adversary; /* index in adversaries[], -1: honest */
     uint32_t down;     /* outages that cover it */
-    int64_t signed_ns; /* of the heartbeat on its way */
     /* counters */
     int64_t honest_busy_ns;
     uint64_t honest_tok, cheated_tok;
@@ -72,6 +72,8 @@ struct world_block { /* the height being decided */
     bool open; /* between EV_HEIGHT and EV_COMMIT */
 };
 
+enum { WORLD_LAST = 32 }; /* events kept for a crash, a power of two */
+
 /* Senders of transactions: the relayer, then the nodes, then the users. */
 enum { CHAIN_RELAYER = 0, CHAIN_NODES = 1 };
 
@@ -82,6 +84,7 @@ struct world {
     uint32_t replication;
     struct arena *arena;
     struct event_list events;
+    struct watch *watch; /* NULL: nobody watches */
 
     struct workload workload;
     struct workload_arrival next_arrival;
@@ -129,11 +132,14 @@ struct world {
     money_t worst_residual;
     uint64_t sampled_arrived, sampled_completed; /* at the last row of the series */
     int64_t sampled_busy_ns;
+    int64_t sample_step_ns;
     money_t window_burned, window_issued; /* at the start of the window; after it what fell in it */
     double last_interval_s;
     int64_t capacity_low_ns, price_low_ns; /* since when below `collapse:`; -1: not below */
     bool collapsed;
     char breach[256]; /* of the world's own invariants; empty while sound */
+    uint64_t last_count;
+    struct event last[WORLD_LAST]; /* the n-th event taken, from 0, at n % WORLD_LAST */
 };
 
 static inline int64_t world_now(const struct world *w)
@@ -156,6 +162,8 @@ enum status world_open(struct world *w, const struct models_scenario *scenario, 
 /* Fire events up to `until_ns`. */
 enum status world_advance(struct world *w, int64_t until_ns, const struct models_options *options);
 void world_close(struct world *w);
+/* Hand an event that was taken from the list to its stage. */
+enum status world_dispatch(struct world *w, const struct event *e);
 int64_t world_end_ns(const struct world *w); /* horizon + drain */
 /* A slot is kept while something names it, and returns to the pool when nothing does. */
 void world_hold(struct world *w, uint32_t slot);
@@ -166,8 +174,10 @@ void world_set_state(struct world *w, uint32_t slot, enum request_state state);
 enum status front_open(struct world *w);
 enum status front_arrival(struct world *w);
 void front_timeout(struct world *w, uint32_t slot);
-/* The node could not be reached: the client tries again, or the request has failed. */
+/* The node cannot be reached, which its client notices in time. */
 void front_unreached(struct world *w, uint32_t slot);
+/* Its client has noticed: another attempt, or the end. */
+void front_notice(struct world *w, uint32_t slot);
 /* A request that will have no answer ends as `state`. */
 void front_end(struct world *w, uint32_t slot, enum request_state state);
 

@@ -103,12 +103,12 @@ static int64_t net_losses(double loss_ratio, double u)
 int64_t net_delay_ns(const struct net *net, uint32_t from, uint32_t to, uint64_t bytes,
                      struct rng_stream *stream)
 {
-    double factor = 1.0 + net->jitter_ratio * variate_normal(stream);
+    double factor = 1.0 + net->jitter_ratio * variate_normal_inverse(stream);
     int64_t losses = net_losses(net->loss_ratio, rng_unit(stream));
     if (factor < NET_FLOOR_RATIO) factor = NET_FLOOR_RATIO;
     double flight_ns = (double)net_base_ns(net, from, to) * factor;
     double transfer_ns = (double)bytes * net->ns_per_byte;
-    return (int64_t)(flight_ns + transfer_ns + 0.5) + losses * net->retransmit_ns;
+    return event_ns(flight_ns + transfer_ns + 0.5) + losses * net->retransmit_ns;
 }
 
 void net_region_set_down(struct net *net, uint32_t region, bool down)
@@ -125,4 +125,13 @@ bool net_region_is_down(const struct net *net, uint32_t region)
 {
     assert(region < net->region_count);
     return net->down[region] > 0;
+}
+
+void net_snap(struct net *net, struct snap *snap)
+{
+    SNAP_COVERS(struct net, 56);
+    snap_begin(snap, "net");
+    snap_same(snap, net->region_count, "regions");
+    snap_u32s(snap, net->down, net->region_count);
+    snap_end(snap);
 }

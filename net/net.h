@@ -66,4 +66,6 @@ int64_t net_base_ns(const struct net *net, uint32_t from, uint32_t to);
 void net_region_set_down(struct net *net, uint32_t region, bool down);
 bool net_region_is_down(const struct net *net, uint32_t region);
 
+void net_snap(struct net *net, struct snap *snap);
+
 #endif

@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { DIAG_FIRST_CAPACITY = 16, DIAG_WORD_MAX = 64 };
+enum { DIAG_FIRST_CAPACITY = 16, DIAG_WORD_MAX = 64, DIAG_BEGUN_MIN = 3 };
 
 void diag_init(struct diag *diag, struct arena *arena)
 {
@@ -143,6 +143,16 @@ static size_t diag_distance(const char *a, size_t a_length, const char *b, size_
     return previous[b_length];
 }
 
+/* The first candidate that `word` begins, up to a joint in it. */
+static const char *diag_begun(const char *word, const char *const *candidates, size_t count)
+{
+    size_t length = strlen(word);
+    for (size_t i = 0; i < count && length >= DIAG_BEGUN_MIN; i++)
+        if (strncmp(candidates[i], word, length) == 0 && strchr("-_./", candidates[i][length]))
+            return candidates[i];
+    return NULL;
+}
+
 const char *diag_nearest(const char *word, const char *const *candidates, size_t count)
 {
     size_t length = strlen(word);
@@ -158,5 +168,6 @@ const char *diag_nearest(const char *word, const char *const *candidates, size_t
         if (distance == 0) break;
         limit = distance - 1; /* only a nearer one may replace it */
     }
+    if (nearest == NULL) nearest = diag_begun(word, candidates, count);
     return nearest;
 }

@@ -48,7 +48,9 @@ void diag_print(struct diag *diag, FILE *out);
 
 /* The candidate nearest to `word`, or NULL when none is likely meant: Damerau-Levenshtein distance
  * (an exchange of neighbours counts one) of at most a third of the length of `word`, but 1 at least
- * and always less than the length of the candidate.  The first of equals wins. */
+ * and always less than the length of the candidate.  The first of equals wins.  Where none is so
+ * near, the first candidate that begins with `word` (3 letters at least) and a joint: a100 for
+ * a100-80g. */
 const char *diag_nearest(const char *word, const char *const *candidates, size_t count);
 
 #endif

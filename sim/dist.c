@@ -19,9 +19,9 @@ double dist_draw(const struct dist *d, struct rng_stream *s)
     case DIST_UNIFORM:
         return variate_uniform(s, d->a, d->b);
     case DIST_EXPONENTIAL:
-        return variate_exponential(s, d->a);
+        return variate_exponential_inverse(s, d->a);
     case DIST_LOGNORMAL:
-        return variate_lognormal(s, d->a, d->b);
+        return variate_lognormal_inverse(s, d->a, d->b);
     }
     assert(false && "unknown kind of distribution");
     return 0.0;

@@ -14,6 +14,8 @@ struct dist {
     int kind; /* enum dist_kind */
     double a, b;
 };
+/* One draw by inversion, so that another kind or parameter moves nothing else in the stream;
+ * DIST_FIXED takes none. */
 double dist_draw(const struct dist *d, struct rng_stream *s);
 double dist_mean(const struct dist *d);
 

@@ -146,6 +146,12 @@ static money_t money_overflow(bool *overflow, const char *what)
 money_t money_muldiv(money_t a, money_t b, money_t c, enum money_rounding rounding, bool *overflow)
 {
     assert(c != 0 && "division of an amount by zero");
+    /* Nearly all calls: two factors of 64 bits, none negative, rounded down as division does. */
+    if (rounding == MONEY_FLOOR && c > 0 && (a | b) >> 64 == 0) {
+        money_u128 plain =
+            (money_u128)money_low((money_u128)a) * money_low((money_u128)b) / (money_u128)c;
+        if (money_fits(plain, false)) return (money_t)plain;
+    }
     bool negative = (a < 0) ^ (b < 0) ^ (c < 0);
     money_u128 divisor = money_magnitude(c), remainder;
     struct money_wide product = money_multiply(money_magnitude(a), money_magnitude(b));

@@ -86,6 +86,10 @@ struct param {
     const char *const *names;      /* ENUM, NULL-terminated */
     enum param_type element;       /* REALS */
     unsigned flags;
+    /* The key goes with one value of an ENUM key that stands before it in the table: where `when`
+     * has the value `is`, the key may be given (a default of NULL: must); elsewhere it may not, and
+     * its field is left as it was.  NULL: it always goes. */
+    const char *when, *is;
 };
 
 struct param_table {
@@ -188,6 +192,13 @@ void param_read(struct param_doc *doc, const struct param_table *table, void *ou
 /* Position of a key path ("nodes[2].model") for cross checks; of its nearest given ancestor when
  * the key itself was left to its default. */
 struct diag_where param_where(struct param_doc *doc, const char *path);
+/* Did everything at, above and below a key path read well, so that a cross check may rely on it?
+ * A misspelt key counts against the key that it was probably meant to be, and where a base: file
+ * is missing, whatever it might have given counts as broken.  What did not read well has its
+ * default in the struct, or zero where there is none. */
+bool param_good(const struct param_doc *doc, const char *path);
+/* Did the user give this key, in a file or by an override? */
+bool param_given(const struct param_doc *doc, const char *path);
 /* Report a cross-check finding at a key path. */
 void param_error(struct param_doc *doc, struct diag *diag, const char *path, const char *format,
                  ...) __attribute__((format(printf, 4, 5)));

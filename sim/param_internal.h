@@ -4,7 +4,7 @@
  *     param_scan.c    one scalar text to a value, units        param_print.c   and back
  *     param_parse.c   YAML text to a tree (libfyaml)           param_load.c    base:, --set
  *     param_tree.c    lookup, key paths, canonical text        param_read.c    check and fill
- *     param_schema.c, param_schema_json.c                      param_dist.c    distributions */
+ *     param_schema.c, param_schema_json.c, param_pattern.c     param_dist.c    distributions */
 #ifndef HACASIM_SIM_PARAM_INTERNAL_H
 #define HACASIM_SIM_PARAM_INTERNAL_H
 
@@ -97,6 +97,10 @@ struct param_doc {
     struct arena *arena;
     struct param_node *root;
     bool partial; /* a base file is missing: do not complain about missing keys as well */
+    /* Key paths that did not read well, for param_good; too many of them: nothing is good. */
+    const char **broken;
+    uint32_t broken_count, broken_capacity;
+    bool all_broken;
     struct param_effective *effective;
     size_t effective_count, effective_capacity;
 };
@@ -127,6 +131,9 @@ struct param_step {
 int param_path_split(struct arena *arena, const char *path, size_t length,
                      struct param_step steps[PARAM_SET_PARTS_MAX]);
 
+/* Note that `path` did not read well; the text is copied. */
+void param_break(struct param_doc *doc, const char *path);
+
 /* ---- sources (param_load.c) ---------------------------------------------------------------- */
 
 /* A file named in `source`: relative to its directory; an override's to the current one. */
@@ -141,7 +148,11 @@ const char *param_expected(struct arena *arena, const struct param *row);
 /* "1 to 10", "at least 1", "at most 10", or NULL when everything is allowed. */
 const char *param_range(struct arena *arena, const struct param *row);
 
-/* ---- schema (param_schema_json.c) ---------------------------------------------------------- */
+/* ---- schema (param_schema_json.c, param_pattern.c) ----------------------------------------- */
+
+/* The texts that a row of a quantity takes, as a regular expression; may it be 0? */
+const char *param_pattern(struct arena *arena, const struct param *row);
+bool param_pattern_zero(const struct param *row);
 
 enum status param_schema_json(const struct param_table *table, FILE *out);
 

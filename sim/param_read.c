@@ -25,6 +25,7 @@ struct param_reader {
     char *path; /* key path of the value at hand */
     size_t length, capacity;
     struct diag_where given; /* innermost given mapping: where a missing key is reported */
+    bool muted;              /* putting a default in the place of what did not read well */
 };
 
 static void param_read_row(struct param_reader *r, const struct param *row, struct param_node *node,
@@ -74,10 +75,12 @@ static void param_find(struct param_reader *r, struct diag_where where, const ch
 
 static void param_find(struct param_reader *r, struct diag_where where, const char *format, ...)
 {
+    if (r->muted) return;
     va_list arguments;
     va_start(arguments, format);
     diag_vadd(r->diag, where, r->length > 0 ? r->path : NULL, format, arguments);
     va_end(arguments);
+    param_break(r->doc, r->path);
 }
 
 /* "a, b, c" of the rows, cut after a dozen; of a choice only the words, or only the others. */
@@ -191,13 +194,21 @@ static const char *param_guess(struct param_reader *r, const char *word, const c
     return nearest ? arena_print(r->arena, "; did you mean '%s'?", nearest) : "";
 }
 
-static const char *param_guess_key(struct param_reader *r, const char *word,
-                                   const struct param_table *table)
+static const char *param_nearest_key(struct param_reader *r, const char *word,
+                                     const struct param_table *table)
 {
+    if (r->diag->count >= DIAG_LIMIT) return NULL;
     const char **names = arena_alloc(r->arena, table->count + 1, sizeof *names);
     for (size_t i = 0; i < table->count; i++)
         names[i] = table->rows[i].key;
-    return param_guess(r, word, names, table->count);
+    return diag_nearest(word, names, table->count);
+}
+
+static const char *param_guess_key(struct param_reader *r, const char *word,
+                                   const struct param_table *table)
+{
+    const char *nearest = param_nearest_key(r, word, table);
+    return nearest ? arena_print(r->arena, "; did you mean '%s'?", nearest) : "";
 }
 
 /* The value has the wrong shape: nothing, or a list or mapping for a scalar, or the reverse. */
@@ -372,6 +383,16 @@ static void param_read_absent(struct param_reader *r, const struct param *row, v
     } else if (!r->doc->partial) {
         param_find(r, r->given, "required key is missing (%s)", row->meaning);
     }
+    if (r->doc->partial) param_break(r->doc, r->path);
+}
+
+/* The finding has been made; what goes on reading should meet sound values all the same. */
+static void param_read_instead(struct param_reader *r, const struct param *row, void *field)
+{
+    bool muted = r->muted;
+    r->muted = true;
+    if (row->def) param_read_absent(r, row, field);
+    r->muted = muted;
 }
 
 static const struct param *param_row(const struct param_table *table, const char *key)
@@ -387,13 +408,55 @@ static void param_read_unknown(struct param_reader *r, const struct param_table 
     for (uint32_t i = 0; i < node->count; i++) {
         const struct param_pair *pair = &node->pairs[i];
         if (param_row(table, pair->key)) continue;
-        size_t back = param_enter_key(r, pair->key);
-        const char *guess = param_guess_key(r, pair->key, table);
-        if (guess[0] == '\0')
+        const char *meant = param_nearest_key(r, pair->key, table), *guess;
+        if (meant)
+            guess = arena_print(r->arena, "; did you mean '%s'?", meant);
+        else
             guess = arena_print(r->arena, " (allowed here: %s)", param_key_names(r->arena, table));
+        size_t back = param_enter_key(r, pair->key);
         param_find(r, pair->where, "unknown key%s", guess);
         param_leave(r, back);
+        if (!meant) continue;
+        back = param_enter_key(r, meant);
+        param_break(r->doc, r->path);
+        param_leave(r, back);
     }
+}
+
+/* Does this row go with the others of its mapping?  Where the key that decides did not read, the
+ * row is read if it is given, and not missed. */
+enum param_fit { PARAM_FITS, PARAM_UNFIT, PARAM_UNDECIDED };
+
+static enum param_fit param_fits(struct param_reader *r, const struct param_table *table,
+                                 const struct param *row, const void *out)
+{
+    if (!row->when) return PARAM_FITS;
+    const struct param *by = param_row(table, row->when);
+    assert(by && by < row && by->type == PARAM_ENUM && "a key goes with an ENUM before it");
+    size_t back = param_enter_key(r, by->key);
+    bool good = param_good(r->doc, r->path);
+    param_leave(r, back);
+    if (!good) return PARAM_UNDECIDED;
+    const char *is = by->names[*(const int *)((const char *)out + by->offset)];
+    return strcmp(is, row->is) == 0 ? PARAM_FITS : PARAM_UNFIT;
+}
+
+/* One key of a mapping, given or not. */
+static void param_read_key(struct param_reader *r, const struct param_table *table,
+                           const struct param *row, struct param_node *node, void *out)
+{
+    struct param_pair *pair = param_node_find(node, row->key);
+    enum param_fit fit = param_fits(r, table, row, out);
+    void *field = (char *)out + row->offset;
+    size_t back = param_enter_key(r, row->key);
+    if (pair && fit == PARAM_UNFIT)
+        param_find(r, pair->where, "has no effect here: it goes with %s: %s only", row->when,
+                   row->is);
+    else if (pair)
+        param_read_row(r, row, pair->value, field);
+    else if (fit == PARAM_FITS || (fit == PARAM_UNDECIDED && row->def))
+        param_read_absent(r, row, field);
+    param_leave(r, back);
 }
 
 /* A mapping by a table. */
@@ -403,16 +466,8 @@ static void param_read_table(struct param_reader *r, const struct param_table *t
     struct diag_where given = r->given;
     uint32_t findings = r->diag->count + r->diag->dropped;
     if (node->source != &default_source) r->given = node->where;
-    for (size_t i = 0; i < table->count; i++) {
-        const struct param *row = &table->rows[i];
-        size_t back = param_enter_key(r, row->key);
-        struct param_pair *pair = param_node_find(node, row->key);
-        if (pair)
-            param_read_row(r, row, pair->value, (char *)out + row->offset);
-        else
-            param_read_absent(r, row, (char *)out + row->offset);
-        param_leave(r, back);
-    }
+    for (size_t i = 0; i < table->count; i++)
+        param_read_key(r, table, &table->rows[i], node, out);
     param_read_unknown(r, table, node);
     if (table->check && !r->doc->partial && findings == r->diag->count + r->diag->dropped) {
         const char *wrong = table->check(out);
@@ -486,6 +541,8 @@ static void param_read_variant(struct param_reader *r, const struct param *row,
     const struct param *chosen = param_row(row->sub, pair->key);
     if (!chosen) {
         param_read_unknown(r, row->sub, node);
+        param_break(r->doc, r->path);
+        param_read_instead(r, row, out);
         return;
     }
     size_t back = param_enter_key(r, pair->key);
@@ -570,8 +627,8 @@ static void param_read_list(struct param_reader *r, const struct param *row,
 
 /* ---- dispatch ------------------------------------------------------------------------------ */
 
-static void param_read_row(struct param_reader *r, const struct param *row, struct param_node *node,
-                           void *field)
+static void param_read_type(struct param_reader *r, const struct param *row,
+                            struct param_node *node, void *field)
 {
     switch (row->type) {
     case PARAM_GROUP:
@@ -603,12 +660,31 @@ static void param_read_row(struct param_reader *r, const struct param *row, stru
     }
 }
 
+static void param_read_row(struct param_reader *r, const struct param *row, struct param_node *node,
+                           void *field)
+{
+    const struct param_doc *doc = r->doc;
+    uint32_t broken = doc->broken_count;
+    param_read_type(r, row, node, field);
+    if (doc->broken_count > broken && strcmp(doc->broken[doc->broken_count - 1], r->path) == 0)
+        param_read_instead(r, row, field);
+}
+
+/* Findings made while loading (a key given twice, an override that fits nowhere) break keys too. */
+static void param_break_found(struct param_doc *doc, const struct diag *diag)
+{
+    for (uint32_t i = 0; i < diag->count; i++)
+        if (diag->items[i].key) param_break(doc, diag->items[i].key);
+    if (diag->dropped > 0) doc->all_broken = true;
+}
+
 void param_read(struct param_doc *doc, const struct param_table *table, void *out,
                 struct diag *diag)
 {
     struct param_reader r = {
         .doc = doc, .arena = doc->arena, .diag = diag, .given = doc->root->where};
     param_enter(&r, "");
+    param_break_found(doc, diag);
     doc->effective_count = 0;
     param_read_table(&r, table, doc->root, out);
 }

@@ -106,6 +106,9 @@ static void param_line_add(struct param_schema_out *out, struct param_section *s
     const char *meaning = row->meaning ? row->meaning : "";
     if (row->flags & PARAM_BARE)
         meaning = arena_print(&out->arena, "%s; may stand without its key", meaning);
+    if (row->when)
+        meaning =
+            arena_print(&out->arena, "%s; goes with %s: %s only", meaning, row->when, row->is);
     section->lines[section->count++] = (struct param_line){
         .column = {key, param_type_text(out, row), def, param_allowed_text(out, row)},
         .meaning = meaning,

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  * What a scenario may hold, as a JSON Schema (draft 07) for editors.
  *
- * Answers for: completion and checking of scenario files while they are typed: keys, units as
- * patterns, ranges of plain numbers, names, defaults, meanings.
- * Leaves out: ranges of quantities with a unit, which JSON Schema cannot compare (they stand in the
- * description), and cross checks.  Draft 07, as later drafts are not yet read by the YAML plugins
+ * Answers for: completion and checking of scenario files while they are typed: keys, which of them
+ * go together, units and ranges (of quantities with a unit as patterns, param_pattern.c), names,
+ * lengths of lists, defaults, meanings.
+ * Leaves out: cross checks.  Draft 07, as later drafts are not yet read by the YAML plugins
  * of common editors; tables are written out at each use, as draft 07 ignores what stands beside a
  * $ref.
  *
@@ -14,10 +14,6 @@
 #include <string.h>
 
 #include "sim/param_internal.h"
-
-/* The grammar of param_scan.c. */
-#define NUMBER "(0|[1-9][0-9]*)(\\.[0-9]+)?"
-#define EXPONENT "([eE][-+]?[0-9]+)?"
 
 struct param_json {
     struct arena arena;
@@ -36,15 +32,6 @@ static void param_json_set(struct param_json *s, struct json_node *object, const
 }
 
 /* ---- scalars ------------------------------------------------------------------------------- */
-
-static const char *param_json_pattern(struct param_json *s, const struct param_form *form)
-{
-    const char *units = "";
-    for (size_t i = 0; i < form->unit_count; i++)
-        units = arena_print(&s->arena, "%s%s%s", units, i > 0 ? "|" : "", form->units[i].text);
-    return arena_print(&s->arena, "^(0|-?%s" NUMBER "%s *(%s))$", form->dollar ? "\\$" : "",
-                       form->exact < 0 ? EXPONENT : "", units);
-}
 
 /* minimum or maximum of a type that YAML itself reads as a number. */
 static void param_json_limit(struct param_json *s, struct json_node *node, const char *key,
@@ -75,8 +62,12 @@ static void param_json_quantity(struct param_json *s, struct json_node *node,
                                 const struct param *row)
 {
     bool ratio = row->type == PARAM_RATIO;
+    param_json_set(s, node, "pattern", param_pattern(&s->arena, row));
+    if (!ratio && !param_pattern_zero(row)) {
+        param_json_set(s, node, "type", "string");
+        return;
+    }
     param_json_types(s, node, "string", ratio ? "number" : "integer");
-    param_json_set(s, node, "pattern", param_json_pattern(s, param_form(row->type)));
     param_json_limit(s, node, "minimum", row, ratio ? row->min : NULL);
     param_json_limit(s, node, "maximum", row, ratio ? row->max : NULL);
     if (ratio) return;
@@ -282,11 +273,48 @@ static struct json_node *param_json_required(struct param_json *s, const struct 
 {
     struct json_node *keys = NULL;
     for (size_t i = 0; i < table->count; i++) {
-        if (table->rows[i].def) continue;
+        if (table->rows[i].def || table->rows[i].when) continue;
         if (!keys) keys = json_array(s->json);
         json_push(s->json, keys, json_text(s->json, table->rows[i].key));
     }
     return keys;
+}
+
+static struct json_node *param_json_key_list(struct param_json *s, const char *key)
+{
+    struct json_node *keys = json_array(s->json);
+    json_push(s->json, keys, json_text(s->json, key));
+    return keys;
+}
+
+/* A key that goes with one value of another: if that is given, then (it is required), else it must
+ * not be there. */
+static struct json_node *param_json_when(struct param_json *s, const struct param *row)
+{
+    struct json_node *node = json_object(s->json), *is = json_object(s->json);
+    struct json_node *value = json_object(s->json);
+    param_json_set(s, value, "const", row->is);
+    json_set(s->json, is, "properties", param_json_wrap(s, row->when, value));
+    json_set(s->json, node, "if", is);
+    if (!row->def)
+        json_set(s->json, node, "then",
+                 param_json_wrap(s, "required", param_json_key_list(s, row->key)));
+    json_set(s->json, node, "else",
+             param_json_wrap(s, "not",
+                             param_json_wrap(s, "required", param_json_key_list(s, row->key))));
+    return node;
+}
+
+static void param_json_whens(struct param_json *s, struct json_node *node,
+                             const struct param_table *table)
+{
+    struct json_node *all = NULL;
+    for (size_t i = 0; i < table->count; i++) {
+        if (!table->rows[i].when) continue;
+        if (!all) all = json_array(s->json);
+        json_push(s->json, all, param_json_when(s, &table->rows[i]));
+    }
+    if (all) json_set(s->json, node, "allOf", all);
 }
 
 static struct json_node *param_json_table(struct param_json *s, const struct param_table *table,
@@ -301,6 +329,7 @@ static struct json_node *param_json_table(struct param_json *s, const struct par
     json_set(s->json, node, "additionalProperties", json_bool(s->json, false));
     struct json_node *keys = required ? param_json_required(s, table) : NULL;
     if (keys) json_set(s->json, node, "required", keys);
+    param_json_whens(s, node, table);
     return node;
 }
 
@@ -326,11 +355,9 @@ static struct json_node *param_json_demands(struct param_json *s, const struct p
 static void param_json_base(struct param_json *s, struct json_node *root,
                             const struct param_table *table)
 {
-    struct json_node *base_key = json_array(s->json);
-    json_push(s->json, base_key, json_text(s->json, "base"));
     struct json_node *demands = param_json_demands(s, table);
     if (!demands) return;
-    struct json_node *has_base = param_json_wrap(s, "required", base_key);
+    struct json_node *has_base = param_json_wrap(s, "required", param_json_key_list(s, "base"));
     json_set(s->json, root, "if", param_json_wrap(s, "not", has_base));
     json_set(s->json, root, "then", demands);
 }

@@ -2,7 +2,8 @@
  * The tree of a scenario: nodes, key paths, canonical text.
  *
  * Answers for: building and searching the tree, the syntax of key paths ("nodes[2].region"), the
- * position a cross check reports at, and the text that a hash of the scenario is made of.
+ * position a cross check reports at, what it may rely on, and the text that a hash of the scenario
+ * is made of.
  * Leaves out: where trees come from (param_parse.c, param_load.c) and what keys mean
  * (param_read.c).
  *
@@ -151,7 +152,9 @@ int param_path_split(struct arena *arena, const char *path, size_t length,
     return count > 0 ? count : -1;
 }
 
-struct diag_where param_where(struct param_doc *doc, const char *path)
+/* The node at a key path, or where its path ends, its nearest ancestor (*whole false). */
+static const struct param_node *param_node_at(const struct param_doc *doc, const char *path,
+                                              bool *whole)
 {
     struct param_step steps[PARAM_SET_PARTS_MAX] = {{0}};
     int count = param_path_split(doc->arena, path, strlen(path), steps);
@@ -164,10 +167,55 @@ struct diag_where param_where(struct param_doc *doc, const char *path)
         } else if (!steps[i].key && node->kind == PARAM_NODE_LIST && steps[i].index < node->count) {
             next = node->items[steps[i].index];
         }
-        if (!next) break;
+        if (!next) return node;
         node = next;
     }
-    return node->where;
+    *whole = count > 0;
+    return node;
+}
+
+struct diag_where param_where(struct param_doc *doc, const char *path)
+{
+    bool whole;
+    return param_node_at(doc, path, &whole)->where;
+}
+
+bool param_given(const struct param_doc *doc, const char *path)
+{
+    bool whole = false;
+    param_node_at(doc, path, &whole);
+    return whole;
+}
+
+void param_break(struct param_doc *doc, const char *path)
+{
+    if (doc->broken_count == DIAG_LIMIT) {
+        doc->all_broken = true;
+        return;
+    }
+    if (doc->broken_count == doc->broken_capacity) {
+        uint32_t capacity = doc->broken_capacity ? 2 * doc->broken_capacity : 16;
+        doc->broken = arena_grow(doc->arena, doc->broken, doc->broken_capacity, capacity,
+                                 sizeof *doc->broken);
+        doc->broken_capacity = capacity;
+    }
+    doc->broken[doc->broken_count++] = arena_text(doc->arena, path, strlen(path));
+}
+
+/* Is `path` the same as `top`, or a key or item below it? */
+static bool param_path_under(const char *path, const char *top)
+{
+    size_t length = strlen(top);
+    return strncmp(path, top, length) == 0 &&
+           (length == 0 || path[length] == '\0' || path[length] == '.' || path[length] == '[');
+}
+
+bool param_good(const struct param_doc *doc, const char *path)
+{
+    for (uint32_t i = 0; i < doc->broken_count; i++)
+        if (param_path_under(path, doc->broken[i]) || param_path_under(doc->broken[i], path))
+            return false;
+    return !doc->all_broken;
 }
 
 void param_error(struct param_doc *doc, struct diag *diag, const char *path, const char *format,

@@ -24,3 +24,22 @@ if [ -f "${DATA:-}/azure-conv-2023.csv" ]; then
 else
     echo "# azure_hour skipped: ${DATA:-DATA}/azure-conv-2023.csv is not there"
 fi
+
+# Replications on two threads over one: the best of several of each, in turn, because other programs
+# on the machine only ever make them slower.
+if [ "$(nproc)" -ge 2 ]; then
+    replications() { # replications JOBS: wall time of 40
+        rm -f "$work/pair.db"
+        /usr/bin/time -f %e -o "$work/wall" \
+            "$hacasim" run scenarios/baseline.yaml --reps 40 --jobs "$1" --quiet --db "$work/pair.db" >/dev/null
+        cat "$work/wall"
+    }
+    for _ in 1 2 3 4 5; do
+        replications 1 >>"$work/jobs1"
+        replications 2 >>"$work/jobs2"
+    done
+    paste -d' ' <(sort -g "$work/jobs1" | head -1) <(sort -g "$work/jobs2" | head -1) |
+        awk '{printf "bench replications.jobs1_s %s s\nbench replications.jobs2_ratio %.2f 1\n", $1, $1 / $2}'
+else
+    echo "# replications.jobs2_ratio skipped: one core"
+fi

@@ -10,6 +10,7 @@ case $name in
 fuzz_scenario) cp -n scenarios/*.yaml tests/bad/*.yaml "$corpus"/ 2>/dev/null || true ;;
 fuzz_tables) cp -n tests/data/tables/*.csv tests/bad/tables/*.csv "$corpus"/ 2>/dev/null || true ;;
 fuzz_trace) cp -n tests/data/*.csv "$corpus"/ 2>/dev/null || true ;;
+fuzz_snap) printf '\0' >"$corpus/sound" ;;
 esac
 "$target" -max_total_time="$seconds" -max_len=8192 -timeout=10 -rss_limit_mb=2048 \
     -print_final_stats=0 -verbosity=0 -artifact_prefix=build/fuzz/ "$corpus"

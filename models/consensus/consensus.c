@@ -164,8 +164,8 @@ static void consensus_check_powers(const struct validators_params *v, struct par
                                    struct diag *diag)
 {
     const double *powers = v->power.list.items;
-    if (v->power.kind != CONSENSUS_POWERS) return;
-    if (v->power.list.count != v->count)
+    if (v->power.kind != CONSENSUS_POWERS || !param_good(doc, "validators.power")) return;
+    if (v->power.list.count != v->count && param_good(doc, "validators.count"))
         param_error(doc, diag, "validators.power.list",
                     "has %u powers, but validators.count is %lld", v->power.list.count,
                     (long long)v->count);
@@ -178,10 +178,14 @@ static void consensus_check_powers(const struct validators_params *v, struct par
 static void consensus_check_region(const char *name, const char *path, struct param_doc *doc,
                                    struct diag *diag)
 {
-    if (net_region_find(name) != UINT32_MAX) return;
+    if (!param_good(doc, path) || net_region_find(name) != UINT32_MAX) return;
     const char *near = diag_nearest(name, net_region_names(), net_region_count());
-    param_error(doc, diag, path, "%s is not a region%s%s%s", name, near ? "; did you mean " : "",
-                near ? near : "", near ? "?" : "");
+    const char *known = "";
+    for (uint32_t i = 0; i < net_region_count(); i++)
+        known = arena_print(diag->arena, "%s%s%s", known, i ? ", " : "", net_region_names()[i]);
+    param_error(doc, diag, path,
+                "%s is neither a set of regions (aws-13) nor a region%s%s%s (known: %s)", name,
+                near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "", known);
 }
 
 void consensus_check(const struct validators_params *validators,
@@ -196,7 +200,9 @@ void consensus_check(const struct validators_params *validators,
     for (uint32_t i = 0; place->kind == CONSENSUS_REGIONS && i < place->list.count; i++)
         consensus_check_region(names[i].text, "validators.regions.list", doc, diag);
     long long nodes = validators->count + params->full_nodes;
-    if (params->topology == CONSENSUS_MESH && nodes > SPREAD_MESH_MAX)
+    bool good = param_good(doc, "validators.count") && param_good(doc, "consensus.full_nodes") &&
+                param_good(doc, "consensus.topology");
+    if (good && params->topology == CONSENSUS_MESH && nodes > SPREAD_MESH_MAX)
         param_error(doc, diag, "consensus.topology",
                     "a mesh of %lld nodes is too large (allowed: %d); use gossip", nodes,
                     SPREAD_MESH_MAX);
@@ -304,6 +310,13 @@ void consensus_decide(struct consensus *consensus, const struct consensus_input 
     proposer_increment(&consensus->next, 1);
 }
 
+bool consensus_times(const struct consensus *consensus, uint32_t validator,
+                     struct consensus_times *times)
+{
+    assert(validator < consensus->count);
+    return quorum_times(consensus, validator, times);
+}
+
 int64_t consensus_next_start_ns(const struct consensus *consensus, int64_t commit_ns,
                                 int64_t execute_ns)
 {
@@ -316,4 +329,25 @@ bool consensus_is_live(const struct consensus *consensus, uint32_t validator)
     assert(validator < consensus->count);
     const struct consensus_validator *v = &consensus->validators[validator];
     return !v->silent && !net_region_is_down(consensus->net, v->region);
+}
+
+/* ---- checkpoints ---------------------------------------------------------------------------- */
+
+static void consensus_snap_turns(struct proposer_set *set, struct snap *snap)
+{
+    SNAP_COVERS(struct proposer_set, 32);
+    snap_below(snap, &set->proposer, set->count);
+    for (uint32_t v = 0; v < set->count; v++)
+        snap_i64(snap, &set->priority[v]);
+}
+
+void consensus_snap(struct consensus *consensus, struct snap *snap)
+{
+    SNAP_COVERS(struct consensus, 160);
+    snap_begin(snap, "consensus");
+    snap_same(snap, consensus->count, "validators");
+    snap_u64(snap, &consensus->height);
+    consensus_snap_turns(&consensus->current, snap);
+    consensus_snap_turns(&consensus->next, snap);
+    snap_end(snap);
 }

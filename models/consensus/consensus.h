@@ -159,7 +159,20 @@ void consensus_decide(struct consensus *consensus, const struct consensus_input 
 int64_t consensus_next_start_ns(const struct consensus *consensus, int64_t commit_ns,
                                 int64_t execute_ns);
 
+/* What one validator did in the round that decided the height of the last consensus_decide: when it
+ * had the block (INT64_MAX: never), prevoted and precommitted, by its own time stamps.  False when
+ * it took no part, or when that height was not decided. */
+struct consensus_times {
+    int64_t block_ns, prevote_ns, precommit_ns;
+    bool prevote_nil, precommit_nil;
+};
+bool consensus_times(const struct consensus *consensus, uint32_t validator,
+                     struct consensus_times *times);
+
 /* Whether a validator takes part now: not silent, its region not down. */
 bool consensus_is_live(const struct consensus *consensus, uint32_t validator);
+
+/* Heights begin without memory of the ones before, but for whose turn it is. */
+void consensus_snap(struct consensus *consensus, struct snap *snap);
 
 #endif

@@ -75,6 +75,7 @@ struct quorum {
     struct quorum_observer *observers;
     uint16_t *follows; /* observer of each seat */
     /* the height at hand */
+    bool decided;
     uint8_t *draws;    /* [seat][columns] */
     int64_t *block_ns; /* when a seat has the block */
     uint8_t *locked;
@@ -169,23 +170,39 @@ int64_t quorum_order(int64_t *time_ns, uint64_t *weight, uint32_t n, int64_t nee
     return quorum_select(time_ns, weight, n, need, verify_ns, quorum_span(time_ns, n));
 }
 
-/* Time at which `seat` has seen `need` of the votes of one sort; its own vote needs no way. */
+/* When each seat's vote reaches `seat`, into time_ns; its own needs no way. */
+static struct quorum_span quorum_arrive(const struct quorum *q, const int64_t *sent_ns,
+                                        uint32_t seat, uint32_t column)
+{
+    const uint32_t *cells = q->spread.table + q->place[seat] * SPREAD_CELLS, *row = q->row;
+    const uint8_t *draw = q->draws + column;
+    struct quorum_span span = {INT64_MAX, INT64_MIN};
+    int64_t *time_ns = q->time_ns;
+    for (uint32_t s = 0, seats = q->seats; s < seats; s++, draw += q->columns) {
+        int64_t way_ns = (int64_t)cells[row[s] + (*draw >> 1)] << SPREAD_SHIFT;
+        int64_t at_ns = sent_ns[s] + (s == seat ? 0 : way_ns);
+        span.low_ns = at_ns < span.low_ns ? at_ns : span.low_ns;
+        span.high_ns = at_ns > span.high_ns ? at_ns : span.high_ns;
+        time_ns[s] = at_ns;
+    }
+    return span;
+}
+
+/* Time at which `seat` has seen +2/3 of the power in votes of one sort. */
 static int64_t quorum_reach(const struct consensus *c, const struct quorum_votes *votes,
                             enum quorum_vote sort, uint32_t seat, uint32_t column)
 {
     struct quorum *q = c->level;
-    const uint32_t *cells = q->spread.table + q->place[seat] * SPREAD_CELLS;
-    const uint8_t *draw = q->draws + column;
-    struct quorum_span span = {INT64_MAX, INT64_MIN};
-    uint32_t n = 0;
-    for (uint32_t s = 0; s < q->seats; s++, draw += q->columns) {
-        int64_t way_ns = (int64_t)cells[q->row[s] + (*draw >> 1)] << SPREAD_SHIFT;
-        int64_t time_ns = votes->sent_ns[s] + (s == seat ? 0 : way_ns);
-        span.low_ns = time_ns < span.low_ns ? time_ns : span.low_ns;
-        span.high_ns = time_ns > span.high_ns ? time_ns : span.high_ns;
-        q->time_ns[n] = time_ns;
-        q->carried[n] = q->weight[s];
-        n += sort == QUORUM_ANY || votes->vote[s] == sort;
+    struct quorum_span span = quorum_arrive(q, votes->sent_ns, seat, column);
+    uint32_t n = q->seats;
+    memcpy(q->carried, q->weight, n * sizeof *q->carried);
+    if (sort == QUORUM_NIL || (sort == QUORUM_BLOCK && votes->nils > 0)) {
+        n = 0;
+        for (uint32_t s = 0; s < q->seats; s++) {
+            q->time_ns[n] = q->time_ns[s];
+            q->carried[n] = q->weight[s];
+            n += votes->vote[s] == sort;
+        }
     }
     return quorum_select(q->time_ns, q->carried, n, c->quorum, q->vote_verify_ns, span);
 }
@@ -264,7 +281,7 @@ static void quorum_draw(const struct consensus *c, uint32_t round)
         for (uint32_t block = 0; block < q->columns / 16; block++) {
             struct rng_stream stream = rng_open(c->seed, c->replication, CONSENSUS_ROUND + round,
                                                 block << 16 | q->validator[s]);
-            stream.counter.v[0] = (uint32_t)c->height;
+            rng_seek(&stream, (uint32_t)c->height);
             words[2 * block] = rng_u64(&stream);
             words[2 * block + 1] = rng_u64(&stream);
         }
@@ -291,13 +308,13 @@ static int64_t quorum_transfer_ns(const struct consensus *c, uint64_t payload_by
     double passed = bytes + (hops > 1.0 ? hops - 1.0 : 0.0) * (bytes < part ? bytes : part);
     double free = c->params->send_rate * QUORUM_FLOW_SAMPLE_S;
     double metered = bytes > free ? bytes - free : 0.0;
-    return (int64_t)(passed * c->net->ns_per_byte + metered * 1e9 / c->params->send_rate + 0.5);
+    return event_ns(passed * c->net->ns_per_byte + metered * 1e9 / c->params->send_rate + 0.5);
 }
 
 static int64_t quorum_check_ns(const struct consensus *c, const struct consensus_input *input)
 {
     double spread = c->machine.cpu_factor / (double)c->machine.cores;
-    return (int64_t)((double)input->check_ns * spread + 0.5) + input->extra_check_ns +
+    return event_ns((double)input->check_ns * spread + 0.5) + input->extra_check_ns +
            (int64_t)c->count * c->level->commit_verify_ns;
 }
 
@@ -447,6 +464,7 @@ void quorum_decide(struct consensus *consensus, const struct consensus_input *in
 {
     struct quorum *q = consensus->level;
     struct quorum_round r;
+    q->decided = false;
     quorum_begin(consensus, input, &r, outcome);
     if (q->power < consensus->quorum) return;
     quorum_observe(consensus);
@@ -460,7 +478,7 @@ void quorum_decide(struct consensus *consensus, const struct consensus_input *in
             quorum_reach(consensus, &q->precommits, QUORUM_BLOCK, watcher, q->columns - 1);
         if (commit_ns != QUORUM_NEVER) {
             int64_t block_ns = q->block_ns[watcher];
-            outcome->decided = true;
+            outcome->decided = q->decided = true;
             outcome->commit_ns = commit_ns > block_ns ? commit_ns : block_ns;
             quorum_prevote_delays(consensus, &r, outcome);
             return;
@@ -468,6 +486,20 @@ void quorum_decide(struct consensus *consensus, const struct consensus_input *in
         quorum_next_round(consensus, &r, watcher);
     }
     outcome->commit_ns = r.start_ns;
+}
+
+bool quorum_times(const struct consensus *consensus, uint32_t validator,
+                  struct consensus_times *times)
+{
+    const struct quorum *q = consensus->level;
+    uint32_t seat = q->seat[validator];
+    if (!q->decided || seat == UINT32_MAX) return false;
+    *times = (struct consensus_times){.block_ns = q->block_ns[seat],
+                                      .prevote_ns = q->prevotes.sent_ns[seat],
+                                      .precommit_ns = q->precommits.sent_ns[seat],
+                                      .prevote_nil = q->prevotes.vote[seat] == QUORUM_NIL,
+                                      .precommit_nil = q->precommits.vote[seat] == QUORUM_NIL};
+    return true;
 }
 
 /* ---- creation ------------------------------------------------------------------------------- */
@@ -504,7 +536,7 @@ static void quorum_build_spread(const struct consensus *c, struct quorum *q, str
 
 static int64_t quorum_scaled_ns(const struct consensus *c, int64_t reference_ns)
 {
-    return (int64_t)((double)reference_ns * c->machine.cpu_factor + 0.5);
+    return event_ns((double)reference_ns * c->machine.cpu_factor + 0.5);
 }
 
 static void quorum_open_votes(struct quorum_votes *votes, uint32_t count, struct arena *arena)

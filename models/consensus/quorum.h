@@ -10,6 +10,10 @@ struct quorum *quorum_create(const struct consensus *consensus, struct arena *ar
 void quorum_decide(struct consensus *consensus, const struct consensus_input *input,
                    struct consensus_outcome *outcome);
 
+/* As consensus_times. */
+bool quorum_times(const struct consensus *consensus, uint32_t validator,
+                  struct consensus_times *times);
+
 /* Time at which the earliest of n messages together reach `need` weight, when each takes
  * `verify_ns` of one core after it came in; INT64_MAX when all of them do not.  `weight` counts
  * power in its upper 48 bits and messages in the lower 16.  Both arrays are scratch. */

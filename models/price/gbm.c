@@ -24,7 +24,7 @@ static void step(struct price *price, int64_t elapsed_ns)
 {
     const struct price_gbm_params *p = &price->params->gbm;
     double years = (double)elapsed_ns / NS_PER_YEAR;
-    double z = variate_normal(&price->stream);
+    double z = variate_normal_inverse(&price->stream);
     double growth =
         (p->drift - 0.5 * p->volatility * p->volatility) * years + p->volatility * sqrt(years) * z;
     price->level_usd *= dmath_exp(growth);

@@ -195,3 +195,23 @@ const char *price_describe(const struct price_params *params, struct arena *aren
     }
     return arena_print(arena, "fixed (%s)", initial);
 }
+
+/* ---- checkpoints --------------------------------------------------------------------------- */
+
+void price_snap(struct price *price, struct snap *snap)
+{
+    SNAP_COVERS(struct price, 304);
+    snap_begin(snap, "price");
+    snap_i64(snap, &price->stepped_ns);
+    snap_stream(snap, &price->stream);
+    snap_real(snap, &price->level_usd);
+    snap_real(snap, &price->drawdown_ratio);
+    money_t *const sums[] = {&price->current,     &price->min,        &price->max,
+                             &price->peak,        &price->bought_opg, &price->sold_opg,
+                             &price->unfilled_opg};
+    for (size_t i = 0; i < sizeof sums / sizeof sums[0]; i++)
+        snap_money(snap, sums[i]);
+    snap_u64(snap, &price->trades);
+    if (price->current < 1 || price->current > PRICE_MOST) snap_fail(snap, "no price is that");
+    snap_end(snap);
+}

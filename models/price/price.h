@@ -103,4 +103,6 @@ money_t price_proceeds_at_spot(const struct price *price, money_t opg);
 money_t amm_out(money_t in, money_t reserve_in, money_t reserve_out, money_t fee_bps);
 money_t amm_in(money_t out, money_t reserve_in, money_t reserve_out, money_t fee_bps);
 
+void price_snap(struct price *price, struct snap *snap);
+
 #endif

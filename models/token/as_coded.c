@@ -50,13 +50,14 @@ static void gas(struct token *token, uint32_t payer, uint32_t proposer, money_t 
 
 static bool bad(const struct token_params *params, struct token_problem *problem)
 {
-    const char *key = params->burn_share > 0       ? "burn_share"
-                      : params->burn_per_proof > 0 ? "burn_per_proof"
-                                                   : NULL;
-    if (key == NULL) return false;
-    problem->key = key;
+    bool share = params->burn_share > 0, proof = params->burn_per_proof > 0;
+    if (!share && !proof) return false;
+    problem->key = share ? "burn_share" : "burn_per_proof";
     snprintf(problem->text, sizeof problem->text,
-             "must be 0 under token.design as_coded: the code burns nothing (dual_cycle does)");
+             "must be 0 under token.design as_coded: the code burns nothing (dual_cycle does); "
+             "set %s%s%s as well",
+             share ? "token.burn_share=0%" : "", share && proof ? " and " : "",
+             proof ? "token.burn_per_proof=0" : "");
     return true;
 }
 

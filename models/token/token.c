@@ -487,3 +487,36 @@ struct token_supply token_supply(const struct token *token)
     s.circulating = s.total - s.staked - s.locked;
     return s;
 }
+
+/* ---- checkpoints --------------------------------------------------------------------------- */
+
+void token_fee_snap(struct token_fee *fee, struct snap *snap, uint32_t users, uint32_t payees)
+{
+    SNAP_COVERS(struct token_fee, 32);
+    snap_money(snap, &fee->amount);
+    snap_below(snap, &fee->user, users);
+    snap_below(snap, &fee->node, payees);
+    snap_below_u8(snap, &fee->state, TOKEN_FEE_STRANDED + 1);
+    snap_flag(snap, &fee->closed);
+}
+
+void token_snap(struct token *token, struct snap *snap)
+{
+    SNAP_COVERS(struct token, 448);
+    uint32_t payees = token->setup.nodes + token->setup.validators;
+    snap_begin(snap, "token");
+    snap_same(snap, token->setup.users, "users");
+    snap_same(snap, payees, "payees");
+    snap_moneys(snap, token->unlocked, TOKEN_BUCKETS);
+    snap_money(snap, &token->emitted);
+    snap_moneys(snap, token->to_sell, payees);
+    snap_moneys(snap, token->node_income, payees);
+    money_t *const sums[] = {&token->charged_opg,  &token->to_nodes_opg, &token->burned_opg,
+                             &token->refunded_opg, &token->unpaid_opg,   &token->stranded_opg,
+                             &token->gas_paid};
+    for (size_t i = 0; i < sizeof sums / sizeof sums[0]; i++)
+        snap_money(snap, sums[i]);
+    snap_u64(snap, &token->unpaid);
+    snap_u64(snap, &token->gas_refused);
+    snap_end(snap);
+}

@@ -205,4 +205,7 @@ uint32_t token_user(const struct token *token, uint32_t user);           /* acco
 uint32_t token_operator(const struct token *token, uint32_t node);       /* account of a payee */
 uint32_t token_validator(const struct token *token, uint32_t validator); /* account */
 
+void token_fee_snap(struct token_fee *fee, struct snap *snap, uint32_t users, uint32_t payees);
+void token_snap(struct token *token, struct snap *snap);
+
 #endif

@@ -7,6 +7,7 @@
  * continuous batch on the validator's GPUs.  Honest replicas differ on an answer of n tokens with
  * probability 1 - (1 - divergence_per_token)^n; such an answer finds no quorum and is refused.
  * Leaves out cheating validators and outputs that differ by hardware. */
+#include "models/serving_snap.h"
 #include "models/world.h"
 
 struct replicated_state {
@@ -98,6 +99,14 @@ static int64_t replicated_check_ns(const struct world *w, const struct mempool_t
     return 0;
 }
 
+static void replicated_snap(struct world *w, struct snap *snap)
+{
+    struct replicated_state *state = w->design_state;
+    SNAP_COVERS(struct replicated_state, sizeof(struct perf) + sizeof(struct serving) + 8);
+    serving_snap(&state->engine, snap, &state->perf, 1, w->requests.capacity);
+    snap_i64(snap, &state->clock_ns);
+}
+
 static const char *replicated_refuse(const struct verification_params *params)
 {
     (void)params; /* that the model fits the validator's GPUs is checked with the nodes' */
@@ -115,4 +124,5 @@ const struct verification_design verification_replicated_design = {
     .executed = replicated_executed,
     .dropped = replicated_dropped,
     .check_ns = replicated_check_ns,
+    .snap = replicated_snap,
 };

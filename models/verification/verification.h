@@ -63,6 +63,8 @@ struct verification_design {
     void (*dropped)(struct world *world, const struct mempool_tx *tx);
     /* Work of a validator on the transaction before it votes, ns of one reference core. */
     int64_t (*check_ns)(const struct world *world, const struct mempool_tx *tx);
+    /* State of its own, written or read.  May be NULL: none. */
+    void (*snap)(struct world *world, struct snap *snap);
 };
 
 extern const struct verification_design verification_haca_tee_design, verification_og_batch_design,

@@ -211,6 +211,36 @@ def dense_step(card, layers, hidden, heads, kv_heads, ffn, vocab, tp, contexts, 
     return total + layers * LAYER + sequences * SEQUENCE + STEP
 
 
+def supply_path(s, k, w, beta, v, y, months):
+    """The differential equation by Runge and Kutta, 20,000 steps."""
+    def slope(supply):
+        return w - beta * v * (supply - k)
+    h = months / 20000
+    for _ in range(20000):
+        a = slope(s)
+        b = slope(s + h * a / 2)
+        c = slope(s + h * b / 2)
+        s += h * (a + 2 * b + 2 * c + slope(s + h * c)) / 6
+    return s, y / (v * (s - k))
+
+
+def proposers(powers, priorities, rounds):
+    """CometBFT in Python's whole numbers, where // rounds down and nothing overflows."""
+    who, after, total = [], [], sum(powers)
+    for _ in range(rounds):
+        spread = max(priorities) - min(priorities)
+        if spread > 2 * total:
+            ratio = -(-spread // (2 * total))
+            priorities = [abs(p) // ratio * (1 if p > 0 else -1) for p in priorities]
+        average = sum(priorities) // len(priorities)
+        priorities = [p - average + q for p, q in zip(priorities, powers)]
+        best = priorities.index(max(priorities))
+        priorities[best] -= total
+        who.append(best)
+        after.append(list(priorities))
+    return who, after
+
+
 def main():
     for card in CARDS:
         for fp8 in (False, True):
@@ -227,6 +257,13 @@ def main():
              half_up(dense_step(card, 32, 4096, 32, 8, 14336, 128256, 1, [100, 2000, 3000])))
         show(f"step-time {card} llama3-70b tp 4 prefill 1500 decode 700",
              half_up(dense_step(card, 80, 8192, 64, 8, 28672, 128256, 4, [700], 1500)))
+    for args in ((1e9, 4e8, 1e6, 0.3, 0.5, 2e7, 24), (1e9, 4e8, 0, 0.01, 0.02, 1e5, 120),
+                 (1e9, 4e8, 1e6, 0, 0.5, 2e7, 24)):
+        show(f"supply-path {args} supply", supply_path(*args)[0])
+        show(f"supply-path {args} price", supply_path(*args)[1])
+    for args in (([10, 1, 1], [0, 0, 0], 11), ([1, 3, 8], [2, -2, -13], 4),
+                 ([7, 5, 3, 1], [100, -50, 20, -90], 6)):
+        show(f"proposers {args}", str(proposers(*args)).replace(" ", ""))
     show("queue-mmc 4 3 1", erlang_c(4, F(3)))
     show("queue-mmc 100 90 1", erlang_c(100, F(90)))
     show("queue-mmc 100 90 1 mean_wait_s", erlang_c(100, F(90)) / 10)

@@ -15,6 +15,7 @@ for case in "$PWD"/tests/bad/*.case; do
     printf 'hacasim: 1\nname: \xff\xfe\nnodes: []\n' >"$work/dir/latin.yaml"
     printf 'hacasim: 1\0\0\0name: x\n' >"$work/dir/binary.yaml"
     : >"$work/dir/empty.yaml"
+    mkfifo "$work/dir/fifo"
     head -c 300 scenarios/baseline.yaml >"$work/dir/truncated.yaml"
     (cd "$work/dir" && find . | LC_ALL=C sort) >"$work/before"
     command=$(sed -n 1p "$case")

@@ -25,6 +25,9 @@ for seed in $(seq "$first" $((first + count - 1))); do
     token=$(pick 2 dual_cycle as_coded)
     burn=30%
     [ "$token" = as_coded ] && burn=0%
+    event=$(pick 23 outage surge facilitator_outage feed_outage)
+    [ "$event" = outage ] && event="outage, region: $(pick 24 $regions)"
+    [ "$event" = surge ] && event="surge, factor: 3"
     sets=(--set "seed=$seed" --set "horizon=$(pick 3 2 5 10) min" --set "drain=$(pick 4 0 1 20) min"
         --set "verification.design=$design"
         --set "workload.arrivals={poisson: $(pick 5 0.2 2 6 20)/s}"
@@ -41,7 +44,7 @@ for seed in $(seq "$first" $((first + count - 1))); do
         --set "consensus.timeout_propose=$(pick 19 0.5 3) s"
         --set "feemarket.start=$(pick 20 steady genesis)"
         --set "adversaries=[{strategy: model_substitution, share: $(pick 21 0% 30% 100%), start: 30 s, evades: $(pick 22 0% 50%)}]"
-        --set "events=[{at: 40 s, do: $(pick 23 outage surge facilitator_outage feed_outage), region: $(pick 24 $regions), factor: 3, for: $(pick 25 10 50) s}]")
+        --set "events=[{at: 40 s, do: $event, for: $(pick 25 10 50) s}]")
     run() {
         "$HACASIM" run scenarios/baseline.yaml "${sets[@]}" "$@" --db "$work/s.db" --quiet --json - 2>"$work/err" ||
             { echo "seed $seed: exit $?"; cat "$work/err"; exit 1; }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * A table with every type of parameter, for test_param.c and the fuzz target. */
+ * A table with every type of parameter, for tests/unit/test_param_*.c and the fuzz target. */
 #ifndef HACASIM_TESTS_PARAM_SAMPLE_H
 #define HACASIM_TESTS_PARAM_SAMPLE_H
 
@@ -63,6 +63,39 @@ static const struct param sample_node_rows[] = {
 static const struct param_table sample_node_table =
     PARAM_TABLE("node", sample_node, sample_node_rows);
 
+/* Keys that go with one value of another. */
+struct sample_step {
+    int what;
+    int64_t wait;
+    const char *label;
+};
+static const char *const sample_steps[] = {"rest", "speak", NULL};
+static const struct param sample_step_rows[] = {
+    {.key = "do",
+     .type = PARAM_ENUM,
+     .offset = offsetof(struct sample_step, what),
+     .meaning = "kind",
+     .names = sample_steps},
+    {.key = "wait",
+     .type = PARAM_DURATION,
+     .offset = offsetof(struct sample_step, wait),
+     .min = "1 ms",
+     .max = "1 d",
+     .meaning = "how long",
+     .when = "do",
+     .is = "rest"},
+    {.key = "label",
+     .type = PARAM_NAME,
+     .offset = offsetof(struct sample_step, label),
+     .def = "hello",
+     .meaning = "what",
+     .source = "assumption",
+     .when = "do",
+     .is = "speak"},
+};
+static const struct param_table sample_step_table =
+    PARAM_TABLE("step", sample_step, sample_step_rows);
+
 static const char *const sample_rules[] = {"legacy", "current", "future", NULL};
 
 struct sample {
@@ -76,7 +109,7 @@ struct sample {
     struct sample_point point;
     struct sample_start start;
     struct dist delay, value, factor;
-    struct param_list nodes, quantiles, expect;
+    struct param_list nodes, quantiles, steps, expect;
 };
 static const struct param sample_rows[] = {
     PARAM(sample, hacasim, PARAM_COUNT, "1", "1", "1", "version of the format", "this program"),
@@ -109,6 +142,7 @@ static const struct param sample_rows[] = {
     PARAM_ITEMS(sample, nodes, sample_node_table, "[]", NULL, "3", "classes of nodes", "none"),
     PARAM_NUMBERS(sample, quantiles, PARAM_RATIO, "[10%, 0.5]", "0%", "100%", "quantiles",
                   "assumption"),
+    PARAM_ITEMS(sample, steps, sample_step_table, "", NULL, "9", "what happens", "none"),
     {.key = "expect",
      .type = PARAM_TEXTS,
      .offset = offsetof(struct sample, expect),

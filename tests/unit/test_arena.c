@@ -1,20 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Tests of arenas and of the error chain (an arena's only way to fail). */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <cmocka.h>
-
 #include "sim/arena.h"
 #include "sim/status.h"
+#include "tests/unit/unit.h"
 
 static bool is_zero(const void *block, size_t size)
 {

@@ -2,20 +2,12 @@
  * The quorum level: order statistics against theory, gossip against another algorithm, rounds and
  * timeouts by hand, liveness at its bound, and one interval measured on a public testbed. */
 #include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
 
 #include "models/consensus/consensus.h"
 #include "models/consensus/quorum.h"
 #include "models/consensus/spread.h"
 #include "sim/sim.h"
+#include "tests/unit/unit.h"
 
 #define MS INT64_C(1000000)
 #define S INT64_C(1000000000)
@@ -162,9 +154,9 @@ static void test_checks(void **state)
     expect_finding("{validators: {hardware: {custom: {cores: 4}}, power: {zipf: 0.8}}}", NULL);
     expect_finding("{validators: {count: 4, power: [1, 2, 3]}}", "3 powers");
     expect_finding("{validators: {count: 2, power: [1, 2.5]}}", "2.5, not a whole number");
-    expect_finding("{validators: {regions: Frankfort}}", "did you mean Frankfurt");
+    expect_finding("{validators: {regions: Frankfort}}", "did you mean 'Frankfurt'");
     expect_finding("{validators: {regions: {list: [Tokyo, Atlantis]}}}",
-                   "Atlantis is not a region");
+                   "Atlantis is neither a set of regions (aws-13) nor a region");
     expect_finding("{validators: {count: 900}, consensus: {topology: mesh, full_nodes: 101}}",
                    "mesh of 1001 nodes");
 }
@@ -531,6 +523,43 @@ static void test_lock_rules(void **state)
     assert_true(fabs(took_s[CONSENSUS_LEGACY] / took_s[CONSENSUS_ARXIV] - 1.0) < 0.02);
 }
 
+/* The times of single validators give the height's own figures: the prevote that completes +2/3,
+ * and +2/3 of the power precommitted by the commit.  The silent have none. */
+static void test_times(void **state)
+{
+    (void)state;
+    validators.count = 100;
+    validators.silent = 0.2;
+    start(1, 0);
+    struct consensus_times t;
+    assert_false(consensus_times(&consensus, 0, &t)); /* nothing is decided yet */
+    for (int height = 0; height < 300; height++) {
+        struct message prevotes[100];
+        int64_t begun_ns = input.start_ns, precommitted = 0;
+        uint32_t n = 0;
+        decide();
+        assert_true(outcome.decided);
+        for (uint32_t v = 0; v < consensus.count; v++) {
+            bool took_part = consensus_times(&consensus, v, &t);
+            assert_int_equal(took_part, !consensus.validators[v].silent);
+            if (!took_part) continue;
+            assert_true(begun_ns <= t.prevote_ns && t.prevote_ns <= t.precommit_ns);
+            int64_t power = consensus.validators[v].power;
+            if (!t.prevote_nil)
+                prevotes[n++] = (struct message){t.prevote_ns, (uint64_t)power << 16 | 1};
+            if (!t.precommit_nil && t.precommit_ns <= outcome.commit_ns) precommitted += power;
+        }
+        assert_true(precommitted >= consensus.quorum);
+        if (outcome.round > 0) continue; /* its proposal came later than the height's start */
+        assert_int_equal(sorted_order(prevotes, n, consensus.quorum) - begun_ns,
+                         outcome.quorum_prevote_delay_ns);
+    }
+    for (uint32_t region = 0; region < net_region_count(); region++)
+        net_region_set_down(&net, region, true);
+    consensus_decide(&consensus, &input, &outcome);
+    assert_false(outcome.decided || consensus_times(&consensus, 0, &t));
+}
+
 /* ---- laws ----------------------------------------------------------------------------------- */
 
 static void test_proposers_by_power(void **state)
@@ -644,6 +673,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_hop, setup, teardown),
         cmocka_unit_test_setup_teardown(test_percolation_twin, setup, teardown),
         cmocka_unit_test_setup_teardown(test_sparse_graph, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_times, setup, teardown),
         cmocka_unit_test_setup_teardown(test_instantaneous, setup, teardown),
         cmocka_unit_test_setup_teardown(test_silent_proposer, setup, teardown),
         cmocka_unit_test_setup_teardown(test_late_proposal, setup, teardown),

@@ -4,17 +4,8 @@
  * replications, each the mean of 200 exponential draws of mean 1: skewed, but nearly normal, so
  * Student's interval is exact to well below the band.  `make test-long` runs 20,000 and a band of
  * 94.5 % to 95.5 %. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
-
 #include "sim/sim.h"
+#include "tests/unit/unit.h"
 
 enum { REPS = 20, DRAWS = 200 };
 

@@ -1,17 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Findings: their order, their text, and which misspelt words are recognised. */
-// clang-format off
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
-// clang-format on
-
-#include <stdlib.h>
-#include <string.h>
-
 #include "sim/diag.h"
+#include "tests/unit/unit.h"
 
 static void check_printed(struct diag *diag, const char *expected)
 {

@@ -7,16 +7,10 @@
  * golden bits are tested everywhere. */
 #include <float.h>
 #include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-
-#include <cmocka.h>
 
 #include "sim/dmath.h"
 #include "sim/rng.h"
+#include "tests/unit/unit.h"
 
 enum { DENSE = 60000, RANDOM = 120000 };
 #define GOLDEN_BITS 0xa6775820d2ec8e43ULL

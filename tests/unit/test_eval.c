@@ -6,18 +6,10 @@
  * proposals (HIP-20, RNP-006), derivations by hand, and tests/oracle/eval.py, which takes another
  * road (exact sums, quadrature, bisection). */
 #include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
 
 #include "analysis/eval.h"
 #include "analysis/eval_csv.h"
+#include "tests/unit/unit.h"
 
 static struct arena arena;
 
@@ -369,6 +361,71 @@ static void test_loop_gain(void **state)
     CHECK(check_exact, stable);
 }
 
+static void test_supply_path(void **state)
+{
+    static const struct real_case cases[] = {
+        /* docs/sources.md EC: S* = K + w / (b v), p* = b y / w whatever the velocity */
+        {"supply-path supply_opg=1e9 staked_opg=4e8 mint_opg_per_month=1e6 burn_share=0.3 "
+         "velocity_per_month=0.5 usage_usd_per_month=2e7 months=10000",
+         "supply_opg", 4e8 + 1e6 / 0.15, 1e-14},
+        {"supply-path supply_opg=1e9 staked_opg=4e8 mint_opg_per_month=1e6 burn_share=0.3 "
+         "velocity_per_month=0.5 usage_usd_per_month=2e7 months=10000",
+         "price_usd", 0.3 * 2e7 / 1e6, 1e-12},
+        {"supply-path supply_opg=1e9 staked_opg=4e8 mint_opg_per_month=1e6 burn_share=0.3 "
+         "velocity_per_month=5 usage_usd_per_month=2e7 months=10000",
+         "price_usd", 0.3 * 2e7 / 1e6, 1e-12},
+        /* HIP-20's rule of thumb: 1 M USD a month over 50,000 HNT a month are 20 USD */
+        {"supply-path supply_opg=182500000 staked_opg=0 mint_opg_per_month=50000 burn_share=1 "
+         "velocity_per_month=0.7 usage_usd_per_month=1000000 months=1000",
+         "price_usd", 20, 1e-12},
+        /* oracle: Runge and Kutta, whose own error is below 1e-13 here */
+        {"supply-path supply_opg=1e9 staked_opg=4e8 mint_opg_per_month=1e6 burn_share=0.3 "
+         "velocity_per_month=0.5 usage_usd_per_month=2e7 months=24",
+         "supply_opg", 422878741.98539317, 1e-11},
+        {"supply-path supply_opg=1e9 staked_opg=4e8 mint_opg_per_month=1e6 burn_share=0.3 "
+         "velocity_per_month=0.5 usage_usd_per_month=2e7 months=24",
+         "price_usd", 1.748347877935676, 1e-11},
+        {"supply-path supply_opg=1e9 staked_opg=4e8 mint_opg_per_month=0 burn_share=0.01 "
+         "velocity_per_month=0.02 usage_usd_per_month=1e5 months=120",
+         "supply_opg", 985771425.8547475, 1e-11},
+        /* by hand: nothing burns, 24 M OPG more */
+        {"supply-path supply_opg=1e9 staked_opg=4e8 mint_opg_per_month=1e6 burn_share=0 "
+         "velocity_per_month=0.5 usage_usd_per_month=2e7 months=24",
+         "supply_opg", 1.024e9, 1e-15},
+        {"supply-path supply_opg=1e9 staked_opg=4e8 mint_opg_per_month=1e6 burn_share=0 "
+         "velocity_per_month=0.5 usage_usd_per_month=2e7 months=24",
+         "price_usd", 2e7 / (0.5 * 6.24e8), 1e-15},
+    };
+    static const struct exact_case none[] = {
+        {"supply-path supply_opg=1e9 staked_opg=4e8 mint_opg_per_month=0 burn_share=1 "
+         "velocity_per_month=1 usage_usd_per_month=1 months=100000",
+         "price_usd", ""},
+    };
+    (void)state;
+    CHECK(check_real, cases);
+    CHECK(check_exact, none);
+}
+
+static void test_proposers(void **state)
+{
+    static const struct exact_case cases[] = {
+        /* cometbft types/validator_set_test.go
+           TestAveragingInIncrementProposerPriorityWithVotingPower */
+        {"proposers powers=[10,1,1] priorities=[0,0,0] rounds=11", "proposers",
+         "[0,0,0,0,1,0,0,0,2,0,0]"},
+        {"proposers powers=[10,1,1] rounds=2", "priorities", "[[-2,1,1],[-4,2,2]]"},
+        /* the trap of spec/consensus/proposer-selection.md: the code floors the average */
+        {"proposers powers=[1,3,8] priorities=[2,-2,-13] rounds=1", "priorities", "[[-4,6,0]]"},
+        /* oracle: whole numbers of Python; the first round divides by ceil(190 / 32) */
+        {"proposers powers=[7,5,3,1] priorities=[100,-50,20,-90] rounds=6", "proposers",
+         "[0,0,2,0,1,0]"},
+        {"proposers powers=[7,5,3,1] priorities=[100,-50,20,-90] rounds=6", "priorities",
+         "[[8,-2,7,-13],[-1,3,10,-12],[6,8,-3,-11],[-3,13,0,-10],[4,2,3,-9],[-5,7,6,-8]]"},
+    };
+    (void)state;
+    CHECK(check_exact, cases);
+}
+
 static void test_vesting(void **state)
 {
     static const struct exact_case cases[] = {
@@ -488,6 +545,20 @@ static void test_refusals(void **state)
          "parent_gas_used: is more than parent_gas_limit = 4"},
         {"base-fee parent_base_fee=1 parent_gas_used=0 parent_gas_limit=1",
          "parent_gas_limit: must be at least elasticity = 2"},
+        {"base-fee parent_base_fee=170141183460469231731687303715884105728 parent_gas_used=0 "
+         "parent_gas_limit=4",
+         "parent_base_fee: 170141183460469231731687303715884105728 does not fit 127 bits (allowed: "
+         "at least 0)"},
+        {"proposers powers=[1,0] rounds=1",
+         "powers: must each be above 0 and sum to at most 2^60 - 1"},
+        {"proposers powers=[1,2] priorities=[1] rounds=1",
+         "priorities: has 1 numbers, and powers has 2"},
+        {"proposers powers=[1.5] rounds=0",
+         "powers: [1.5] is not a list of whole numbers below 2^63 such as [1, -2, 3] (allowed: any)"
+         " | rounds: 0 is out of range (allowed: 1 to 1000000)"},
+        {"supply-path supply_opg=1 staked_opg=1 mint_opg_per_month=0 burn_share=0 "
+         "velocity_per_month=1 usage_usd_per_month=1 months=1",
+         "staked_opg: must be less than supply_opg"},
         {"order-statistic distribution=normal n=3 k=4",
          "distribution: normal is not a known name (allowed: one of exponential, uniform)"},
         {"order-statistic distribution=uniform n=3 k=4", "k: 4 is more than n = 3"},
@@ -640,6 +711,8 @@ int main(void)
         cmocka_unit_test(test_swap),
         cmocka_unit_test(test_concentration),
         cmocka_unit_test(test_loop_gain),
+        cmocka_unit_test(test_supply_path),
+        cmocka_unit_test(test_proposers),
         cmocka_unit_test(test_vesting),
         cmocka_unit_test(test_emission),
         cmocka_unit_test(test_bittensor),

@@ -5,17 +5,8 @@
  * matrix by matrix.  Kernels agree to the nanosecond.  A step may differ by 1 ns (it is rounded
  * up) and by half a tick for each token of context (whose share of time is a whole number of
  * ticks).  Tables: made-up rows, with the values between and beyond them worked out by hand. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
-
 #include "analysis/eval.h"
+#include "tests/unit/unit.h"
 
 static struct arena arena;
 

@@ -1,14 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Tests of analysis/expect: what parses, what is refused with which words, and what holds. */
 #include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
 
 #include "analysis/expect.h"
+#include "tests/unit/unit.h"
 
 static struct arena arena;
 

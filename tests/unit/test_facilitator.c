@@ -1,14 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * The three flush rules, the serial worker, retries, the receipt time-out and the crash. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-
-#include <cmocka.h>
-
 #include "models/facilitator.h"
+#include "tests/unit/unit.h"
 
 #define SECOND 1000000000LL
 

@@ -1,16 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * The base fee against the facts of EIP-1559 that do not come from this code. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <string.h>
-
-#include <cmocka.h>
-
 #include "models/feemarket.h"
 #include "sim/sim.h"
+#include "tests/unit/unit.h"
 
 static struct feemarket_params params = {
     .initial_base_fee = 1000000000, .denominator = 8, .elasticity = 2, .min_gas_multiplier = 0.5};

@@ -1,22 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  * JSON text: layout, escapes, numbers, key order, size. */
-// clang-format off
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
-// clang-format on
-
 #include <float.h>
 #include <libfyaml.h>
 #include <locale.h>
 #include <math.h>
-#include <stdlib.h>
-#include <string.h>
 #include <time.h>
 
 #include "sim/json.h"
+#include "tests/unit/unit.h"
 
 static char *written(struct json *json, struct json_node *root, bool compact)
 {

@@ -1,16 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Tests of the ledger: operations, each invariant on a planted breach, and 20,000 random
  * operations against a slow twin that keeps its books in decimal digits. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <string.h>
-
-#include <cmocka.h>
-
 #include "models/ledger.h"
+#include "tests/unit/unit.h"
 
 static struct arena arena;
 static struct ledger led;

@@ -1,17 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * The mempool's rules one by one, and a long random life beside a twin that sorts everything. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
-
 #include "models/mempool.h"
 #include "sim/sim.h"
+#include "tests/unit/unit.h"
 
 enum { ROOM = 256 };
 #define HOUR INT64_C(3600000000000)

@@ -1,21 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Tests of exact amounts: muldiv against a bit-by-bit twin, text, and doubles. */
 #include <math.h>
-#include <setjmp.h>
 #include <signal.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <cmocka.h>
-
 #include "sim/money.h"
 #include "sim/rng.h"
+#include "tests/unit/unit.h"
 
 #define MONEY_MIN (-MONEY_MAX - 1)
 

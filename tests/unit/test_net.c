@@ -2,17 +2,9 @@
  * Tests of the network: the region table against its source, and the delay formula against its
  * moments. */
 #include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
 
 #include "net/net.h"
+#include "tests/unit/unit.h"
 
 #define MS INT64_C(1000000)
 

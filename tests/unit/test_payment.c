@@ -1,16 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Tests of payment: exact quotes, the feed's age, and sessions against a slow twin that keeps them
  * in a plain list and looks at all of them every time. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <string.h>
-
-#include <cmocka.h>
-
 #include "models/payment.h"
+#include "tests/unit/unit.h"
 
 #define NS 1000000000LL
 

@@ -6,19 +6,10 @@
  * largest decode attention, prefill attention at 8,192); all other rows are predictions.  The
  * bounds are what a roofline can honestly promise: kernel tables of different laboratories differ
  * by 5 to 18 % themselves. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <string.h>
-
-#include <cmocka.h>
-
 #include "models/perf.h"
 #include "models/perf_catalog.h"
 #include "sim/rng.h"
+#include "tests/unit/unit.h"
 
 static struct perf build(const char *hardware, const char *model, enum perf_dtype dtype, int32_t tp)
 {

@@ -2,16 +2,9 @@
  * Tests of the price rules: Uniswap's own vectors, the pool's invariant under random trades, the
  * law of the random walk, both legs of every trade, and what is remembered of the path. */
 #include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <string.h>
-
-#include <cmocka.h>
 
 #include "models/price/price.h"
+#include "tests/unit/unit.h"
 
 #define NS_PER_DAY 86400000000000LL
 

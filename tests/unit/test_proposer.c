@@ -2,18 +2,10 @@
  * Proposer priority against CometBFT's own published vectors, against a slow twin in exact
  * rational arithmetic of another form, and against the law it must obey in the long run. */
 #include <assert.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
 
 #include "models/consensus/proposer.h"
 #include "sim/sim.h"
+#include "tests/unit/unit.h"
 
 enum { TWIN_MAX = 64 };
 

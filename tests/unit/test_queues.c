@@ -7,13 +7,6 @@
  * either always passes or never.  That it can fail is a test of its own: with a service rate two
  * per cent off, theory falls out of the interval. */
 #include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
 
 #include "sim/dist.h"
 #include "sim/event.h"
@@ -22,6 +15,7 @@
 #include "sim/level.h"
 #include "sim/tally.h"
 #include "sim/variate.h"
+#include "tests/unit/unit.h"
 
 enum { REPLICATIONS = 40, WARMUP = 5000, CUSTOMERS = 50000 + WARMUP };
 enum { ARRIVE, DEPART };

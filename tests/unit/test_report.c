@@ -6,25 +6,17 @@
  * files that appear whole or not at all.  How a picture looks was looked at by people. */
 #include <dirent.h>
 #include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-#include <cmocka.h>
 
 #include "analysis/analysis.h"
 #include "analysis/figures.h"
 #include "analysis/gnuplot.h"
 #include "analysis/html.h"
-#include "analysis/outfile.h"
+#include "analysis/output.h"
 #include "analysis/report.h"
 #include "analysis/svg.h"
+#include "tests/unit/unit.h"
 
 enum { SAMPLES = 41, SHARES = 21 };
 
@@ -281,36 +273,45 @@ static void test_html(void **state)
                         "\xE2\x80\x94");
 }
 
-static void test_outfile(void **state)
+static void test_output(void **state)
 {
-    struct outfile file;
+    struct output output;
     (void)state;
-    assert_int_equal(outfile_open(&file, "a/b/c.txt"), STATUS_OK);
-    fputs("whole", file.stream);
+    assert_int_equal(output_open(&output, "a/b/c.txt"), STATUS_OPERATING); /* no such folder */
+    assert_int_equal(output_check("a/b/c.txt"), STATUS_OPERATING);
+    assert_int_equal(access("a", F_OK), -1);
+    assert_int_equal(output_make_folders("a/b/c.txt"), STATUS_OK);
+    assert_int_equal(output_check("a/b/c.txt"), STATUS_OK);
+    assert_int_equal(output_open(&output, "a/b/c.txt"), STATUS_OK);
+    fputs("whole", output.stream);
     assert_int_equal(access("a/b/c.txt", F_OK), -1); /* not before it is complete */
-    assert_int_equal(outfile_commit(&file), STATUS_OK);
+    assert_int_equal(output_close(&output, STATUS_OK), STATUS_OK);
     assert_string_equal(read_text("a/b/c.txt"), "whole");
-    assert_int_equal(outfile_open(&file, "a/b/c.txt"), STATUS_OK);
-    fputs("other", file.stream);
-    outfile_discard(&file);
+    assert_int_equal(output_open(&output, "a/b/c.txt"), STATUS_OK);
+    fputs("other", output.stream);
+    assert_int_equal(output_close(&output, STATUS_OPERATING), STATUS_OPERATING);
     assert_string_equal(read_text("a/b/c.txt"), "whole");
-    assert_int_equal(access(file.temporary, F_OK), -1);
-    assert_int_equal(outfile_open(&file, "a/b/c.txt/d"), STATUS_OPERATING);
-    assert_int_equal(outfile_open(&file, "/proc/none/x"), STATUS_OPERATING);
-    assert_int_equal(outfile_open(&file, ""), STATUS_USER);
+    assert_int_equal(access(output.temporary, F_OK), -1);
+    assert_int_equal(output_check("a/b/c.txt/d"), STATUS_OPERATING);
+    assert_int_equal(output_check("a/b"), STATUS_OPERATING);
+    assert_int_equal(output_check("/proc/none/x"), STATUS_OPERATING);
+    assert_int_equal(output_check(""), STATUS_USER);
+    assert_int_equal(output_check("-"), STATUS_OK);
+    assert_int_equal(output_check("/dev/full"), STATUS_OK);
+    assert_int_equal(output_check("plain.txt"), STATUS_OK);
 }
 
 static void test_full_disk(void **state)
 {
-    struct outfile file;
+    struct output output;
     (void)state;
-    assert_int_equal(outfile_open(&file, "full.txt"), STATUS_OK);
-    file.stream = freopen("/dev/full", "w", file.stream);
-    assert_non_null(file.stream);
-    fputs("text", file.stream);
-    assert_int_equal(outfile_commit(&file), STATUS_OPERATING);
+    assert_int_equal(output_open(&output, "full.txt"), STATUS_OK);
+    output.stream = freopen("/dev/full", "w", output.stream);
+    assert_non_null(output.stream);
+    fputs("text", output.stream);
+    assert_int_equal(output_close(&output, STATUS_OK), STATUS_OPERATING);
     assert_int_equal(access("full.txt", F_OK), -1);
-    assert_int_equal(access(file.temporary, F_OK), -1);
+    assert_int_equal(access(output.temporary, F_OK), -1);
 }
 
 static void test_svg(void **state)
@@ -515,8 +516,11 @@ static void test_verbs(void **state)
     assert_int_equal(verb(cmd_report, "report --db runs.db plain"), ANALYSIS_OK);
     check_nesting(read_text("results/plain/report.html"));
     assert_int_equal(verb(cmd_report, "report --db runs.db plain --against twin -o new/r.html"),
+                     ANALYSIS_OPERATING);
+    assert_int_equal(access("new", F_OK), -1);
+    assert_int_equal(verb(cmd_report, "report --db runs.db plain --against twin -o r.html"),
                      ANALYSIS_OK);
-    assert_true(contains(read_text("new/r.html"), "plain against twin"));
+    assert_true(contains(read_text("r.html"), "plain against twin"));
     assert_int_equal(verb(cmd_report, "report --db runs.db nobody"), ANALYSIS_USER);
     assert_int_equal(verb(cmd_report, "report --db none.db plain"), ANALYSIS_OPERATING);
     assert_int_equal(verb(cmd_report, "report --db runs.db plain -o /proc/none/r.html"),
@@ -535,7 +539,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_html),
-        cmocka_unit_test(test_outfile),
+        cmocka_unit_test(test_output),
         cmocka_unit_test(test_full_disk),
         cmocka_unit_test(test_svg),
         cmocka_unit_test(test_quote),

@@ -1,24 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Tests of the keyed streams, of the variates made from them, and of the scenario's distributions.
+ * Tests of the keyed streams, and of the scenario's distributions; those of the variates are in
+ * tests/unit/test_variate.c.
  *
  * All seeds are fixed, so a statistical test either always passes or never; its threshold says how
  * unlikely the draw would be if the sampler were right. */
 #include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
-#include <cmocka.h>
 #include <gsl/gsl_cdf.h>
 
 #include "sim/dist.h"
 #include "sim/rng.h"
 #include "sim/variate.h"
+#include "tests/unit/unit.h"
 
 enum { N = 20000, STREAMS = 20 };
 
@@ -59,9 +55,82 @@ static void a_stream_is_that_generator(void **state)
     assert_true(rng_u64(&s) == 0xe169c58d6627e8d5ULL);
     assert_true(rng_u64(&s) == 0x9b00dbd8bc57ac4cULL);
     s = rng_open(0x299f31d0a4093822ULL, 0x13198a2e, 0x03707344, 0x85a308d3);
-    s.counter.v[0] = 0x243f6a88;
+    rng_seek(&s, 0x243f6a88);
     assert_true(rng_u64(&s) == 0x94fdccebd16cfe09ULL);
     assert_true(rng_u64(&s) == 0x24126ea15001e420ULL);
+    s = rng_open(UINT64_MAX, UINT32_MAX, UINT32_MAX, UINT32_MAX);
+    rng_seek(&s, UINT32_MAX);
+    assert_true(rng_u64(&s) == 0x41c83b0e408f276dULL);
+    assert_true(rng_u64(&s) == 0x6d5451fda20bc7c6ULL);
+}
+
+/* Draw `index` of a stream by the plain path: one block, by itself. */
+static uint64_t plain(const struct rng_stream *s, uint64_t index)
+{
+    philox4x32_ctr_t counter = s->counter;
+    counter.v[0] = (uint32_t)(index / 2);
+    philox4x32_ctr_t block = philox4x32(counter, s->key);
+    unsigned low = index % 2 ? 2 : 0;
+    return (uint64_t)block.v[low + 1] << 32 | block.v[low];
+}
+
+/* However far a stream has worked ahead, the draws are those of the plain path, in counter order:
+ * from its start, from any block, across a copy, and up to its end. */
+static void working_ahead_changes_nothing(void **state)
+{
+    (void)state;
+    struct rng_stream keys = rng_open(4, 0, 0, 0);
+    for (int k = 0; k < 2000; k++) {
+        uint64_t seed = rng_u64(&keys), other = rng_u64(&keys);
+        struct rng_stream s = rng_open(seed, (uint32_t)k, (uint32_t)other, (uint32_t)(other >> 32));
+        static const uint32_t starts[] = {0, 1, 0x7fffffff, UINT32_MAX - 9};
+        uint64_t index = 2 * ((uint64_t)starts[k % 4] + (k % 4 < 3 ? rng_below(&keys, 10) : 0));
+        rng_seek(&s, (uint32_t)(index / 2));
+        uint64_t count = k % 4 < 3 ? 1 + rng_below(&keys, 60) : 20;
+        for (uint64_t i = 0; i < count; i++, index++) {
+            struct rng_stream copy = s;
+            assert_true(rng_u64(&copy) == plain(&s, index));
+            assert_true(rng_u64(&s) == plain(&s, index));
+        }
+    }
+}
+
+static int run_child(void (*body)(void))
+{
+    fflush(NULL);
+    pid_t child = fork();
+    if (child == 0) {
+        signal(SIGABRT, SIG_DFL); /* cmocka catches it */
+        if (!freopen("/dev/null", "w", stderr)) _exit(1);
+        body();
+        _exit(0);
+    }
+    int status = 0;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    return WIFSIGNALED(status) ? WTERMSIG(status) : 0;
+}
+
+static void draw_the_last(void)
+{
+    struct rng_stream s = rng_open(4, 0, 0, 0);
+    rng_seek(&s, UINT32_MAX - 20);
+    for (int i = 0; i < 42; i++)
+        rng_u64(&s);
+}
+
+static void draw_beyond_the_last(void)
+{
+    struct rng_stream s = rng_open(4, 0, 0, 0);
+    rng_seek(&s, UINT32_MAX - 20);
+    for (int i = 0; i < 43; i++)
+        rng_u64(&s);
+}
+
+static void a_stream_does_not_begin_again(void **state)
+{
+    (void)state;
+    assert_int_equal(run_child(draw_the_last), 0);
+    assert_int_equal(run_child(draw_beyond_the_last), SIGABRT);
 }
 
 static int by_value(const void *a, const void *b)
@@ -186,36 +255,6 @@ static double cdf_unit(double x)
     return x;
 }
 
-static double draw_exponential(struct rng_stream *s)
-{
-    return variate_exponential(s, 2.5);
-}
-
-static double draw_wrong(struct rng_stream *s)
-{
-    return variate_exponential(s, 2.55);
-}
-
-static double cdf_exponential(double x)
-{
-    return gsl_cdf_exponential_P(x, 2.5);
-}
-
-static double cdf_normal(double x)
-{
-    return gsl_cdf_ugaussian_P(x);
-}
-
-static double draw_lognormal(struct rng_stream *s)
-{
-    return variate_lognormal(s, 3.0, 0.7);
-}
-
-static double cdf_lognormal(double x)
-{
-    return gsl_cdf_lognormal_P(x, log(3.0), 0.7);
-}
-
 static void uniforms_are_uniform_and_open(void **state)
 {
     (void)state;
@@ -223,54 +262,9 @@ static void uniforms_are_uniform_and_open(void **state)
     check_moments(0.5, 1.0 / 12.0, 1.0 / 80.0);
     assert_true(sample[0] > 0.0 && sample[N - 1] < 1.0); /* sorted by now */
     /* the ends of the range, which no test could wait for */
-    struct rng_stream low = {.spare = 0, .has_spare = 1};
-    struct rng_stream high = {.spare = UINT64_MAX, .has_spare = 1};
-    assert_true(rng_unit(&low) == 0x1p-53 && rng_unit(&high) == 1.0 - 0x1p-53);
-    high.has_spare = 1;
-    assert_true(variate_uniform(&high, -3.0, 5.0) < 5.0);
-}
-
-static void exponentials_are_exponential(void **state)
-{
-    (void)state;
-    assert_true(follows(draw_exponential, cdf_exponential));
-    check_moments(2.5, 6.25, 9.0 * 6.25 * 6.25);
-    assert_true(sample[0] > 0.0);
-    assert_false(follows(draw_wrong, cdf_exponential)); /* two per cent off is seen */
-}
-
-static void normals_are_normal(void **state)
-{
-    (void)state;
-    assert_true(follows(variate_normal, cdf_normal));
-    check_moments(0.0, 1.0, 3.0);
-}
-
-static void lognormals_are_lognormal(void **state)
-{
-    (void)state;
-    assert_true(follows(draw_lognormal, cdf_lognormal));
-    for (int i = 0; i < N; i++)
-        sample[i] = log(sample[i] / 3.0) / 0.7;
-    check_moments(0.0, 1.0, 3.0);
-}
-
-static void quantiles_are_piecewise_linear(void **state)
-{
-    (void)state;
-    static const double p[] = {0.0, 0.25, 0.5, 0.9, 1.0}, x[] = {10.0, 20.0, 20.0, 100.0, 1100.0};
-    for (uint32_t i = 0; i < 5; i++)
-        assert_true(variate_quantiles(p[i], p, x, 5) == x[i]);
-    assert_true(variate_quantiles(0.125, p, x, 5) == 15.0);
-    assert_true(variate_quantiles(0.3, p, x, 5) == 20.0);
-    assert_true(fabs(variate_quantiles(0.95, p, x, 5) - 600.0) < 1e-9);
-    assert_true(variate_quantiles(0.5, p, x, 2) == 30.0); /* one piece: beyond its end, a line */
-    double last = 0.0;
-    for (int i = 0; i <= 1000; i++) {
-        double next = variate_quantiles(i / 1000.0, p, x, 5);
-        assert_true(next >= last);
-        last = next;
-    }
+    struct rng_stream ends = {.word = {0, UINT64_MAX, UINT64_MAX}};
+    assert_true(rng_unit(&ends) == 0x1p-53 && rng_unit(&ends) == 1.0 - 0x1p-53);
+    assert_true(variate_uniform(&ends, -3.0, 5.0) < 5.0);
 }
 
 /* ---- distributions of a scenario ------------------------------------------------------------ */
@@ -297,19 +291,17 @@ static void distributions_draw_and_know_their_mean(void **state)
     }
 }
 
-/* One variate costs one draw, so that a design with more variates keeps step with one with fewer.
- */
-static void each_variate_takes_one_draw(void **state)
+/* One draw each, so that another kind or parameter moves nothing else in the stream. */
+static void distributions_take_one_draw(void **state)
 {
     (void)state;
+    static const struct dist rows[] = {
+        {DIST_UNIFORM, 1.0, 4.0}, {DIST_EXPONENTIAL, 0.3, 0.0}, {DIST_LOGNORMAL, 2.0, 0.8}};
     struct rng_stream a = rng_open(9, 0, 0, 0), b = a;
-    variate_exponential(&a, 1.0);
-    variate_normal(&a);
-    variate_lognormal(&a, 1.0, 1.0);
-    variate_uniform(&a, 0.0, 1.0);
-    for (int i = 0; i < 4; i++)
+    for (int i = 0; i < 3000; i++) {
+        dist_draw(&rows[i % 3], &a);
         rng_u64(&b);
-    assert_true(rng_u64(&a) == rng_u64(&b));
+    }
     const struct dist fixed = {DIST_FIXED, 1.0, 0.0};
     dist_draw(&fixed, &a); /* needs no chance, takes none */
     assert_true(rng_u64(&a) == rng_u64(&b));
@@ -320,16 +312,14 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(philox_gives_the_published_answers),
         cmocka_unit_test(a_stream_is_that_generator),
+        cmocka_unit_test(working_ahead_changes_nothing),
+        cmocka_unit_test(a_stream_does_not_begin_again),
         cmocka_unit_test(streams_do_not_collide),
         cmocka_unit_test(neighbouring_streams_are_uncorrelated),
         cmocka_unit_test(below_is_uniform_and_below),
         cmocka_unit_test(uniforms_are_uniform_and_open),
-        cmocka_unit_test(exponentials_are_exponential),
-        cmocka_unit_test(normals_are_normal),
-        cmocka_unit_test(lognormals_are_lognormal),
-        cmocka_unit_test(quantiles_are_piecewise_linear),
         cmocka_unit_test(distributions_draw_and_know_their_mean),
-        cmocka_unit_test(each_variate_takes_one_draw),
+        cmocka_unit_test(distributions_take_one_draw),
     };
     return cmocka_run_group_tests_name("rng", tests, NULL, NULL);
 }

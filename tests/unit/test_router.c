@@ -1,17 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Tests of the registry (rules of TEERegistry.sol, active lists) and of the routing policies. */
 #include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
 
 #include "models/router.h"
+#include "tests/unit/unit.h"
 
 #define S INT64_C(1000000000)
 #define NONE UINT32_MAX

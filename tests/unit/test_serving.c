@@ -6,22 +6,12 @@
  * serving_plain.h give the same completions at the same nanosecond and the same counters, whatever
  * the caller's order of wake-ups.  Then single behaviours, with times worked out by hand.  Laws of
  * queues are in test_serving_laws.c. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
-
 #include "models/perf_tables.h"
 #include "models/serving.h"
 #include "sim/sim.h"
 #include "tests/unit/serving_plain.h"
 #include "tests/unit/serving_toy.h"
+#include "tests/unit/unit.h"
 
 enum { PURPOSE = 901 };
 

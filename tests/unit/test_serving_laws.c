@@ -2,20 +2,10 @@
  * Laws that a serving node obeys over long runs: conservation of tokens, work and blocks, first
  * come first served, Little's law (exact), M/D/1 and processor sharing (within an interval), and
  * once more that leaping equals stepping, on a real card's figures under overload. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
-
 #include "models/serving.h"
 #include "sim/sim.h"
 #include "tests/unit/serving_toy.h"
+#include "tests/unit/unit.h"
 
 enum { PURPOSE = 904 };
 

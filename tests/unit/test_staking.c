@@ -2,16 +2,8 @@
  * Tests of staking: slash arithmetic and its split, compensation at the price when paid, the
  * unbonding queue with its slashable entries, jail, and 20,000 random acts under which no slash
  * exceeds the stake and the ledger stays sound. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <string.h>
-
-#include <cmocka.h>
-
 #include "models/staking.h"
+#include "tests/unit/unit.h"
 
 #define NS 1000000000LL
 #define DAY (86400 * NS)

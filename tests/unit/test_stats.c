@@ -1,26 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Tests of tallies, levels, histograms and intervals, against plain definitions and GSL. */
 #include <math.h>
-#include <setjmp.h>
 #include <signal.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <cmocka.h>
 #include <gsl/gsl_cdf.h>
 #include <gsl/gsl_statistics_double.h>
 
+#include "analysis/wide.h"
 #include "sim/hist.h"
 #include "sim/interval.h"
 #include "sim/level.h"
 #include "sim/tally.h"
 #include "sim/variate.h"
+#include "tests/unit/unit.h"
 
 enum { SAMPLES = 5000 };
 
@@ -107,6 +101,54 @@ static void a_level_integrates_exactly(void **state)
     assert_true(l.integral == -(money_t)(INT64_MAX / 2));
 }
 
+/* Levels and times of all sizes, against 512-bit integers.  The integral must agree to the last
+ * bit; the mean is one quotient of it, so it is off by at most three roundings: of the integral, of
+ * the time and of the quotient. */
+static void a_level_agrees_with_big_integers(void **state)
+{
+    (void)state;
+    for (int round = 0; round < 200; round++) {
+        struct level l;
+        int64_t now = (int64_t)(rng_u64(&draws) >> 40), start = now;
+        int64_t value = (int64_t)rng_u64(&draws) >> rng_below(&draws, 64), peak = value;
+        struct wide integral = wide_integer(0);
+        level_init(&l, now, value);
+        for (int i = 0; i < 50; i++) {
+            int64_t step = (int64_t)(rng_u64(&draws) >> (7 + rng_below(&draws, 57)));
+            if (step > (INT64_MAX - now) / 2) step = 0;
+            integral = wide_add(integral, wide_multiply(wide_integer(value), wide_integer(step)));
+            now += step;
+            value = (int64_t)rng_u64(&draws) >> rng_below(&draws, 64);
+            if (value > peak) peak = value;
+            level_set(&l, now, value);
+        }
+        assert_true(l.integral == wide_money(integral) && l.peak == peak);
+        __float128 exact = (__float128)l.integral / (now - start);
+        __float128 error = level_mean(&l, now) - exact, size = exact < 0 ? -exact : exact;
+        assert_true((error < 0 ? -error : error) <= 3 * 0x1p-53 * size);
+    }
+}
+
+/* A distribution weighted by time and the level it was made of hold the same integral. */
+static void a_time_weighted_mean_is_the_level(void **state)
+{
+    (void)state;
+    struct level l;
+    struct hist h;
+    int64_t now = 0, value = 7;
+    level_init(&l, 0, value);
+    hist_init(&h, &memory);
+    for (int i = 0; i < 2000; i++) {
+        int64_t step = (int64_t)rng_below(&draws, 1u << 30);
+        hist_add(&h, value, (uint64_t)step);
+        now += step;
+        value = (int64_t)(rng_u64(&draws) >> (1 + rng_below(&draws, 63)));
+        level_set(&l, now, value);
+    }
+    assert_true(h.sum == l.integral && h.weight == (uint64_t)now);
+    assert_true(hist_mean(&h) == level_mean(&l, now));
+}
+
 /* ---- histogram ------------------------------------------------------------------------------ */
 
 static int by_value(const void *a, const void *b)
@@ -173,6 +215,55 @@ static void quantiles_agree_with_the_sorted_sample(void **state)
     }
 }
 
+enum shape { AT_EDGES, TWO_POINTS, HEAVY_TAIL, ONE_CELL, GEOMETRIC, SHAPES };
+
+/* Samples meant to hurt: at both ends of cells, where the middle is furthest from the value; far
+ * apart, so that a rank off by one is off by everything; crowded into one cell. */
+static int64_t hostile_value(enum shape shape)
+{
+    int exponent = 8 + (int)rng_below(&draws, 54);
+    int64_t first = (int64_t)1 << exponent, width = (int64_t)1 << (exponent - HIST_SUB_BITS);
+    switch (shape) {
+    case AT_EDGES:
+        return first + (int64_t)rng_below(&draws, 1u << HIST_SUB_BITS) * width +
+               (rng_below(&draws, 2) ? width - 1 : 0);
+    case TWO_POINTS:
+        return rng_below(&draws, 2) ? INT64_MAX : 257;
+    case HEAVY_TAIL:
+        return (int64_t)fmin(1e3 * pow(rng_unit(&draws), -3.0), 9e18);
+    case ONE_CELL:
+        return ((int64_t)1 << 40) + (int64_t)rng_below(&draws, (uint64_t)1 << 33);
+    default:
+        return ((int64_t)1 << rng_below(&draws, 63)) - 1;
+    }
+}
+
+static void the_bound_holds_for_hostile_samples(void **state)
+{
+    (void)state;
+    static int64_t values[SAMPLES];
+    double worst = 0.0;
+    for (int shape = 0; shape < SHAPES; shape++) {
+        for (int n = 1; n <= SAMPLES; n = n * 2 + 1) {
+            struct hist h;
+            arena_reset(&memory);
+            hist_init(&h, &memory);
+            for (int i = 0; i < n; i++)
+                hist_add(&h, values[i] = hostile_value((enum shape)shape), 1);
+            qsort(values, (size_t)n, sizeof *values, by_value);
+            for (int k = 1; k <= n; k += 1 + n / 500) { /* each rank by a fraction amid its step */
+                double exact = (double)values[k - 1], got = hist_quantile(&h, (k - 0.5) / n);
+                double error = fabs(got - exact) / fmax(exact, 1.0);
+                if (error > worst) worst = error;
+                assert_true(error <= 0x1p-8);
+            }
+        }
+    }
+    print_message("worst relative error of a quantile %.3f %%, stated %.3f %%\n", 100 * worst,
+                  100 * 0x1p-8);
+    assert_true(worst > 0.95 * 0x1p-8); /* hostile enough to come near the bound */
+}
+
 static void weights_are_repeated_samples(void **state)
 {
     (void)state;
@@ -220,6 +311,33 @@ static void merging_equals_adding_all(void **state)
         hist_merge(&backward, &parts[4 - k]);
     }
     assert_true(same_hist(&whole, &forward) && same_hist(&whole, &backward));
+}
+
+/* Any partition, merged in any order and any shape of tree, gives the bits of the whole. */
+static void any_partition_merges_to_the_whole(void **state)
+{
+    (void)state;
+    enum { PARTS = 24, ROUNDS = 12 };
+    for (int round = 0; round < ROUNDS; round++) {
+        struct hist whole, parts[PARTS];
+        arena_reset(&memory);
+        hist_init(&whole, &memory);
+        for (int k = 0; k < PARTS; k++)
+            hist_init(&parts[k], &memory);
+        for (int i = 0; i < 2000; i++) {
+            int64_t value = i == 0 ? INT64_MAX : i == 1 ? 0 : any_value();
+            uint64_t weight = rng_below(&draws, 1u << 20);
+            hist_add(&whole, value, weight);
+            hist_add(&parts[rng_below(&draws, 1 + rng_below(&draws, PARTS))], value, weight);
+        }
+        for (uint64_t left = PARTS; left > 1; left--) { /* two at random become one */
+            uint64_t into = rng_below(&draws, left), from = rng_below(&draws, left - 1);
+            if (from >= into) from++;
+            hist_merge(&parts[into], &parts[from]);
+            parts[from] = parts[left - 1]; /* the merged one too, when it is the last */
+        }
+        assert_true(same_hist(&whole, &parts[0]));
+    }
 }
 
 static void mean_is_exact_and_empty_is_nan(void **state)
@@ -410,10 +528,14 @@ int main(void)
         TEST(a_tally_agrees_with_the_definition),
         TEST(merged_tallies_equal_one),
         TEST(a_level_integrates_exactly),
+        TEST(a_level_agrees_with_big_integers),
+        TEST(a_time_weighted_mean_is_the_level),
         TEST(every_value_is_within_the_stated_error),
         TEST(quantiles_agree_with_the_sorted_sample),
+        TEST(the_bound_holds_for_hostile_samples),
         TEST(weights_are_repeated_samples),
         TEST(merging_equals_adding_all),
+        TEST(any_partition_merges_to_the_whole),
         TEST(mean_is_exact_and_empty_is_nan),
         TEST(ranks_ignore_the_last_bit_of_a_fraction),
         TEST(share_below_is_the_inverse),

@@ -2,19 +2,14 @@
  * Tests of analysis/store: what goes in comes out, and what cannot be used says so. */
 #include <fcntl.h>
 #include <math.h>
-#include <setjmp.h>
 #include <signal.h>
-#include <stdarg.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <cmocka.h>
-
 #include "analysis/store.h"
+#include "tests/unit/unit.h"
 
 /* Each test has a folder of its own. */
 static struct arena arena;
@@ -111,6 +106,7 @@ static struct models_record record_of(uint32_t rep, uint32_t points)
     struct models_value *values = arena_alloc(&arena, models_metric_count(), sizeof *values);
     struct models_series *series = arena_alloc(&arena, 2, sizeof *series);
     struct models_curve *curve = arena_alloc(&arena, 1, sizeof *curve);
+    struct models_steady *steady = arena_alloc(&arena, 1, sizeof *steady);
     double *x = arena_alloc(&arena, points, sizeof *x), *y = arena_alloc(&arena, points, sizeof *y);
     const char **caveats = arena_alloc(&arena, 2, sizeof *caveats);
     for (uint32_t i = 0; i < points; i++) {
@@ -131,6 +127,12 @@ static struct models_record record_of(uint32_t rep, uint32_t points)
     caveats[0] = "second in order";
     caveats[1] = arena_print(&arena, "rep %u is 'odd'", rep);
     if (rep == 0) caveats[0] = "modelled, not measured";
+    steady[0] = (struct models_steady){.metric = "gap.s.mean",
+                                       .mean = 0.5 + rep,
+                                       .half_width = NAN,
+                                       .lag1 = 0.25,
+                                       .batches = 32,
+                                       .batch_size = 1u << 20};
     return (struct models_record){.replication = rep,
                                   .seed = UINT64_MAX - 1,
                                   .trace_hash = 0xabc + rep,
@@ -139,6 +141,8 @@ static struct models_record record_of(uint32_t rep, uint32_t points)
                                   .series_count = 2,
                                   .curves = curve,
                                   .curve_count = 1,
+                                  .steady = steady,
+                                  .steady_count = 1,
                                   .caveats = caveats,
                                   .caveat_count = 2};
 }
@@ -257,6 +261,57 @@ static void test_lines_and_texts(void **state)
     assert_int_equal(count, 3);
     assert_string_equal(keys[1].path, "nodes[0].count");
     assert_string_equal(keys[1].origin, "--set#1");
+    store_close(store);
+}
+
+static void test_a_rule_drops_what_is_beyond(void **state)
+{
+    (void)state;
+    struct store *store = opened(in_folder("x.db"), STORE_WRITE);
+    struct store_stop stop = {.metric = "gap.s.p99",
+                              .half_width = 0.05,
+                              .level = 0.95,
+                              .min = 2,
+                              .max = 9,
+                              .used = 2,
+                              .mean = 1.25,
+                              .achieved = NAN,
+                              .reason = "precise"};
+    struct store_run run;
+    struct store_value *values;
+    struct models_steady *steady;
+    const char **caveats;
+    size_t count;
+    bool found;
+    int64_t id = begun(store, "ruled", "0123456789abcdef", 9), other;
+    for (uint32_t r = 0; r < 4; r++)
+        kept(store, id, r);
+    other = begun(store, "other", "1123456789abcdef", 4);
+    for (uint32_t r = 0; r < 4; r++)
+        kept(store, other, r);
+    assert_int_equal(store_stop(store, id, &stop), STATUS_OK);
+    assert_int_equal(store_caveat(store, id, 0, "of the run"), STATUS_OK);
+    assert_int_equal(store_find(store, "ruled", &run), STATUS_OK);
+    assert_true(run.reps == 2 && run.done == 2);
+    assert_int_equal(store_values(store, id, &values, &count), STATUS_OK);
+    assert_int_equal(count, 2 * models_metric_count());
+    assert_int_equal(store_steady(store, id, 1, &steady, &count), STATUS_OK);
+    assert_int_equal(count, 1);
+    assert_string_equal(steady[0].metric, "gap.s.mean");
+    assert_true(steady[0].mean == 1.5 && isnan(steady[0].half_width) && steady[0].lag1 == 0.25);
+    assert_true(steady[0].batches == 32 && steady[0].batch_size == 1u << 20);
+    assert_int_equal(store_steady(store, id, 2, &steady, &count), STATUS_OK);
+    assert_int_equal(count, 0);
+    assert_int_equal(store_stopped(store, id, &stop, &found), STATUS_OK);
+    assert_true(found && stop.used == 2 && stop.max == 9 && stop.mean == 1.25);
+    assert_true(isnan(stop.achieved) && strcmp(stop.reason, "precise") == 0);
+    assert_int_equal(store_caveats(store, id, &caveats, &count), STATUS_OK);
+    assert_string_equal(caveats[0], "of the run");
+    assert_int_equal(count, 1 + 4);
+    assert_int_equal(store_stopped(store, other, &stop, &found), STATUS_OK);
+    assert_false(found);
+    assert_int_equal(store_find(store, "other", &run), STATUS_OK);
+    assert_true(run.reps == 4 && run.done == 4); /* nothing of another run went */
     store_close(store);
 }
 
@@ -420,8 +475,8 @@ static void test_other_kind_or_version(void **state)
     (void)state;
     const char *path = in_folder("x.db");
     make_one(path);
-    write_at(path, 60, "\0\0\0\2", 4); /* user_version in the header of the file */
-    refused(path, STORE_READ, "was written by a newer hacasim (its schema is version 2");
+    write_at(path, 60, "\0\0\0c", 4); /* user_version in the header of the file: 99 */
+    refused(path, STORE_READ, "was written by a newer hacasim (its schema is version 99");
     refused(path, STORE_WRITE, "was written by a newer hacasim");
     write_at(path, 60, "\0\0\0\1", 4);
     store_close(opened(path, STORE_READ));
@@ -546,6 +601,7 @@ int main(void)
         IN_FOLDER(test_run_comes_back),
         IN_FOLDER(test_values_are_exact),
         IN_FOLDER(test_lines_and_texts),
+        IN_FOLDER(test_a_rule_drops_what_is_beyond),
         IN_FOLDER(test_run_is_found),
         IN_FOLDER(test_empty_list),
         IN_FOLDER(test_order_of_finishing_does_not_show),

@@ -1,16 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Tests of analysis/summary: statistics over replications, units and digits, tables, JSON. */
 #include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
-
-#include <cmocka.h>
 
 #include "analysis/summary.h"
 #include "analysis/table.h"
+#include "tests/unit/unit.h"
 
 static struct arena arena;
 
@@ -393,7 +388,7 @@ static void test_json_on_a_full_disk(void **state)
     assert_non_null(strstr(chain, "No space left on device"));
     assert_int_equal(summary_write_json(&object, "/proc/nope/x"), STATUS_OPERATING);
     status_take(chain, sizeof chain);
-    assert_non_null(strstr(chain, "writing /proc/nope/x: cannot make folder /proc/nope"));
+    assert_non_null(strstr(chain, "cannot write /proc/nope/x: there is no folder /proc/nope"));
 }
 
 int main(void)

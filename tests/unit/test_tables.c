@@ -4,17 +4,10 @@
  * Interpolation is held against functions whose values are known exactly: linear ones, squares, a
  * roofline's own ratio.  A step is held against the sum worked out by hand from the rows. */
 #include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <string.h>
-
-#include <cmocka.h>
 
 #include "models/perf_tables.h"
 #include "models/serving.h"
+#include "tests/unit/unit.h"
 
 static struct arena arena;
 static struct diag diag;

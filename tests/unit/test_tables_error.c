@@ -11,17 +11,9 @@
  * Then the roofline against every row, by operation and size: not judged, since its efficiencies
  * come from the same tables; scenarios/validation/roofline_a100.md keeps what this prints. */
 #include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
 
 #include "models/perf_tables.h"
+#include "tests/unit/unit.h"
 
 static struct arena arena;
 static const struct perf_tables *tables; /* NULL: not there */

@@ -2,16 +2,8 @@
  * Tests of the token designs: supply and vesting against the published figures, the way of a fee
  * under each design, gas, emission, the market tick, planted breaches, and random histories after
  * each step of which every fee has exactly one destination and the ledger is sound. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <string.h>
-
-#include <cmocka.h>
-
 #include "models/token/token.h"
+#include "tests/unit/unit.h"
 
 #define NS 1000000000LL
 #define MONTH (2629800 * NS)

@@ -3,19 +3,11 @@
  * against its published statistics. */
 #include <inttypes.h>
 #include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <time.h>
 #include <unistd.h>
 
-#include <cmocka.h>
-
 #include "models/trace.h"
+#include "tests/unit/unit.h"
 
 static struct arena arena;
 
@@ -302,7 +294,7 @@ static void a_missing_file_says_where_the_trace_is(void **state)
                         "data/AzureLLMInferenceTrace_conv.csv");
     diag = new_diag();
     assert_false(trace_check("tests/data", at, NULL, &diag, &sum));
-    assert_string_equal(diag.items[0].message, "cannot be read (Is a directory)");
+    assert_string_equal(diag.items[0].message, "cannot open tests/data (a directory, not a file)");
 }
 
 /* A file that changes between check and run fails the run with file, line and column. */

@@ -11,19 +11,11 @@
  * what must hold is a bracket: the real run took no longer than ours, and no less than ours without
  * all the time that went into computing again. */
 #include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <time.h>
-
-#include <cmocka.h>
 
 #include "models/perf_tables.h"
 #include "models/serving.h"
+#include "tests/unit/unit.h"
 
 enum { REQUESTS_MAX = 4096 };
 

@@ -2,16 +2,8 @@
  * A whole world: conservation after each block, that every invariant fires on a planted breach,
  * that streams are keyed (an unrelated node class changes no arrival), and that the two serving
  * fidelities give the same run. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <string.h>
-
-#include <cmocka.h>
-
 #include "models/world.h"
+#include "tests/unit/unit.h"
 
 #define SECOND 1000000000LL
 
@@ -403,6 +395,124 @@ static void test_censoring_keeps_the_quantiles(void **state)
     assert_true(p99 > 0.95 && p99 < 1.05);
 }
 
+/* ---- clients, entry points, heartbeats --------------------------------------------------------
+ */
+
+static double metric_of(const struct models_scenario *scenario, const char *name)
+{
+    struct models_record record;
+    assert_int_equal(
+        models_run(scenario, 3, 0, &(struct models_options){.stop = NULL}, &arena, &record),
+        STATUS_OK);
+    return record.values[models_metric_find(name)].real;
+}
+
+/* Two nodes, one of them cut off for a minute, clients that stick to theirs: whoever holds the dead
+ * one gets his first token from the other, and client.connect later than without it.  Load is light
+ * (prompts of 100 tokens take milliseconds), so nobody waits longer than a second otherwise. */
+static void test_a_retry_takes_time(void **state)
+{
+    (void)state;
+    static const char *const sets[] = {"horizon=2 min",
+                                       "workload.arrivals=2/s",
+                                       "workload.clients=200",
+                                       "workload.lengths={fixed: {prompt: 100, output: 5}}",
+                                       "nodes=[{name: a, region: Tokyo}, {name: b}]",
+                                       "nodes[0].gpu=h100-sxm",
+                                       "nodes[1].gpu=h100-sxm",
+                                       "router.policy=sticky",
+                                       "client.retries=20",
+                                       "events=[{at: 10 s, do: outage, for: 1 min, region: Tokyo}]",
+                                       "client.connect=7 s"};
+    enum { SETS = sizeof sets / sizeof *sets };
+    const char *instant[SETS];
+    memcpy(instant, sets, sizeof sets);
+    instant[SETS - 1] = "client.connect=0 s";
+    struct models_scenario *slow = load("tests/bad/good.yaml", sets, SETS);
+    struct models_scenario *fast = load("tests/bad/good.yaml", instant, SETS);
+    double slow_max = metric_of(slow, "latency.ttft_s.max");
+    double fast_max = metric_of(fast, "latency.ttft_s.max");
+    printf("measured: longest first token %.2f s, without the wait %.2f s\n", slow_max, fast_max);
+    assert_true(slow_max >= 7);
+    assert_true(fast_max < 7);
+    assert_true(metric_of(slow, "latency.ttft_s.p50") < 1);
+    models_close(slow);
+    models_close(fast);
+}
+
+/* With Frankfurt cut off, what a node in Tokyo sends goes to the validators of Tokyo: without
+ * jitter it is there within 20 ms, and Frankfurt is more than 100 ms away. */
+static void test_dead_validators_are_passed_over(void **state)
+{
+    (void)state;
+    enum { SENT = 60 };
+    static const char *const sets[] = {
+        "horizon=5 min", "net.jitter=0%", "net.loss=0%",
+        "validators={count: 10, regions: {list: [Tokyo, Frankfurt]}}",
+        "registry.heartbeat_interval=1 d"};
+    struct models_scenario *scenario = load("tests/bad/good.yaml", sets, 5);
+    struct world *w = open_at(scenario, 60 * SECOND);
+    uint32_t tokyo = net_region_find("Tokyo");
+    net_region_set_down(&w->net, net_region_find("Frankfurt"), true);
+    uint64_t before = w->mempool.count, gas = (uint64_t)w->params->registry.heartbeat_gas_limit;
+    for (uint32_t i = 0; i < SENT; i++) {
+        struct rng_stream s = world_stream(w, PURPOSE_HEARTBEAT, 1000 + i);
+        struct mempool_tx tx = {
+            .kind = TX_HEARTBEAT, .sender = CHAIN_RELAYER, .gas_limit = gas, .bytes = 100};
+        chain_send(w, tx, tokyo, 0, &s);
+    }
+    assert_int_equal(world_advance(w, world_now(w) + 20000000, NULL), STATUS_OK);
+    assert_int_equal(w->mempool.count - before, SENT);
+    close_world(w, scenario);
+}
+
+/* Each heartbeat carries the time it was signed at: an old one that lands late does not refresh its
+ * node, whatever was sent since. */
+static void test_heartbeats_keep_their_times(void **state)
+{
+    (void)state;
+    static const char *const sets[] = {"horizon=2 h", "registry.heartbeat_interval=1 d",
+                                       "workload.arrivals=1/h"};
+    struct models_scenario *scenario = load("tests/bad/good.yaml", sets, 3);
+    struct world *w = open_at(scenario, 3600 * SECOND);
+    const struct registry_params *p = &w->params->registry;
+    const int64_t ages[] = {0, p->heartbeat_max_age + SECOND};
+    for (uint32_t i = 0; i < 2; i++) { /* the fresh one is sent first, of node 1 */
+        struct rng_stream s = world_stream(w, PURPOSE_HEARTBEAT, 1000 + i);
+        struct mempool_tx tx = {.kind = TX_HEARTBEAT,
+                                .sender = CHAIN_RELAYER,
+                                .gas_limit = (uint64_t)p->heartbeat_gas_limit,
+                                .gas_used = (uint64_t)p->heartbeat_gas_used,
+                                .fee_cap = INT64_MAX,
+                                .bytes = 100,
+                                .reference = 1 - i,
+                                .signed_ns = world_now(w) - ages[i]};
+        chain_send(w, tx, 0, 0, &s);
+    }
+    int64_t old = w->registry.nodes[0].last_heartbeat_ns;
+    assert_int_equal(world_advance(w, 3620 * SECOND, NULL), STATUS_OK);
+    assert_true(w->registry.nodes[1].last_heartbeat_ns > 3600 * SECOND);
+    assert_int_equal(w->registry.nodes[0].last_heartbeat_ns, old);
+    close_world(w, scenario);
+}
+
+/* Product-limit means by hand: of 1, 3 finished and one cut at 2, 1/3 ends at 1 and 2/3 at 3. */
+static void test_censored_means(void **state)
+{
+    (void)state;
+    struct hist finished, running, *done = &finished, *cut = &running;
+    hist_init(done, &arena);
+    hist_init(cut, &arena);
+    hist_add(done, 1000000000, 1);
+    hist_add(done, 3000000000, 1);
+    assert_true(metrics_censored_mean(done, cut) == 2e9);
+    hist_add(cut, 2000000000, 1);
+    double mean = metrics_censored_mean(done, cut);
+    assert_true(fabs(mean - 7e9 / 3) <= 0.0039 * 7e9 / 3); /* that of a cell */
+    hist_add(cut, 4000000000, 1);
+    assert_true(isnan(metrics_censored_mean(done, cut)));
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -422,6 +532,10 @@ int main(void)
         TEST(test_leap_equals_step),
         TEST(test_seed_and_replication_matter),
         TEST(test_censoring_keeps_the_quantiles),
+        cmocka_unit_test(test_a_retry_takes_time),
+        cmocka_unit_test(test_dead_validators_are_passed_over),
+        cmocka_unit_test(test_heartbeats_keep_their_times),
+        cmocka_unit_test(test_censored_means),
     };
     return cmocka_run_group_tests_name("world", tests, NULL, NULL);
 }

@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Caveats of a run: what is modelled and not measured, limits that were met, what was lost on the
+ * way, and keys that the user gave and that had no effect. */
+#include "models/caveat.h"
+
+#include <inttypes.h>
+
+#include "models/perf_tables.h"
+#include "models/trace.h"
+#include "models/world.h"
+
+enum { CAVEAT_TIMINGS = 32 }; /* most that is said of node classes and their tables */
+
+struct caveat_writer {
+    const struct world *w;
+    struct arena *arena;
+    const char **list;
+    uint32_t count, capacity;
+};
+
+static void caveat_say(struct caveat_writer *to, const char *text)
+{
+    if (to->count == to->capacity) {
+        uint32_t capacity = to->capacity ? 2 * to->capacity : 8;
+        to->list = arena_grow(to->arena, to->list, to->capacity, capacity, sizeof *to->list);
+        to->capacity = capacity;
+    }
+    to->list[to->count++] = text;
+}
+
+/* "BEFORE count AFTER", where there is anything to count. */
+static void caveat_count(struct caveat_writer *to, const char *before, uint64_t count,
+                         const char *after)
+{
+    if (count > 0) caveat_say(to, arena_print(to->arena, "%s%" PRIu64 " %s", before, count, after));
+}
+
+/* ---- keys without effect --------------------------------------------------------------------- */
+
+/* Payment sessions exist in the code only; under another token design fees go their own way. */
+static void caveat_sessions(struct caveat_writer *to)
+{
+    static const char *const keys[] = {"payment.cap", "payment.idle", "payment.sessions"};
+    const struct param_doc *doc = to->w->scenario->doc;
+    if (to->w->params->token.design == TOKEN_AS_CODED) return;
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
+        if (!param_given(doc, keys[i])) continue;
+        caveat_say(to, arena_print(to->arena,
+                                   "%s has no effect: fees go through payment sessions only under "
+                                   "token.design as_coded",
+                                   keys[i]));
+    }
+}
+
+static void caveat_unused(struct caveat_writer *to)
+{
+    caveat_sessions(to);
+    if (param_given(to->w->scenario->doc, "staking.unbonding"))
+        caveat_say(to, "staking.unbonding has no effect: no agent of this version withdraws stake");
+}
+
+/* ---- step times ------------------------------------------------------------------------------ */
+
+static void caveat_tables(struct caveat_writer *to, const struct scenario_node *class)
+{
+    const struct perf_tables *t = class->tables;
+    if (to->count >= CAVEAT_TIMINGS) return;
+    const char *text = arena_print(to->arena, "step times of %s: %s%s", class->name,
+                                   perf_tables_text(t, to->arena),
+                                   t->profile ? "" : "; engine overhead is modelled");
+    if (t->above_peak > 0)
+        text = arena_print(to->arena, "%s; %" PRIu32 " points imply more than the card's peak",
+                           text, t->above_peak);
+    caveat_say(to, text);
+    for (uint32_t i = 0; i < t->warning_count && to->count < CAVEAT_TIMINGS; i++)
+        caveat_say(to, t->warnings[i]);
+}
+
+static void caveat_outside(struct caveat_writer *to)
+{
+    const struct world *w = to->w;
+    uint64_t steps = 0, outside = 0;
+    for (uint32_t i = 0; i < w->node_count; i++) {
+        struct serving_counters c = serving_count(&w->nodes[i].serving, world_now(w));
+        steps += c.steps;
+        outside += c.outside_steps;
+    }
+    if (outside == 0) return;
+    caveat_say(to, arena_print(to->arena,
+                               "%" PRIu64 " of %" PRIu64 " engine steps (%.3g %%) lay outside the "
+                               "timing tables and were extrapolated by the roofline's ratio",
+                               outside, steps, 100.0 * (double)outside / (double)steps));
+}
+
+/* Where step times come from, class by class, and how many lay outside the tables. */
+static void caveat_timing(struct caveat_writer *to)
+{
+    const struct scenario_node *classes = to->w->params->nodes.items;
+    bool modelled = to->w->params->nodes.count == 0;
+    for (uint32_t i = 0; i < to->w->params->nodes.count; i++) {
+        if (classes[i].tables) {
+            caveat_tables(to, &classes[i]);
+        } else {
+            modelled = true;
+        }
+    }
+    if (modelled)
+        caveat_say(to, "step times are modelled (roofline from published figures), not measured");
+    caveat_outside(to);
+}
+
+/* ---- the whole ------------------------------------------------------------------------------- */
+
+static void caveat_chain(struct caveat_writer *to)
+{
+    const struct world *w = to->w;
+    caveat_count(to, "the mempool was full ", w->mempool.full, "times");
+    caveat_count(to, "", w->overflowed, "requests met limits.requests and were rejected");
+    caveat_count(to, "", w->heartbeats_lost, "heartbeats never got into a block");
+    caveat_count(to, "", w->token.unpaid, "answers were not paid: wallets were empty");
+    if (w->design->on_chain && w->metrics.timed_out > 0)
+        caveat_say(to, "requests wait in order of arrival and leave with their client: under "
+                       "overload what completes hangs on client.timeout");
+    caveat_count(to, "", w->token.gas_refused, "transactions could not pay their gas");
+}
+
+void caveat_list(const struct world *w, struct models_record *record, bool halted)
+{
+    struct caveat_writer to = {.w = w, .arena = w->arena};
+    caveat_timing(&to);
+    caveat_count(&to, "", trace_skipped(w->workload.trace),
+                 "rows of the trace have no prompt or no answer (failed requests) and were passed "
+                 "over");
+    caveat_count(&to, "", w->metrics.hist[HIST_SETTLED_CENSORED].n,
+                 "answers had not settled at the end: gap quantiles are product-limit estimates; a "
+                 "longer `drain` closes them");
+    caveat_chain(&to);
+    if (halted) caveat_say(&to, "the chain stood without a quorum at the end");
+    caveat_unused(&to);
+    record->caveats = to.list;
+    record->caveat_count = to.count;
+}

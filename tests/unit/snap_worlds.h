@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Random worlds for the tests of checkpoints: designs, loads, fleets, faults, incidents and
+ * adversaries by a seed, after tests/system/swarm.sh, and records compared to the last bit. */
+#ifndef HACASIM_TESTS_SNAP_WORLDS_H
+#define HACASIM_TESTS_SNAP_WORLDS_H
+
+#include <string.h>
+
+#include "models/checkpoint.h"
+
+enum { SNAP_WORLD_SETS = 32, SNAP_WORLD_TEXT = 320 };
+
+struct snap_world {
+    char text[SNAP_WORLD_SETS][SNAP_WORLD_TEXT];
+    const char *sets[SNAP_WORLD_SETS];
+    size_t count;
+    uint64_t seed;
+    uint32_t key;
+};
+
+static uint64_t snap_world_draw(uint64_t seed, uint32_t key)
+{
+    struct rng_stream s = rng_open(seed, 0, 0x7e57, key);
+    return rng_u64(&s);
+}
+
+/* One of the words of `choices`, which are separated by '|'. */
+static const char *snap_world_pick(struct snap_world *w, const char *choices)
+{
+    static _Thread_local char words[64][128]; /* more than a world picks */
+    uint32_t count = 1, index;
+    for (const char *c = choices; *c; c++)
+        count += *c == '|';
+    index = (uint32_t)(snap_world_draw(w->seed, ++w->key) % count);
+    while (index-- > 0)
+        choices = strchr(choices, '|') + 1;
+    char *word = words[w->key % 64];
+    snprintf(word, sizeof words[0], "%.*s", (int)strcspn(choices, "|"), choices);
+    return word;
+}
+
+static void snap_world_set(struct snap_world *w, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+static void snap_world_set(struct snap_world *w, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(w->text[w->count], SNAP_WORLD_TEXT, format, arguments);
+    va_end(arguments);
+    w->sets[w->count] = w->text[w->count];
+    w->count++;
+}
+
+static void snap_world_chain(struct snap_world *w)
+{
+    snap_world_set(w, "validators.count=%s", snap_world_pick(w, "1|4|31"));
+    snap_world_set(w, "validators.silent=%s", snap_world_pick(w, "0%|10%|40%"));
+    snap_world_set(w, "storage.failure=%s", snap_world_pick(w, "0%|10%|60%"));
+    snap_world_set(w, "mempool.size=%s", snap_world_pick(w, "20|5000"));
+    snap_world_set(w, "mempool.priority=%s", snap_world_pick(w, "fifo|tip"));
+    snap_world_set(w, "consensus.timeout_propose=%s s", snap_world_pick(w, "0.5|3"));
+    snap_world_set(w, "feemarket.start=%s", snap_world_pick(w, "steady|genesis"));
+    snap_world_set(w, "facilitator={batch: %s, idle: %s s, receipt: %s s, workers: %s}",
+                   snap_world_pick(w, "1|7|20"), snap_world_pick(w, "5|60"),
+                   snap_world_pick(w, "5|120"), snap_world_pick(w, "1|3"));
+}
+
+static void snap_world_service(struct snap_world *w)
+{
+    static const char regions[] = "N_Virginia|Frankfurt|Tokyo|S_Paulo";
+    snap_world_set(
+        w, "router.policy=%s",
+        snap_world_pick(w, "random|least_loaded|nearest|sticky|stake_weighted|cheapest"));
+    snap_world_set(w,
+                   "nodes=[{name: a, region: %s, count: %s, gpu: h100-sxm, gpus: 2, model: "
+                   "llama3-70b, dtype: fp8}, {name: b, region: %s, count: 2, gpu: h100-sxm, gpus: "
+                   "2, model: llama3-70b, dtype: fp8}]",
+                   snap_world_pick(w, regions), snap_world_pick(w, "1|4|9"),
+                   snap_world_pick(w, regions));
+    snap_world_set(w, "serving={kv_blocks: %s, fidelity: %s}", snap_world_pick(w, "0|400|1500"),
+                   snap_world_pick(w, "leap|leap|step"));
+    snap_world_set(w, "client.timeout=%s s", snap_world_pick(w, "5|60"));
+    snap_world_set(w, "registry.heartbeat_max_age=%s s", snap_world_pick(w, "60|1800"));
+    snap_world_set(w, "net.loss=%s", snap_world_pick(w, "0%|20%"));
+    snap_world_set(w,
+                   "adversaries=[{strategy: model_substitution, share: %s, start: %s s, evades: "
+                   "%s}]",
+                   snap_world_pick(w, "0%|30%|100%"), snap_world_pick(w, "0|30|90"),
+                   snap_world_pick(w, "0%|50%"));
+    const char *at = snap_world_pick(w, "20|40|100");
+    const char *what = snap_world_pick(
+        w, "outage, region: Tokyo|surge, factor: 3|facilitator_outage|feed_outage");
+    snap_world_set(w,
+                   "events=[{at: %s s, do: %s, for: %s s}, {at: 60 s, do: outage, region: "
+                   "Frankfurt, for: 20 s}]",
+                   at, what, snap_world_pick(w, "10|50"));
+}
+
+/* Fill `w`, which must stay where it is: its list points into it. */
+static void snap_world_make(struct snap_world *w, uint64_t seed)
+{
+    *w = (struct snap_world){.seed = seed};
+    const char *token = snap_world_pick(w, "dual_cycle|as_coded");
+    snap_world_set(w, "horizon=%s s", snap_world_pick(w, "100|150|240"));
+    snap_world_set(w, "drain=%s s", snap_world_pick(w, "0|20|200"));
+    snap_world_set(w, "warmup=%s s", snap_world_pick(w, "0|30"));
+    snap_world_set(w, "verification.design=%s", snap_world_pick(w, "haca_tee|og_batch|replicated"));
+    snap_world_set(w, "verification.haca_tee={upload: %s, validity: %s s}",
+                   snap_world_pick(w, "true|false"), snap_world_pick(w, "2|3600"));
+    if (snap_world_draw(seed, 999) % 4 == 0)
+        snap_world_set(w, "workload.arrivals={trace: {file: tests/data/azure-2023.csv}}");
+    else if (snap_world_draw(seed, 999) % 4 == 1)
+        snap_world_set(w, "workload.arrivals={diurnal: {mean: 6/s, period: 90 s}}");
+    else
+        snap_world_set(w, "workload.arrivals={poisson: %s/s}", snap_world_pick(w, "0.2|2|6|20"));
+    snap_world_set(w, "token={design: %s, burn_share: %s, lost_fee: %s}", token,
+                   strcmp(token, "as_coded") == 0 ? "0%" : "30%",
+                   snap_world_pick(w, "hold|refund"));
+    snap_world_set(w, "token.price={rule: %s, tick: %s s}", snap_world_pick(w, "fixed|gbm|amm"),
+                   snap_world_pick(w, "7|60"));
+    snap_world_set(w, "payment={idle: %s s, feed_refresh: 20 s, wallet: %s OPG}",
+                   snap_world_pick(w, "10|100"), snap_world_pick(w, "0.05|10"));
+    snap_world_set(w, "staking={jail: %s s, insurance: {fund: 10 OPG}}",
+                   snap_world_pick(w, "10|600"));
+    snap_world_chain(w);
+    snap_world_service(w);
+}
+
+#endif
