@@ -445,8 +445,9 @@ void snap_events(struct snap *snap, struct event_list *list)
 {
     SNAP_COVERS(struct event_list_image, 80);
     struct event_list_image image = {.limit = list->limit};
+    const bool reading = snap->reading;
     snap_begin(snap, "events");
-    if (!snap->reading) event_list_export(list, snap->arena, &image);
+    if (!reading) event_list_export(list, snap->arena, &image);
     snap_i64(snap, &image.now_ns);
     snap_i64(snap, &image.last_ns);
     snap_u64(snap, &image.next_seq);
@@ -456,10 +457,10 @@ void snap_events(struct snap *snap, struct event_list *list)
     snap_u64(snap, &image.cancelled_total);
     snap_u64(snap, &image.peak);
     snap_length(snap, &image.count, list->limit);
-    if (snap->reading) image.events = arena_alloc(snap->arena, image.count, sizeof *image.events);
+    if (reading) image.events = arena_alloc(snap->arena, image.count, sizeof *image.events);
     for (uint32_t i = 0; i < image.count; i++)
         snap_event(snap, &image.events[i]);
-    if (snap->reading) {
+    if (reading) {
         snap_check_events(snap, &image);
         if (snap_sound(snap)) event_list_import(list, list->arena, &image);
     }
