@@ -14,7 +14,7 @@
 
 static const struct eval_table *const tables[] = {
     &eval_chain_table,    &eval_queue_table, &eval_token_table,
-    &eval_emission_table, &eval_trust_table,
+    &eval_emission_table, &eval_trust_table, &eval_timing_table,
 };
 enum { TABLES = sizeof(tables) / sizeof(tables[0]), FUNCTIONS_MAX = 64, LIST_MAX = 1000000 };
 
@@ -341,10 +341,17 @@ static bool scan(const struct eval_input *input, const char *text, size_t length
         return scan_name(input, text, length, out);
     case EVAL_REALS:
         out->kind = EVAL_KIND_REALS;
+        if (input->def && strcmp(input->def, "[]") == 0 && length == 2 &&
+            memcmp(text, "[]", 2) == 0)
+            return true;
         return scan_list(input->type, text, length, arena, out);
     case EVAL_WHOLES:
         out->kind = EVAL_KIND_WHOLES;
         return scan_list(input->type, text, length, arena, out);
+    case EVAL_PATH:
+        out->kind = EVAL_KIND_TEXT;
+        out->text = arena_text(arena, text, length);
+        return memchr(text, '\0', length) == NULL;
     }
     return false;
 }
@@ -430,6 +437,8 @@ static const char *type_words(enum eval_type type)
         return "a list of numbers such as [1, 2.5, 3]";
     case EVAL_WHOLES:
         return "a list of whole numbers below 2^63 such as [1, -2, 3]";
+    case EVAL_PATH:
+        return "a path";
     }
     return "";
 }
@@ -480,12 +489,13 @@ bool eval_evaluate(const struct eval_function *function, const struct eval_given
                    struct eval_call *call, struct arena *arena, struct diag *diag)
 {
     bool good = true;
-    *call = (struct eval_call){.arena = arena};
+    *call = (struct eval_call){.arena = arena, .diag = diag};
     size_t count = eval_input_count(function);
     for (size_t i = 0; i < count; i++)
         good &= read_input(&function->inputs[i], &given[i], &call->in[i], arena, diag);
     if (!good) return false;
     if (function->run(call)) return true;
+    if (call->reason[0] == '\0') return false;
     struct diag_where where = given[0].where;
     for (size_t i = 0; i < count; i++)
         if (call->refused_key && strcmp(function->inputs[i].name, call->refused_key) == 0)

@@ -16,15 +16,16 @@
 
 #include "sim/sim.h"
 
-enum { EVAL_INPUTS = 8, EVAL_OUTPUTS = 8 }; /* most of one function */
+enum { EVAL_INPUTS = 14, EVAL_OUTPUTS = 8 }; /* most of one function */
 
 enum eval_type {
     EVAL_INTEGER, /* exact whole number below 2^127 */
     EVAL_DECIMAL, /* exact decimal, at most 18 places */
     EVAL_REAL,    /* double */
     EVAL_NAME,    /* one of names[] */
-    EVAL_REALS,   /* [1, 2.5, 3] */
+    EVAL_REALS,   /* [1, 2.5, 3]; empty where that is the default */
     EVAL_WHOLES,  /* [1, -2, 3], each an int64 */
+    EVAL_PATH,    /* a file or folder; empty: none */
 };
 
 struct eval_input {
@@ -72,6 +73,7 @@ struct eval_output {
 struct eval_call {
     struct eval_value in[EVAL_INPUTS], out[EVAL_OUTPUTS];
     struct arena *arena;
+    struct diag *diag;       /* for findings in files; then the function gives false alone */
     const char *refused_key; /* input that made the function refuse */
     char reason[240];
 };
@@ -91,7 +93,7 @@ struct eval_table {
     size_t count;
 };
 extern const struct eval_table eval_chain_table, eval_queue_table, eval_token_table,
-    eval_emission_table, eval_trust_table;
+    eval_emission_table, eval_trust_table, eval_timing_table;
 
 size_t eval_count(void);
 const struct eval_function *eval_at(size_t index);

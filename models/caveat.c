@@ -5,8 +5,11 @@
 
 #include <inttypes.h>
 
+#include "models/perf_tables.h"
 #include "models/trace.h"
 #include "models/world.h"
+
+enum { CAVEAT_TIMINGS = 32 }; /* most that is said of node classes and their tables */
 
 struct caveat_writer {
     const struct world *w;
@@ -53,6 +56,56 @@ uint32_t caveat_unused(const struct scenario *params, const struct param_doc *do
     return count;
 }
 
+/* ---- step times ------------------------------------------------------------------------------ */
+
+static void caveat_tables(struct caveat_writer *to, const struct scenario_node *class)
+{
+    const struct perf_tables *t = class->tables;
+    if (to->count >= CAVEAT_TIMINGS) return;
+    const char *text = arena_print(to->arena, "step times of %s: %s%s", class->name,
+                                   perf_tables_text(t, to->arena),
+                                   t->profile ? "" : "; engine overhead is modelled");
+    if (t->above_peak > 0)
+        text = arena_print(to->arena, "%s; %" PRIu32 " points imply more than the card's peak",
+                           text, t->above_peak);
+    caveat_say(to, text);
+    for (uint32_t i = 0; i < t->warning_count && to->count < CAVEAT_TIMINGS; i++)
+        caveat_say(to, t->warnings[i]);
+}
+
+static void caveat_outside(struct caveat_writer *to)
+{
+    const struct world *w = to->w;
+    uint64_t steps = 0, outside = 0;
+    for (uint32_t i = 0; i < w->node_count; i++) {
+        struct serving_counters c = serving_count(&w->nodes[i].serving, world_now(w));
+        steps += c.steps;
+        outside += c.outside_steps;
+    }
+    if (outside == 0) return;
+    caveat_say(to, arena_print(to->arena,
+                               "%" PRIu64 " of %" PRIu64 " engine steps (%.3g %%) lay outside the "
+                               "timing tables and were extrapolated by the roofline's ratio",
+                               outside, steps, 100.0 * (double)outside / (double)steps));
+}
+
+/* Where step times come from, class by class, and how many lay outside the tables. */
+static void caveat_timing(struct caveat_writer *to)
+{
+    const struct scenario_node *classes = to->w->params->nodes.items;
+    bool modelled = to->w->params->nodes.count == 0;
+    for (uint32_t i = 0; i < to->w->params->nodes.count; i++) {
+        if (classes[i].tables) {
+            caveat_tables(to, &classes[i]);
+        } else {
+            modelled = true;
+        }
+    }
+    if (modelled)
+        caveat_say(to, "step times are modelled (roofline from published figures), not measured");
+    caveat_outside(to);
+}
+
 /* ---- the whole ------------------------------------------------------------------------------- */
 
 static void caveat_chain(struct caveat_writer *to)
@@ -71,7 +124,7 @@ static void caveat_chain(struct caveat_writer *to)
 void caveat_list(const struct world *w, struct models_record *record, bool halted)
 {
     struct caveat_writer to = {.w = w, .arena = w->arena};
-    caveat_say(&to, "step times are modelled (roofline from published figures), not measured");
+    caveat_timing(&to);
     caveat_count(&to, "", trace_skipped(w->workload.trace),
                  "rows of the trace have no prompt or no answer (failed requests) and were passed "
                  "over");

@@ -8,6 +8,7 @@
 #include "models/checkpoint.h"
 
 #include "models/branch.h"
+#include "models/perf_tables.h"
 #include "models/serving_snap.h"
 
 /* ---- what indices are below ------------------------------------------------------------------ */
@@ -32,6 +33,18 @@ static void checkpoint_tx_limits(const struct world *w, uint32_t references[TX_K
 
 /* ---- parts of the world ---------------------------------------------------------------------- */
 
+static void checkpoint_tables(struct world *w, struct snap *snap)
+{
+    const struct scenario_node *classes = w->params->nodes.items;
+    for (uint32_t i = 0; i < w->params->nodes.count; i++) {
+        const struct perf_tables *tables = classes[i].tables;
+        uint64_t here = tables ? tables->digest : 0, digest = here;
+        snap_u64(snap, &digest);
+        if (digest != here)
+            snap_refuse(snap, "the timing tables of %s have changed since", classes[i].name);
+    }
+}
+
 static void checkpoint_identity(struct world *w, struct snap *snap)
 {
     snap_begin(snap, "identity");
@@ -41,6 +54,7 @@ static void checkpoint_identity(struct world *w, struct snap *snap)
     snap_same(snap, w->node_count, "nodes");
     snap_same(snap, w->consensus.count, "validators");
     snap_same(snap, checkpoint_users(w), "clients");
+    checkpoint_tables(w, snap);
     snap_end(snap);
 }
 
@@ -111,7 +125,7 @@ static void checkpoint_chain(struct world *w, struct snap *snap)
 
 static void checkpoint_node(struct world *w, struct world_node *node, struct snap *snap)
 {
-    SNAP_COVERS(struct world_node, 560);
+    SNAP_COVERS(struct world_node, 608);
     uint32_t classes = w->params->nodes.count;
     uint32_t perfs = classes * (1 + w->params->adversaries.count);
     uint32_t perf = snap->reading ? 0 : (uint32_t)(node->perf - w->perfs);

@@ -21,12 +21,12 @@ static uint16_t fleet_model_index(const struct scenario *p, const char *name)
     return i;
 }
 
-static struct perf fleet_perf(const struct scenario *p, const struct scenario_node *class,
-                              const char *model)
+static struct perf fleet_perf(struct world *w, const struct scenario_node *class, const char *model)
 {
-    const struct serving_tee *tee = &p->serving.tee;
-    return perf_build(perf_hardware_find(class->gpu), perf_model_find(model),
-                      (enum perf_dtype) class->dtype, (int32_t) class->gpus, tee->step, tee->share);
+    struct perf_terms terms = scenario_terms(class, model);
+    terms.tee_step_ns = w->params->serving.tee.step;
+    terms.tee_share = w->params->serving.tee.share;
+    return perf_make(&terms, w->arena);
 }
 
 /* One timing per node class, and one per adversary and class for what a cheater runs instead. */
@@ -38,9 +38,9 @@ static void fleet_timings(struct world *w)
     uint32_t n = p->nodes.count;
     w->perfs = arena_alloc(w->arena, (size_t)n * (1 + p->adversaries.count), sizeof *w->perfs);
     for (uint32_t i = 0; i < n; i++) {
-        w->perfs[i] = fleet_perf(p, &classes[i], classes[i].model);
+        w->perfs[i] = fleet_perf(w, &classes[i], classes[i].model);
         for (uint32_t a = 0; a < p->adversaries.count; a++) {
-            w->perfs[(a + 1) * n + i] = fleet_perf(p, &classes[i], adversaries[a].substitute);
+            w->perfs[(a + 1) * n + i] = fleet_perf(w, &classes[i], adversaries[a].substitute);
         }
     }
 }

@@ -56,7 +56,7 @@ static struct models_scenario *models_from(struct arena *arena, const char *path
     scenario->doc = doc;
     param_read(scenario->doc, &scenario_table, &scenario->params, diag);
     scenario->params.warmup = scenario->params.warmup_rule.fixed; /* 0 until a pilot has run */
-    scenario_check(&scenario->params, scenario->doc, diag);
+    scenario_check(&scenario->params, scenario->doc, arena, diag);
     if (diag->count == 0) {
         models_describe(scenario, path, arena);
     } else {

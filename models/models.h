@@ -97,6 +97,42 @@ void models_settle_at(struct models_scenario *scenario, int64_t cut_ns, const ch
 bool models_base_fee(money_t parent_base_fee, uint64_t gas_used, uint64_t gas_limit,
                      uint64_t elasticity, uint64_t denominator, money_t *base_fee);
 
+/* Step and kernel times (models/perf.h), by names of the catalog. */
+struct perf_tables;
+enum models_timing_source {
+    MODELS_TIMING_MEASURED,
+    MODELS_TIMING_MODELLED, /* from a table that says that it was not measured */
+    MODELS_TIMING_ROOFLINE,
+    MODELS_TIMING_EXTRAPOLATED, /* outside the table, by the roofline's ratio */
+};
+extern const char *const models_timing_source_names[];
+extern const char *const perf_hardware_names[], *const perf_model_names[],
+                                                    *const perf_dtype_names[];
+
+struct models_timing {
+    const char *hardware, *model; /* model: not needed by models_timing_kernel */
+    int dtype;                    /* index of perf_dtype_names */
+    int64_t tp, pp, ep;
+    const struct perf_tables *tables; /* NULL: the roofline */
+};
+/* The folder's tables, or NULL after findings. */
+const struct perf_tables *models_timing_tables(const char *folder, const struct models_timing *use,
+                                               struct arena *arena, struct diag *diag);
+/* What is suspicious about them, for a terminal; NULL after the last. */
+const char *models_timing_warning(const struct perf_tables *tables, uint32_t index);
+/* NULL, or why the GPUs cannot run the model, and which of "tp", "pp", "ep" is to blame. */
+const char *models_timing_unfit(const struct models_timing *timing, const char **key);
+/* One step that computes whole prompts of `prefill` tokens and one token each for sequences that
+ * attend to `decode` tokens, the new one included. */
+enum models_timing_source models_timing_step(const struct models_timing *timing,
+                                             const int64_t *prefill, size_t prefills,
+                                             const int64_t *decode, size_t decodes,
+                                             struct arena *arena, int64_t *ns);
+/* op 0: gemm of m, n, k; 1: prefill, 2: decode attention of kv_heads, heads, batch, length.  `at`
+ * has 8 places. */
+enum models_timing_source models_timing_kernel(const struct models_timing *timing, int op,
+                                               const int64_t *at, int64_t *ns);
+
 /* `rounds` times one IncrementProposerPriority(1) of CometBFT (models/consensus/proposer.h) from
  * the given priorities: who proposes in each, and the priorities after each, row by row, in arrays
  * of `rounds` and rounds x count.  False: a power is not above 0, or their sum is above 2^60 - 1.

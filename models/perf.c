@@ -9,15 +9,18 @@
 #include <string.h>
 
 #include "models/perf_catalog.h"
+#include "models/perf_tables.h"
 
 const char *const perf_dtype_names[] = {"bf16", "fp8", NULL};
 
 /* They repeat the catalog's because the names of a PARAM_ENUM must be a constant; the unit test
  * holds the two together. */
 const char *const perf_hardware_names[PERF_HARDWARE + 1] = {
-    "a100-80g", "h100-sxm", "h200-sxm", "b200-sxm", "l40s", "rtx4090", "cpu-8core", NULL};
+    "a100-80g",  "h100-sxm", "h200-sxm",   "b200-sxm",   "l40s", "rtx4090",
+    "cpu-8core", "a100-40g", "rtxpro6000", "cpu-server", NULL};
 const char *const perf_model_names[PERF_MODELS + 1] = {
-    "llama3-8b", "llama3-70b", "qwen3-32b", "mixtral-8x7b", "qwen3-30b-a3b", "deepseek-v3", NULL};
+    "llama3-8b",     "llama3-70b",  "qwen3-32b",     "mixtral-8x7b",
+    "qwen3-30b-a3b", "deepseek-v3", "qwen2.5-vl-7b", NULL};
 
 const struct perf_hardware *perf_hardware_find(const char *name)
 {
@@ -57,7 +60,7 @@ struct perf_shape perf_shape_of(const struct perf_model *m)
         .head = hidden * m->vocab,
     };
     double common = s.attention + s.dense_ffn + s.router;
-    s.total = common + s.expert * (m->experts + m->shared) + 2.0 * s.head;
+    s.total = common + s.expert * (m->experts + m->shared) + 2.0 * s.head + m->vision_params;
     s.active = common + s.expert * (m->active + m->shared) + s.head;
     double vectors = m->kv_rank > 0 ? m->kv_rank + m->rope_dim : 2.0 * m->kv_heads * m->head_dim;
     s.kv_bytes = 2.0 * layers * vectors;
@@ -74,13 +77,56 @@ const char *perf_unfit(const struct perf_hardware *hardware, const struct perf_m
     return NULL;
 }
 
+const char *perf_unfit_stages(const struct perf_hardware *hardware, const struct perf_model *model,
+                              int64_t tp, int64_t pp, int64_t ep)
+{
+    if (pp < 1 || pp > model->layers) return "a pipeline has from one stage to one per layer";
+    if (pp > 1 && hardware->link_bytes_per_s <= 0) return "this hardware cannot be combined";
+    if (tp * pp > 512) return "a group has at most 512 GPUs";
+    if (ep < 1 || tp % ep != 0) return "expert groups must divide the GPUs of a stage";
+    if (ep > 1 && model->experts == 0) return "this model has no experts to spread";
+    if (ep > 1 && model->experts % ep != 0)
+        return "the experts do not divide among that many groups";
+    return NULL;
+}
+
+struct perf perf_make(const struct perf_terms *t, struct arena *arena)
+{
+    assert(perf_unfit(t->hardware, t->model, t->tp) == NULL);
+    assert(perf_unfit_stages(t->hardware, t->model, t->tp, t->pp, t->ep) == NULL);
+    struct perf perf = {.hardware = t->hardware,
+                        .model = t->model,
+                        .dtype = t->dtype,
+                        .tp = t->tp,
+                        .pp = t->pp,
+                        .ep = t->ep,
+                        .tables = t->tables};
+    perf_roofline_set(&perf, t->tee_step_ns, t->tee_share);
+    if (t->tables != NULL && t->tables->profile)
+        perf_profile_set(&perf, arena);
+    else if (t->tables != NULL)
+        perf_measured_set(&perf, arena);
+    return perf;
+}
+
 struct perf perf_build(const struct perf_hardware *hardware, const struct perf_model *model,
                        enum perf_dtype dtype, int32_t tp, int64_t tee_step_ns, double tee_share)
 {
-    assert(perf_unfit(hardware, model, tp) == NULL);
-    struct perf perf = {.hardware = hardware, .model = model, .dtype = dtype, .tp = tp};
-    perf_roofline_set(&perf, tee_step_ns, tee_share);
-    return perf;
+    struct perf_terms terms = {.hardware = hardware,
+                               .model = model,
+                               .dtype = dtype,
+                               .tp = tp,
+                               .pp = 1,
+                               .ep = 1,
+                               .tee_step_ns = tee_step_ns,
+                               .tee_share = tee_share};
+    return perf_make(&terms, NULL);
+}
+
+int64_t perf_ticks(double ns)
+{
+    const double most_ns = 1e11;
+    return (int64_t)((ns < most_ns ? ns : most_ns) * PERF_TICKS + 0.5);
 }
 
 struct perf_line perf_step_line(const struct perf *perf, const struct perf_batch *batch)
@@ -105,6 +151,9 @@ void perf_batch_prefill(struct perf_batch *batch, int64_t before_tok, int64_t ch
 
 void perf_batch_decode(struct perf_batch *batch, int64_t context_tok)
 {
+    if (batch->decode_seqs == 0 || context_tok < batch->decode_min_tok)
+        batch->decode_min_tok = context_tok;
+    if (context_tok > batch->decode_max_tok) batch->decode_max_tok = context_tok;
     batch->decode_seqs++;
     batch->decode_context_tok += context_tok;
     batch->sampled++;
@@ -136,11 +185,12 @@ struct perf_memory perf_kv_blocks(const struct perf *perf, double utilization,
                                   int64_t max_batched_tok, int64_t max_seqs, int64_t block_tok)
 {
     struct perf_shape shape = perf_shape_of(perf->model);
+    double gpus = (double)perf->tp * perf->pp;
     struct perf_memory m = {
         .usable_bytes = perf->hardware->memory_bytes * utilization,
-        .weights_bytes = shape.total * (perf->dtype == PERF_FP8 ? 1.0 : 2.0) / perf->tp,
+        .weights_bytes = shape.total * (perf->dtype == PERF_FP8 ? 1.0 : 2.0) / gpus,
         .reserve_bytes = reserve_bytes(perf, max_batched_tok, max_seqs),
-        .block_bytes = shape.kv_bytes * kv_share(perf) * (double)block_tok,
+        .block_bytes = shape.kv_bytes * kv_share(perf) / perf->pp * (double)block_tok,
     };
     double left = m.usable_bytes - m.weights_bytes - m.reserve_bytes;
     m.blocks = left > 0.0 ? (int64_t)(left / m.block_bytes) : 0;
@@ -153,8 +203,8 @@ char *perf_memory_text(char *text, size_t size, const struct perf *perf,
     snprintf(text, size,
              "%s in %s on %d x %s: per GPU %.1f GB of weights and %.1f GB of work space in "
              "%.1f GB usable leave %lld KV blocks",
-             perf->model->name, perf_dtype_names[perf->dtype], (int)perf->tp, perf->hardware->name,
-             memory->weights_bytes / 1e9, memory->reserve_bytes / 1e9, memory->usable_bytes / 1e9,
-             (long long)memory->blocks);
+             perf->model->name, perf_dtype_names[perf->dtype], (int)(perf->tp * perf->pp),
+             perf->hardware->name, memory->weights_bytes / 1e9, memory->reserve_bytes / 1e9,
+             memory->usable_bytes / 1e9, (long long)memory->blocks);
     return text;
 }

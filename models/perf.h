@@ -2,8 +2,9 @@
  * Step time: how long one engine step takes on given hardware with a given model.
  *
  * A step computes a batch: one token for each decoding sequence and chunks of prompts.  Its time
- * comes from a `struct perf_source`, a table of functions behind which measured tables, a recorded
- * run or a live device can stand; the source in this tree is the roofline (perf_roofline.c).
+ * comes from a `struct perf_source`, a table of functions: the roofline (perf_roofline.c), op
+ * tables (perf_measured.c) or a profile of one model (perf_profile.c); a recorded run or a live
+ * device can stand behind it too.
  *
  * Time is counted in ticks of 1/1024 ns and is an integer function of the batch.  A source answers
  * with a line: the ticks of this step, and by how much each further step grows when the same
@@ -14,8 +15,12 @@
 #ifndef HACASIM_MODELS_PERF_H
 #define HACASIM_MODELS_PERF_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+struct arena;
+struct perf_tables;
 
 /* ---- catalog -------------------------------------------------------------------------------- */
 
@@ -42,6 +47,7 @@ struct perf_model {
     int32_t experts, active, shared, expert_ffn; /* mixture of experts; 0 experts: none */
     /* multi-head latent attention; kv_rank 0: grouped-query attention */
     int32_t q_rank, kv_rank, rope_dim, nope_dim, value_dim;
+    double vision_params;    /* of an image encoder; its time is not counted (docs/model.md) */
     double published_params; /* what the model card says; the test compares */
     const char *source;
 };
@@ -50,7 +56,7 @@ enum perf_dtype { PERF_BF16, PERF_FP8 }; /* of weights and GEMMs; KV and activat
 
 /* Ended with NULL, so that they can serve as names of a PARAM_ENUM and for suggestions; the index
  * is that of the catalog. */
-enum { PERF_HARDWARE = 7, PERF_MODELS = 6 };
+enum { PERF_HARDWARE = 10, PERF_MODELS = 7 };
 extern const char *const perf_dtype_names[];
 extern const char *const perf_hardware_names[PERF_HARDWARE + 1];
 extern const char *const perf_model_names[PERF_MODELS + 1];
@@ -73,8 +79,10 @@ enum { PERF_TICKS = 1024 }; /* per ns */
 
 /* What one step computes. */
 struct perf_batch {
-    int64_t decode_seqs;        /* sequences that compute one token */
-    int64_t decode_context_tok; /* sum of tokens they attend to, the new one included */
+    int64_t decode_seqs;                    /* sequences that compute one token */
+    int64_t decode_context_tok;             /* sum of tokens they attend to, the new one included */
+    int64_t decode_min_tok, decode_max_tok; /* of one of them; asked for by sources with `spread`,
+                                             * else 0: as if all were equal */
     int64_t prefill_seqs;
     int64_t prefill_tok;         /* sum of chunks */
     int64_t prefill_context_tok; /* sum of tokens in KV after the chunk */
@@ -85,6 +93,7 @@ struct perf_batch {
 /* Step i (from 0) of a run of equal decode steps takes first + i x growth, for i < holds. */
 struct perf_line {
     int64_t first_ticks, growth_ticks, holds;
+    bool outside; /* a table was left: these steps are extrapolated */
 };
 
 /* Where the time of a step goes, in ns (for explanation, and for tests against kernel tables). */
@@ -100,7 +109,7 @@ struct perf_roofline {
     double attention_ns, attention_sequence_ns, context_ns; /* decode: per kernel, seq, token */
     double pair_ns, prefill_context_ns;
     double element_token_ns;
-    double allreduce_ns, allreduce_token_ns;
+    double allreduce_ns, allreduce_token_ns, alltoall_token_ns, stage_token_ns;
     double engine_ns, engine_sequence_ns;
     double tee_step_ns, tee_share;
     int64_t context_ticks; /* what one more token of decode context adds, toll included */
@@ -109,7 +118,8 @@ struct perf_roofline {
 struct perf;
 
 struct perf_source {
-    const char *name; /* "roofline": modelled; what a run says its times are */
+    const char *name; /* "roofline", "tables" or "profile" */
+    bool spread;      /* its times hang on the smallest and the largest context too */
     struct perf_line (*line)(const struct perf *perf, const struct perf_batch *batch);
 };
 
@@ -119,8 +129,11 @@ struct perf {
     const struct perf_model *model;
     enum perf_dtype dtype;
     int32_t tp; /* GPUs that share each layer */
+    int32_t pp; /* pipeline stages, each of tp GPUs */
+    int32_t ep; /* groups among which the tp GPUs spread whole experts; each is cut tp / ep ways */
     struct perf_roofline roofline;
-    const void *data; /* of a source other than the roofline */
+    const struct perf_tables *tables; /* NULL under the roofline */
+    const void *data;                 /* of a source other than the roofline */
 };
 
 extern const struct perf_source perf_roofline_source;
@@ -128,11 +141,28 @@ extern const struct perf_source perf_roofline_source;
 /* NULL, or why this group cannot run this model (for the scenario's key `gpus`). */
 const char *perf_unfit(const struct perf_hardware *hardware, const struct perf_model *model,
                        int64_t tp);
+/* The same of stages and expert groups (keys `pipeline` and `expert_groups`). */
+const char *perf_unfit_stages(const struct perf_hardware *hardware, const struct perf_model *model,
+                              int64_t tp, int64_t pp, int64_t ep);
 
-/* `tee_step_ns` and `tee_share`: toll of confidential computing, 0 without.  The arguments must
- * have passed perf_unfit. */
+struct perf_terms {
+    const struct perf_hardware *hardware;
+    const struct perf_model *model;
+    enum perf_dtype dtype;
+    int32_t tp, pp, ep;  /* have passed perf_unfit and perf_unfit_stages */
+    int64_t tee_step_ns; /* toll of confidential computing, 0 without */
+    double tee_share;
+    const struct perf_tables *tables; /* NULL: the roofline */
+};
+/* `arena` keeps what is worked out from tables; unused (may be NULL) without them. */
+struct perf perf_make(const struct perf_terms *terms, struct arena *arena);
+
+/* One stage under the roofline. */
 struct perf perf_build(const struct perf_hardware *hardware, const struct perf_model *model,
                        enum perf_dtype dtype, int32_t tp, int64_t tee_step_ns, double tee_share);
+
+/* Rounded, and at most 100 s, so that the ticks of a leap fit 63 bits whatever a table says. */
+int64_t perf_ticks(double ns);
 
 struct perf_line perf_step_line(const struct perf *perf, const struct perf_batch *batch);
 int64_t perf_step_ns(const struct perf *perf, const struct perf_batch *batch); /* rounded up */
@@ -141,6 +171,17 @@ int64_t perf_step_ns(const struct perf *perf, const struct perf_batch *batch); /
  * of its answer. */
 void perf_roofline_set(struct perf *perf, int64_t tee_step_ns, double tee_share);
 struct perf_parts perf_roofline_parts(const struct perf *perf, const struct perf_batch *batch);
+/* Single parts, for sources that take the others from a table; ns of all layers. */
+double perf_roofline_experts_ns(const struct perf *perf, int64_t tokens);
+double perf_roofline_prefill_ns(const struct perf *perf, const struct perf_batch *batch);
+double perf_roofline_decode_ns(const struct perf *perf, const struct perf_batch *batch);
+/* Sum of parts, the toll worked out anew. */
+double perf_roofline_sum_ns(const struct perf *perf, struct perf_parts *parts);
+
+/* Tables as a source (perf_measured.c: op tables; perf_profile.c: profiles). */
+extern const struct perf_source perf_measured_source, perf_profile_source;
+void perf_measured_set(struct perf *perf, struct arena *arena);
+void perf_profile_set(struct perf *perf, struct arena *arena);
 
 /* The parts of a batch made of given sequences, for callers that have no scheduler (eval). */
 void perf_batch_prefill(struct perf_batch *batch, int64_t before_tok, int64_t chunk_tok,

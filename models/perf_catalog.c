@@ -177,6 +177,72 @@ const struct perf_hardware perf_catalog_hardware[PERF_HARDWARE] = {
         .rental_source = "assumption",
         .ratio_source = "weights: llama2.c, measured; the rest assumption",
     },
+    {
+        .name = "a100-40g",
+        .memory_bytes = 39.4 * GIB,
+        .bandwidth_bytes_per_s = 1555 * GB,
+        .bf16_flops = 312 * TFLOP,
+        .fp8_flops = 312 * TFLOP,
+        .power_w = 400,
+        .link_bytes_per_s = 300 * GB,
+        .rental_usd_per_h = 1.29,
+        .weights_ratio = 0.71,
+        .compute_ratio = 0.86,
+        .kv_ratio = 0.81,
+        .attention_ratio = 0.56,
+        .attention_ns = 12.7 * US,
+        .attention_sequence_ns = 0.3 * US,
+        .allreduce_ns = 5.5 * US,
+        ENGINE_GPU,
+        .spec_source = "NVIDIA A100 40GB SXM data sheet; memory as CUDA shows it",
+        .rental_source = "assumption: two thirds of an A100-80G",
+        .ratio_source = "assumption: as the A100-80G (an 8B decodes there at 77 % of bandwidth)",
+    },
+    {
+        .name = "rtxpro6000",
+        .memory_bytes = 94.97 * GIB,
+        .bandwidth_bytes_per_s = 1597.6 * GB,
+        .bf16_flops = 500 * TFLOP, /* an eighth of the 4,000 TOPS of sparse fp4 on the data sheet */
+        .fp8_flops = 1000 * TFLOP,
+        .power_w = 600,
+        .link_bytes_per_s =
+            55 * GB, /* PCIe 5; with the ratio above 35.7 GB/s, as measured at 20 MB */
+        .rental_usd_per_h = 1.80,
+        .weights_ratio = 0.92,
+        .compute_ratio = 0.70,
+        .kv_ratio = 0.93,
+        .attention_ratio = 0.56,
+        .attention_ns = 9.3 * US,
+        .attention_sequence_ns = 0.34 * US,
+        .allreduce_ns = 12.7 * US, /* two GPUs, 4 kB */
+        ENGINE_GPU,
+        .spec_source = "LLMServingSim profiler/perf/RTXPRO6000/hardware.yaml; data sheet",
+        .rental_source = "assumption",
+        .ratio_source = "all-reduce: the same file; the rest assumption, as the L40S",
+    },
+    {
+        .name = "cpu-server",
+        .memory_bytes = 384 * GIB,
+        .bandwidth_bytes_per_s = 460.8 * GB, /* twelve channels of DDR5-4800 */
+        .bf16_flops = 12.7 * TFLOP,          /* 64 cores x 3.1 GHz x 64 (two 256-bit bf16 FMA) */
+        .fp8_flops = 12.7 * TFLOP,
+        .power_w = 500,
+        .link_bytes_per_s = 0,
+        .rental_usd_per_h = 1.00,
+        .weights_ratio = 0.85, /* llama2.c streams 89 % of memory bandwidth */
+        .compute_ratio = 0.50,
+        .kv_ratio = 0.85,
+        .attention_ratio = 0.30,
+        .attention_ns = 5.0 * US,
+        .attention_sequence_ns = 0.3 * US,
+        .allreduce_ns = 0,
+        .layer_ns = 10.0 * US, /* more threads meet */
+        .sequence_ns = 4.4 * US,
+        .step_ns = 126.0 * US,
+        .spec_source = "AMD EPYC 9554 data sheet: 64 cores, 3.1 GHz, 460.8 GB/s; one socket",
+        .rental_source = "assumption",
+        .ratio_source = "weights: llama2.c, measured; the rest assumption",
+    },
 };
 
 const struct perf_model perf_catalog_models[PERF_MODELS] = {
@@ -268,5 +334,21 @@ const struct perf_model perf_catalog_models[PERF_MODELS] = {
         .value_dim = 128,
         .published_params = 671e9,
         .source = "deepseek-ai/DeepSeek-V3 config.json (without the multi-token head)",
+    },
+    {
+        .name = "qwen2.5-vl-7b",
+        .layers = 28,
+        .hidden = 3584,
+        .heads = 28,
+        .kv_heads = 4,
+        .head_dim = 128,
+        .vocab = 152064,
+        .ffn = 18944,
+        .dense_layers = 28,
+        /* 32 layers of 1280 with a gated feed-forward of 3420, and the merger of 5120 x 5120 and
+         * 5120 x 3584 */
+        .vision_params = 32.0 * (4.0 * 1280 * 1280 + 3.0 * 1280 * 3420) + 5120.0 * (5120 + 3584),
+        .published_params = 8.29e9,
+        .source = "Qwen/Qwen2.5-VL-7B-Instruct config.json",
     },
 };

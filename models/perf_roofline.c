@@ -9,7 +9,8 @@
  *   attention decode reads the KV of every sequence (or, with a latent, computes on it); a prompt
  *             chunk computes on pairs of tokens; plus the smallest kernel time per layer
  *   element   norms, activation, residuals: memory traffic proportional to tokens
- *   allreduce two per layer when GPUs share it
+ *   allreduce two per layer when GPUs share it; all-to-all where experts are spread; the hop from
+ *             stage to stage
  *   engine    per layer, per sequence and per step (host side and small kernels)
  *   tee       a fixed toll per step and a share of the rest
  * Only decode attention depends on context while sequences decode on, and linearly, so a run of
@@ -18,54 +19,76 @@
  * Left out: skewed expert load, tile and wave quantisation of GEMMs, decode-length skew. */
 #include "models/perf.h"
 
+#include "models/perf_kernel.h"
+
 #define ALLREDUCES_PER_LAYER 2.0
-/* H200 NVLink moves 239, 287 and 364 GB/s of bus bandwidth at 32 MB among 2, 4 and 8 GPUs
- * (aiconfigurator NCCL tables), 53 to 81 % of the link. */
-#define LINK_RATIO 0.65
 
 static double larger(double a, double b)
 {
     return a > b ? a : b;
 }
 
-/* Expected number of distinct experts that `tokens` tokens reach when each picks `active` of
- * `experts` evenly: experts x (1 - (1 - active/experts)^tokens), the power by squaring. */
-static double distinct_experts(const struct perf_model *m, int64_t tokens)
+double perf_roofline_experts_ns(const struct perf *perf, int64_t tokens)
 {
-    double miss = 1.0, factor = 1.0 - (double)m->active / m->experts;
-    for (int64_t n = tokens; n > 0; n >>= 1) {
-        if (n & 1) miss *= factor;
-        factor *= factor;
-    }
-    return m->experts * (1.0 - miss);
+    const struct perf_model *m = perf->model;
+    const struct perf_roofline *r = &perf->roofline;
+    if (m->experts == 0) return 0.0;
+    double touched = perf_kernel_distinct(m->experts, m->active, tokens) + m->shared;
+    return larger(touched * r->expert_memory_ns, (double)tokens * r->expert_token_ns);
+}
+
+double perf_roofline_prefill_ns(const struct perf *perf, const struct perf_batch *b)
+{
+    const struct perf_roofline *r = &perf->roofline;
+    return larger((double)b->prefill_pairs * r->pair_ns,
+                  (double)b->prefill_context_tok * r->prefill_context_ns);
+}
+
+double perf_roofline_decode_ns(const struct perf *perf, const struct perf_batch *b)
+{
+    const struct perf_roofline *r = &perf->roofline;
+    return perf->model->layers *
+               (r->attention_ns + (double)b->decode_seqs * r->attention_sequence_ns) +
+           (double)b->decode_context_tok * r->context_ns;
+}
+
+/* Two all-reduces per layer; where experts are spread, a layer that has them sends each token to
+ * its experts and back instead of the second one. */
+static double exchange_ns(const struct perf *perf, double tokens)
+{
+    const struct perf_roofline *r = &perf->roofline;
+    double ns = 0.0, layers = perf->model->layers;
+    double spread = perf->ep > 1 ? layers - perf->model->dense_layers : 0.0;
+    if (perf->tp > 1)
+        ns = (ALLREDUCES_PER_LAYER * layers - spread) *
+             (r->allreduce_ns + tokens * r->allreduce_token_ns);
+    ns += 2.0 * spread * (r->allreduce_ns + tokens * r->alltoall_token_ns);
+    return ns + (perf->pp - 1.0) * (r->allreduce_ns + tokens * r->stage_token_ns);
+}
+
+double perf_roofline_sum_ns(const struct perf *perf, struct perf_parts *p)
+{
+    const struct perf_roofline *r = &perf->roofline;
+    p->tee_ns = r->tee_step_ns + r->tee_share * (p->linear_ns + p->head_ns + p->attention_ns +
+                                                 p->element_ns + p->allreduce_ns);
+    return p->linear_ns + p->head_ns + p->attention_ns + p->element_ns + p->allreduce_ns +
+           p->engine_ns + p->tee_ns;
 }
 
 struct perf_parts perf_roofline_parts(const struct perf *perf, const struct perf_batch *b)
 {
     const struct perf_roofline *r = &perf->roofline;
     double tokens = (double)(b->prefill_tok + b->decode_seqs);
-    double layers = perf->model->layers;
     struct perf_parts p = {0};
     p.linear_ns = larger(r->dense_memory_ns, tokens * r->dense_token_ns);
-    if (perf->model->experts > 0) {
-        double touched = distinct_experts(perf->model, b->prefill_tok + b->decode_seqs);
-        touched += perf->model->shared;
-        p.linear_ns += larger(touched * r->expert_memory_ns, tokens * r->expert_token_ns);
-    }
+    p.linear_ns += perf_roofline_experts_ns(perf, b->prefill_tok + b->decode_seqs);
     if (b->sampled > 0)
         p.head_ns = larger(r->head_memory_ns, (double)b->sampled * r->head_token_ns);
-    p.attention_ns =
-        layers * (r->attention_ns + (double)b->decode_seqs * r->attention_sequence_ns) +
-        (double)b->decode_context_tok * r->context_ns +
-        larger((double)b->prefill_pairs * r->pair_ns,
-               (double)b->prefill_context_tok * r->prefill_context_ns);
+    p.attention_ns = perf_roofline_decode_ns(perf, b) + perf_roofline_prefill_ns(perf, b);
     p.element_ns = tokens * r->element_token_ns;
-    if (perf->tp > 1)
-        p.allreduce_ns =
-            ALLREDUCES_PER_LAYER * layers * (r->allreduce_ns + tokens * r->allreduce_token_ns);
+    p.allreduce_ns = exchange_ns(perf, tokens);
     p.engine_ns = r->engine_ns + (double)(b->decode_seqs + b->prefill_seqs) * r->engine_sequence_ns;
-    p.tee_ns = r->tee_step_ns + r->tee_share * (p.linear_ns + p.head_ns + p.attention_ns +
-                                                p.element_ns + p.allreduce_ns);
+    perf_roofline_sum_ns(perf, &p);
     return p;
 }
 
@@ -77,8 +100,7 @@ static struct perf_line roofline_line(const struct perf *perf, const struct perf
     struct perf_batch flat = *batch;
     flat.decode_context_tok = 0;
     struct perf_parts p = perf_roofline_parts(perf, &flat);
-    double ns = p.linear_ns + p.head_ns + p.attention_ns + p.element_ns + p.allreduce_ns +
-                p.engine_ns + p.tee_ns;
+    double ns = perf_roofline_sum_ns(perf, &p);
     return (struct perf_line){
         .first_ticks =
             (int64_t)(ns * PERF_TICKS + 0.5) + batch->decode_context_tok * r->context_ticks,
@@ -87,7 +109,7 @@ static struct perf_line roofline_line(const struct perf *perf, const struct perf
     };
 }
 
-const struct perf_source perf_roofline_source = {"roofline", roofline_line};
+const struct perf_source perf_roofline_source = {.name = "roofline", .line = roofline_line};
 
 /* FLOPs of one query token against one token of context, all heads and layers. Prefill with a
  * latent expands it to full heads; decode works on the latent itself. */
@@ -146,7 +168,25 @@ static double allreduce_token_ns(const struct perf *perf)
     if (perf->tp == 1) return 0.0;
     double share = 2.0 * (perf->tp - 1) / perf->tp;
     double bytes = 2.0 * perf->model->hidden * share;
-    return bytes * 1e9 / (perf->hardware->link_bytes_per_s * LINK_RATIO);
+    return bytes * 1e9 / (perf->hardware->link_bytes_per_s * PERF_LINK_RATIO);
+}
+
+/* Each of the tp GPUs holds its share of the tokens and sends each to the experts of other groups.
+ */
+static double alltoall_token_ns(const struct perf *perf)
+{
+    if (perf->ep == 1) return 0.0;
+    double away = (double)(perf->ep - 1) / perf->ep;
+    double bytes = 2.0 * perf->model->hidden * perf->model->active * away / perf->tp;
+    return bytes * 1e9 / (perf->hardware->link_bytes_per_s * PERF_LINK_RATIO);
+}
+
+/* A stage hands each token's hidden state on, its tp GPUs each a share. */
+static double stage_token_ns(const struct perf *perf)
+{
+    if (perf->pp == 1) return 0.0;
+    double bytes = 2.0 * perf->model->hidden / perf->tp;
+    return bytes * 1e9 / (perf->hardware->link_bytes_per_s * PERF_LINK_RATIO);
 }
 
 void perf_roofline_set(struct perf *perf, int64_t tee_step_ns, double tee_share)
@@ -161,6 +201,8 @@ void perf_roofline_set(struct perf *perf, int64_t tee_step_ns, double tee_share)
     r->element_token_ns = element_bytes(perf) * byte_ns / hardware->weights_ratio;
     r->allreduce_ns = hardware->allreduce_ns;
     r->allreduce_token_ns = allreduce_token_ns(perf);
+    r->alltoall_token_ns = alltoall_token_ns(perf);
+    r->stage_token_ns = stage_token_ns(perf);
     r->engine_ns = hardware->step_ns + hardware->layer_ns * perf->model->layers;
     r->engine_sequence_ns = hardware->sequence_ns;
     r->tee_step_ns = (double)tee_step_ns;

@@ -30,6 +30,13 @@ static const struct param model_rows[] = {
 };
 static const struct param_table model_table = PARAM_TABLE("model", scenario_model, model_rows);
 
+static const struct param timing_rows[] = {
+    PARAM_WORD("roofline", "modelled from published peaks and efficiencies"),
+    PARAM(scenario_timing, tables, PARAM_PATH, NULL, NULL, NULL,
+          "folder of timing tables: op tables or the profile of a model", NULL),
+};
+static const struct param_table timing_table = PARAM_TABLE("timing", scenario_timing, timing_rows);
+
 static const struct param node_rows[] = {
     PARAM(scenario_node, name, PARAM_NAME, NULL, NULL, NULL, "name of the node class", NULL),
     PARAM(scenario_node, region, PARAM_NAME, "N_Virginia", NULL, NULL, "where its nodes stand",
@@ -39,7 +46,14 @@ static const struct param node_rows[] = {
     PARAM(scenario_node, gpu, PARAM_NAME, "a100-80g", NULL, NULL, "hardware of the catalog",
           "assumption"),
     PARAM(scenario_node, gpus, PARAM_COUNT, "1", "1", "64",
-          "GPUs of a node, which share each layer (tensor parallel)", "assumption"),
+          "GPUs of a node; those of a stage share each layer (tensor parallel)", "assumption"),
+    PARAM(scenario_node, pipeline, PARAM_COUNT, "1", "1", "64",
+          "stages that hold the layers in turn; one batch is on its way through them at a time",
+          "assumption"),
+    PARAM(scenario_node, expert_groups, PARAM_COUNT, "1", "1", "64",
+          "groups of a stage's GPUs that hold different experts (expert parallel)", "assumption"),
+    PARAM_SUB(scenario_node, timing, PARAM_CHOICE, timing_table, "roofline",
+              "where step times come from", "docs/decisions/0011-timing-tables.md"),
     PARAM(scenario_node, model, PARAM_NAME, "llama3-8b", NULL, NULL,
           "the model it serves; one of models[]", "assumption"),
     {.key = "dtype",

@@ -41,12 +41,21 @@ struct scenario_model {
     double share;
 };
 
+enum scenario_timings { SCENARIO_ROOFLINE, SCENARIO_TABLES };
+struct scenario_timing {
+    int kind; /* enum scenario_timings */
+    const char *tables;
+};
+
 struct scenario_node {
     const char *name, *region, *gpu, *model;
     int64_t count, gpus;
-    int dtype;     /* enum perf_dtype */
-    money_t stake; /* atto OPG, each */
-    double rent;   /* USD/h of one GPU; 0: the catalog's */
+    int64_t pipeline, expert_groups;
+    int dtype; /* enum perf_dtype */
+    struct scenario_timing timing;
+    const struct perf_tables *tables; /* read by scenario_check; NULL: roofline */
+    money_t stake;                    /* atto OPG, each */
+    double rent;                      /* USD/h of one GPU; 0: the catalog's */
 };
 
 struct scenario_client {
@@ -111,8 +120,12 @@ extern const struct param_table scenario_table;
 enum { SCENARIO_NODES_MAX = 1000000 }; /* of all classes */
 
 /* Everything that one key alone cannot tell (scenario_check.c).  Keys that did not read well have
- * been reported and are not looked at again. */
-void scenario_check(const struct scenario *s, struct param_doc *doc, struct diag *diag);
+ * been reported and are not looked at again.  Reads the timing tables into `arena`. */
+void scenario_check(struct scenario *s, struct param_doc *doc, struct arena *arena,
+                    struct diag *diag);
+
+/* How `class` runs `model`, for perf_make, without a toll.  Tables are of the class's own model. */
+struct perf_terms scenario_terms(const struct scenario_node *class, const char *model);
 
 uint32_t scenario_node_total(const struct scenario *s);
 const struct scenario_node *scenario_node_class(const struct scenario *s, uint32_t index);

@@ -5,13 +5,16 @@
  * Answers for: making every one of these findings in the same pass as those about single keys.  A
  * check relies only on keys that read well (param_good), so one mistake is reported once; what
  * could not be read has its default here, or zero where it has none. */
+#include <assert.h>
 #include <string.h>
 
+#include "models/perf_tables.h"
 #include "models/scenario.h"
 
 struct scenario_checker {
     const struct scenario *s;
     struct param_doc *doc;
+    struct arena *arena;
     struct diag *diag;
     char path[128];
 };
@@ -128,34 +131,77 @@ static bool scenario_offered(const struct scenario_checker *c, const char *model
     return !param_good(c->doc, "models");
 }
 
-/* Does `model` run on the GPUs of this node class, with room for at least some KV? */
-static void scenario_check_fit(struct scenario_checker *c, const char *path,
+struct perf_terms scenario_terms(const struct scenario_node *class, const char *model)
+{
+    bool own = strcmp(model, class->model) == 0;
+    assert(class->pipeline > 0); /* the table's range */
+    return (struct perf_terms){
+        .hardware = perf_hardware_find(class->gpu),
+        .model = perf_model_find(model),
+        .dtype = (enum perf_dtype) class->dtype,
+        .tp = (int32_t)(class->gpus / class->pipeline),
+        .pp = (int32_t) class->pipeline,
+        .ep = (int32_t)(own ? class->expert_groups : 1),
+        /* A profile holds one model; op tables serve any. */
+        .tables = class->tables && (own || !class->tables->profile) ? class->tables : NULL};
+}
+
+static const char *scenario_unfit(const struct scenario_node *node, const struct perf_terms *t)
+{
+    if (node->gpus % node->pipeline != 0)
+        return "the stages of the pipeline do not divide the GPUs";
+    const char *why = perf_unfit(t->hardware, t->model, t->tp);
+    return why ? why : perf_unfit_stages(t->hardware, t->model, t->tp, t->pp, t->ep);
+}
+
+/* Does `model` run on the GPUs of this node class, with room for at least some KV?  False after a
+ * finding. */
+static bool scenario_check_fit(struct scenario_checker *c, const char *path,
                                const struct scenario_node *node, const char *model)
 {
-    const struct perf_hardware *gpu = perf_hardware_find(node->gpu);
-    const struct perf_model *shape = perf_model_find(model);
-    const char *why = perf_unfit(gpu, shape, node->gpus);
+    struct perf_terms terms = scenario_terms(node, model);
+    const char *why = scenario_unfit(node, &terms);
     if (why) {
         param_error(c->doc, c->diag, path, "%s", why);
-        return;
+        return false;
     }
-    if (!param_good(c->doc, "serving")) return;
-    struct perf perf =
-        perf_build(gpu, shape, (enum perf_dtype)node->dtype, (int32_t)node->gpus, 0, 0);
+    if (!param_good(c->doc, "serving")) return true;
+    terms.tables = NULL; /* memory does not hang on them */
+    struct perf perf = perf_make(&terms, NULL);
     struct perf_memory memory;
     char text[256];
-    if (serving_blocks(&c->s->serving, &perf, &memory) >= 2) return;
+    if (serving_blocks(&c->s->serving, &perf, &memory) >= 2) return true;
     param_error(c->doc, c->diag, path, "%s", perf_memory_text(text, sizeof text, &perf, &memory));
+    return false;
 }
 
 static bool scenario_good_engine(struct scenario_checker *c, uint32_t i)
 {
-    return scenario_good(c, "nodes", i, "gpus") && scenario_good(c, "nodes", i, "dtype");
+    static const char *const keys[] = {"gpus", "dtype", "pipeline", "expert_groups"};
+    bool good = true;
+    for (size_t k = 0; k < sizeof keys / sizeof *keys; k++) {
+        good = good && scenario_good(c, "nodes", i, keys[k]);
+    }
+    return good;
+}
+
+static void scenario_read_tables(struct scenario_checker *c, struct scenario_node *node,
+                                 const char *path)
+{
+    if (node->timing.kind != SCENARIO_TABLES || !param_good(c->doc, path)) return;
+    struct perf_tables_ask ask = {.folder = node->timing.tables,
+                                  .hardware = perf_hardware_find(node->gpu),
+                                  .model = perf_model_find(node->model),
+                                  .dtype = (enum perf_dtype)node->dtype,
+                                  .tp = (int32_t)(node->gpus / node->pipeline),
+                                  .where = param_where(c->doc, path),
+                                  .key = arena_print(c->arena, "%s", path)};
+    node->tables = perf_tables_load(&ask, c->arena, c->diag);
 }
 
 static void scenario_check_node(struct scenario_checker *c, uint32_t i)
 {
-    const struct scenario_node *node = (const struct scenario_node *)c->s->nodes.items + i;
+    struct scenario_node *node = (struct scenario_node *)c->s->nodes.items + i;
     bool gpu = scenario_check_gpu(c, scenario_path(c, "nodes", i, "gpu"), node->gpu);
     bool model = scenario_check_model(c, scenario_path(c, "nodes", i, "model"), node->model);
     scenario_check_region(c, scenario_path(c, "nodes", i, "region"), node->region);
@@ -163,8 +209,9 @@ static void scenario_check_node(struct scenario_checker *c, uint32_t i)
         param_error(c->doc, c->diag, scenario_path(c, "nodes", i, "model"),
                     "'%s' is not among models:", node->model);
     }
-    if (gpu && model && scenario_good_engine(c, i)) {
-        scenario_check_fit(c, scenario_path(c, "nodes", i, "gpus"), node, node->model);
+    if (gpu && model && scenario_good_engine(c, i) &&
+        scenario_check_fit(c, scenario_path(c, "nodes", i, "gpus"), node, node->model)) {
+        scenario_read_tables(c, node, scenario_path(c, "nodes", i, "timing"));
     }
 }
 
@@ -272,8 +319,12 @@ static void scenario_check_tx(struct scenario_checker *c, const struct scenario_
 static void scenario_check_replicated(struct scenario_checker *c)
 {
     const struct verification_replicated *p = &c->s->verification.replicated;
-    const struct scenario_node validator = {
-        .gpu = p->gpu, .gpus = p->gpus, .model = p->model, .dtype = PERF_BF16};
+    const struct scenario_node validator = {.gpu = p->gpu,
+                                            .gpus = p->gpus,
+                                            .pipeline = 1,
+                                            .expert_groups = 1,
+                                            .model = p->model,
+                                            .dtype = PERF_BF16};
     bool gpu = scenario_check_gpu(c, "verification.replicated.gpu", p->gpu);
     bool model = scenario_check_model(c, "verification.replicated.model", p->model);
     if (gpu && model && param_good(c->doc, "verification.replicated.gpus")) {
@@ -364,9 +415,10 @@ static void scenario_check_times(struct scenario_checker *c)
     }
 }
 
-void scenario_check(const struct scenario *s, struct param_doc *doc, struct diag *diag)
+void scenario_check(struct scenario *s, struct param_doc *doc, struct arena *arena,
+                    struct diag *diag)
 {
-    struct scenario_checker c = {.s = s, .doc = doc, .diag = diag};
+    struct scenario_checker c = {.s = s, .doc = doc, .arena = arena, .diag = diag};
     scenario_check_times(&c);
     plan_check(&s->reps, doc, "reps", diag);
     workload_check(&s->workload, doc, "workload", diag);

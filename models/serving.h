@@ -111,7 +111,8 @@ enum serving_reject {
 struct serving_counters {
     int64_t busy_ns; /* time with a step running */
     uint64_t steps, prefill_tok, decode_tok;
-    uint64_t wasted_tok; /* computed, then dropped: preemption, cancel, failure, swap */
+    uint64_t outside_steps; /* whose time lay outside a timing table */
+    uint64_t wasted_tok;    /* computed, then dropped: preemption, cancel, failure, swap */
     uint64_t accepted, completed, cancelled, lost, rejected_full, rejected_long, preemptions;
     int64_t blocks_peak;
 };
@@ -136,6 +137,8 @@ struct serving {
     struct serving_finish *finish; /* heap by (clock, order) */
     uint32_t decoding, finish_capacity;
     uint32_t *phase; /* by birth mod block_tokens: how many need a block at such clocks */
+    int64_t first_birth, last_birth; /* of decoding requests: the longest and the shortest one */
+    bool births_stale;               /* one of those two has left: look again when asked */
 
     /* KV blocks */
     int64_t blocks_total, blocks_free;

@@ -78,13 +78,16 @@ static void snap_decoding(struct snap *snap, struct serving *s)
     }
     snap_same(snap, (uint64_t)s->params->block_tokens, "tokens in a KV block");
     snap_u32s(snap, s->phase, (uint32_t)s->params->block_tokens);
+    snap_i64(snap, &s->first_birth);
+    snap_i64(snap, &s->last_birth);
+    snap_flag(snap, &s->births_stale);
     if (s->clock < 0) snap_fail(snap, "the decode clock is before its start");
 }
 
 static void snap_plan(struct snap *snap, struct serving *s)
 {
-    SNAP_COVERS(struct perf_line, 24);
-    SNAP_COVERS(struct perf_batch, 56);
+    SNAP_COVERS(struct perf_line, 32);
+    SNAP_COVERS(struct perf_batch, 72);
     int64_t *const values[] = {
         &s->now_ns,
         &s->blocks_total,
@@ -98,6 +101,8 @@ static void snap_plan(struct snap *snap, struct serving *s)
         &s->line.holds,
         &s->batch.decode_seqs,
         &s->batch.decode_context_tok,
+        &s->batch.decode_min_tok,
+        &s->batch.decode_max_tok,
         &s->batch.prefill_seqs,
         &s->batch.prefill_tok,
         &s->batch.prefill_context_tok,
@@ -108,6 +113,7 @@ static void snap_plan(struct snap *snap, struct serving *s)
     };
     for (size_t i = 0; i < sizeof values / sizeof values[0]; i++)
         snap_i64(snap, values[i]);
+    snap_flag(snap, &s->line.outside);
     snap_flag(snap, &s->preempted);
     snap_flag(snap, &s->open);
 }
@@ -136,11 +142,11 @@ static void snap_finished(struct snap *snap, struct serving *s, uint32_t tags)
 
 static void snap_counters(struct snap *snap, struct serving_counters *c)
 {
-    SNAP_COVERS(struct serving_counters, 104);
-    uint64_t *const counts[] = {&c->steps,         &c->prefill_tok, &c->decode_tok,
-                                &c->wasted_tok,    &c->accepted,    &c->completed,
-                                &c->cancelled,     &c->lost,        &c->rejected_full,
-                                &c->rejected_long, &c->preemptions};
+    SNAP_COVERS(struct serving_counters, 112);
+    uint64_t *const counts[] = {&c->steps,         &c->prefill_tok,   &c->decode_tok,
+                                &c->outside_steps, &c->wasted_tok,    &c->accepted,
+                                &c->completed,     &c->cancelled,     &c->lost,
+                                &c->rejected_full, &c->rejected_long, &c->preemptions};
     snap_i64(snap, &c->busy_ns);
     snap_i64(snap, &c->blocks_peak);
     for (size_t i = 0; i < sizeof counts / sizeof counts[0]; i++)
@@ -150,7 +156,7 @@ static void snap_counters(struct snap *snap, struct serving_counters *c)
 void serving_snap(struct serving *s, struct snap *snap, const struct perf *perfs,
                   uint32_t perf_count, uint32_t tags)
 {
-    SNAP_COVERS(struct serving, 416);
+    SNAP_COVERS(struct serving, 472);
     snap_perf(snap, &s->perf, perfs, perf_count);
     snap_perf(snap, &s->next_perf, perfs, perf_count);
     if (!s->perf) {

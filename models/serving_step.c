@@ -45,6 +45,13 @@ static int64_t target_tok(const struct serving_request *r)
     return (int64_t)r->prompt_tok + r->generated_tok;
 }
 
+static void note_birth(struct serving *s, int64_t birth, bool only)
+{
+    if (only || birth < s->first_birth) s->first_birth = birth;
+    if (only || birth > s->last_birth) s->last_birth = birth;
+    if (only) s->births_stale = false;
+}
+
 static void enter_decode(struct serving *s, int32_t index)
 {
     struct serving_request *r = &s->requests[index];
@@ -52,6 +59,7 @@ static void enter_decode(struct serving *s, int32_t index)
     r->birth = s->clock - r->computed_tok;
     s->computed_tok += r->computed_tok;
     ++*phase_of(s, r->birth);
+    note_birth(s, r->birth, s->decoding == 0);
     /* The last token is sampled but never computed. */
     serving_queue_push(s, index, r->birth + r->prompt_tok + r->output_tok - 1);
 }
@@ -63,6 +71,7 @@ static void leave_decode(struct serving *s, int32_t index)
     r->generated_tok = r->computed_tok + 1 - r->prompt_tok;
     s->computed_tok -= r->computed_tok;
     --*phase_of(s, r->birth);
+    if (r->birth == s->first_birth || r->birth == s->last_birth) s->births_stale = true;
     serving_queue_drop(s, index);
 }
 
@@ -155,6 +164,22 @@ static void set_plan(struct serving *s, int64_t steps)
     s->end_ns = s->start_ns + (ticks + PERF_TICKS - 1) / PERF_TICKS;
 }
 
+/* The smallest and the largest context, for a perf that asks. */
+static void add_spread(struct serving *s, struct perf_batch *batch)
+{
+    if (!s->perf->source->spread || s->decoding == 0) return;
+    if (s->births_stale) {
+        bool only = true;
+        for (int32_t i = s->running.head; i != SERVING_NONE; i = s->requests[i].next) {
+            if (s->requests[i].state != SERVING_DECODE) continue;
+            note_birth(s, s->requests[i].birth, only);
+            only = false;
+        }
+    }
+    batch->decode_min_tok = s->clock - s->last_birth + 1;
+    batch->decode_max_tok = s->clock - s->first_birth + 1;
+}
+
 static void plan(struct serving *s)
 {
     if (s->running.count == 0) {
@@ -165,6 +190,7 @@ static void plan(struct serving *s)
     batch.decode_seqs = s->decoding;
     batch.decode_context_tok = s->computed_tok + s->decoding;
     batch.sampled += s->decoding;
+    add_spread(s, &batch);
     s->line = perf_step_line(s->perf, &batch);
     /* At least a nanosecond, so that a boundary is never before its step. */
     assert(s->line.first_ticks >= PERF_TICKS && s->line.holds >= 1);
@@ -364,6 +390,7 @@ void serving_step_finish(struct serving *s, int64_t steps)
     s->clock += steps;
     s->computed_tok += steps * s->decoding;
     s->counters.steps += (uint64_t)steps;
+    if (s->line.outside) s->counters.outside_steps += (uint64_t)steps;
     s->counters.decode_tok += (uint64_t)(steps * s->decoding);
     while (s->decoding > 0 && s->finish[0].clock == s->clock)
         complete(s, s->finish[0].request);

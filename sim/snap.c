@@ -211,8 +211,9 @@ void snap_indices(struct snap *snap, uint32_t *values, uint32_t count, uint64_t 
 
 /* Eight bytes at a time; a multiply and a rotation spread each over the whole word, so that any
  * single change, exchange or cut shows. */
-static uint64_t snap_sum(const unsigned char *bytes, size_t length)
+uint64_t snap_sum(const void *data, size_t length)
 {
+    const unsigned char *bytes = data;
     uint64_t sum = UINT64_C(0x9e3779b97f4a7c15) ^ length;
     for (; length >= 8; bytes += 8, length -= 8) {
         uint64_t word;

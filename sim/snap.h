@@ -35,7 +35,7 @@
 #include "sim/money.h"
 #include "sim/rng.h"
 
-enum { SNAP_FORMAT = 1 }; /* raise it when any snap function changes what it writes */
+enum { SNAP_FORMAT = 2 }; /* raise it when any snap function changes what it writes */
 
 /* Stands in each snap function for each struct whose fields it lists: who adds a field is led here
  * by the compiler, stores the field or not, and writes the new size. */
@@ -81,6 +81,8 @@ const char *snap_fault(const struct snap *snap); /* "section ledger: ..." */
 void snap_fail(struct snap *snap, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* The content may be right, and does not belong here. */
 void snap_refuse(struct snap *snap, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* A checksum of bytes, as an archive carries its own: shows whether a file has changed. */
+uint64_t snap_sum(const void *data, size_t length);
 
 /* ---- sections ------------------------------------------------------------------------------ */
 

@@ -3,14 +3,17 @@
  *
  * The workload is made to look like the public Azure conversation hour of 2023: 19,366 requests at
  * 5.53/s with the quantiles of its prompt and output lengths (drawn beforehand; only serving is
- * timed).  One A100-80G with Llama-3-8B takes all of it, leaping and stepping; then 40 nodes of
+ * timed).  One A100-80G with Llama-3-8B takes all of it, leaping (also with measured tables) and
+ * stepping; then 40 nodes of
  * four A100 with Llama-3-70B share it in turn.  A node is driven without an event list: arrivals
  * and its own wake-ups in order of time.  Each figure is the best of several runs, because the
  * machine is shared and only slowness is noise. */
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <time.h>
 
+#include "models/perf_tables.h"
 #include "models/serving.h"
 #include "sim/variate.h"
 
@@ -102,6 +105,32 @@ static void measure(const char *name, const struct serving_params *params, const
     printf("bench serving.%s_node_bytes %zu B\n", name, bytes);
 }
 
+/* With the published A100 tables, where DATA holds them. */
+static void measure_tables(const struct serving_params *params)
+{
+    struct arena arena;
+    struct diag diag;
+    const char *data = getenv("DATA");
+    arena_init(&arena, "bench tables", 0);
+    diag_init(&diag, &arena);
+    struct perf_terms terms = {.hardware = perf_hardware_find("a100-80g"),
+                               .model = perf_model_find("llama3-8b"),
+                               .tp = 1,
+                               .pp = 1,
+                               .ep = 1};
+    struct perf_tables_ask ask = {.folder = arena_print(&arena, "%s/gpu_tables", data ? data : ""),
+                                  .hardware = terms.hardware,
+                                  .tp = 1};
+    terms.tables = perf_tables_load(&ask, &arena, &diag);
+    if (terms.tables == NULL) {
+        printf("# serving.azure_tables skipped: no timing tables in %s\n", ask.folder);
+    } else {
+        struct perf perf = perf_make(&terms, &arena);
+        measure("azure_tables", params, &perf, 1);
+    }
+    arena_free(&arena);
+}
+
 int main(void)
 {
     struct serving_params params = {.max_num_seqs = 256,
@@ -115,6 +144,7 @@ int main(void)
     struct perf large = perf_build(a100, perf_model_find("llama3-70b"), PERF_BF16, 4, 0, 0.0);
     make_workload();
     measure("azure", &params, &small, 1);
+    measure_tables(&params);
     measure("azure_40_nodes", &params, &large, NODES);
     params.fidelity = SERVING_STEP;
     measure("azure_step", &params, &small, 1);

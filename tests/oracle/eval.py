@@ -156,6 +156,61 @@ def loop_gain(a, b, m, eta, eps):
     return (log(turn(exp(h))) - log(turn(exp(-h)))) / (2 * h)
 
 
+# Cards as published (peak bf16 FLOP/s, peak fp8, B/s, link B/s) and the efficiencies of
+# models/perf_catalog.c: weights, compute, KV, attention; ns of the smallest attention kernel, per
+# sequence, of the smallest all-reduce; of the engine per layer, sequence and step.
+CARDS = {
+    "a100-80g": (F(312) * 10**12, F(312) * 10**12, F(2039) * 10**9, F(300) * 10**9,
+                 F("0.71"), F("0.86"), F("0.81"), F("0.56"), 12700, 300, 5500),
+    "h200-sxm": (F(989) * 10**12, F(1979) * 10**12, F(4800) * 10**9, F(450) * 10**9,
+                 F("0.76"), F("0.74"), F("0.90"), F("0.59"), 11400, 300, 5000),
+}
+LAYER, SEQUENCE, STEP = 32100, 4400, 126000
+NS = 10**9
+
+
+def kernel(card, op, fp8=False, **x):
+    """Longer of memory and compute time at the efficiencies, plus the smallest kernel."""
+    flops, flops8, bandwidth, _, weights, compute, kv, pairs, floor, each, _ = CARDS[card]
+    if op == "gemm":
+        m, n, k = x["m"], x["n"], x["k"]
+        memory = (n * k * (1 if fp8 else 2) + 2 * m * k + 2 * m * n) / (bandwidth * weights)
+        return max(memory, F(2 * m * n * k) / ((flops8 if fp8 else flops) * compute)) * NS
+    tokens = x["batch"] * (x["seq"] if op == "attn_prefill" else x["kv"])
+    # a causal prompt has seq (seq + 1) / 2 pairs, a decoding sequence kv
+    each_pairs = F(x["seq"] * (x["seq"] + 1), 2) if op == "attn_prefill" else F(x["kv"])
+    # scores and values: 2 x 2 x 128 FLOPs a pair and head; K and V of 128 x 2 bytes
+    work = 4 * 128 * x["heads"] * x["batch"] * each_pairs / (flops * pairs)
+    memory = F(2 * 128 * 2 * x["kv_heads"] * tokens) / (bandwidth * kv)
+    return floor + (each * x["batch"] if op == "attn_decode" else 0) + max(memory, work) * NS
+
+
+def half_up(x):
+    return int(x + F(1, 2))
+
+
+def dense_step(card, layers, hidden, heads, kv_heads, ffn, vocab, tp, contexts, prompt=0):
+    """A grouped-query model with untied embeddings, matrix by matrix; bf16."""
+    flops, _, bandwidth, link, weights, compute, kv, pairs, floor, each, reduce = CARDS[card]
+    matrices = [hidden * heads * 128, hidden * kv_heads * 128, hidden * kv_heads * 128,
+                heads * 128 * hidden, hidden * ffn, hidden * ffn, ffn * hidden]
+    tokens, sequences = len(contexts) + prompt, len(contexts) + (prompt > 0)
+
+    def product(parameters, rows):
+        return max(F(2 * parameters, tp) / (bandwidth * weights),
+                   F(2 * parameters * rows, tp) / (flops * compute)) * NS
+    total = product(layers * sum(matrices), tokens) + product(hidden * vocab, sequences)
+    row = F(2 * 2 * layers * kv_heads * 128, min(tp, kv_heads)) / (bandwidth * kv) * NS
+    total += layers * (floor + each * len(contexts)) + sum(contexts) * row
+    pair = F(4 * 128 * heads * layers, tp) / (flops * pairs) * NS
+    total += max(F(prompt * (prompt + 1), 2) * pair, prompt * row)
+    total += tokens * F(2 * layers * (8 * hidden + F(3 * ffn, tp))) / (bandwidth * weights) * NS
+    if tp > 1:
+        sent = F(2 * hidden * 2 * (tp - 1), tp) / (link * F("0.65")) * NS
+        total += 2 * layers * (reduce + tokens * sent)
+    return total + layers * LAYER + sequences * SEQUENCE + STEP
+
+
 def supply_path(s, k, w, beta, v, y, months):
     """The differential equation by Runge and Kutta, 20,000 steps."""
     def slope(supply):
@@ -187,6 +242,21 @@ def proposers(powers, priorities, rounds):
 
 
 def main():
+    for card in CARDS:
+        for fp8 in (False, True):
+            for m, n, k in ((1, 8192, 8192), (100, 6144, 4096), (4096, 28672, 4096)):
+                show(f"kernel-time {card} gemm {m} {n} {k}{' fp8' if fp8 else ''}",
+                     half_up(kernel(card, "gemm", fp8, m=m, n=n, k=k)))
+        show(f"kernel-time {card} attn_prefill 2 x 3000, 32/8",
+             half_up(kernel(card, "attn_prefill", batch=2, seq=3000, heads=32, kv_heads=8)))
+        show(f"kernel-time {card} attn_decode 64 x 4096, 32/8",
+             half_up(kernel(card, "attn_decode", batch=64, kv=4096, heads=32, kv_heads=8)))
+        show(f"kernel-time {card} attn_decode 3 x 500, 64/1",
+             half_up(kernel(card, "attn_decode", batch=3, kv=500, heads=64, kv_heads=1)))
+        show(f"step-time {card} llama3-8b decode 100, 2000, 3000",
+             half_up(dense_step(card, 32, 4096, 32, 8, 14336, 128256, 1, [100, 2000, 3000])))
+        show(f"step-time {card} llama3-70b tp 4 prefill 1500 decode 700",
+             half_up(dense_step(card, 80, 8192, 64, 8, 28672, 128256, 4, [700], 1500)))
     for args in ((1e9, 4e8, 1e6, 0.3, 0.5, 2e7, 24), (1e9, 4e8, 0, 0.01, 0.02, 1e5, 120),
                  (1e9, 4e8, 1e6, 0, 0.5, 2e7, 24)):
         show(f"supply-path {args} supply", supply_path(*args)[0])

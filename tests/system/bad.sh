@@ -11,7 +11,7 @@ for case in "$PWD"/tests/bad/*.case; do
     cases=$((cases + 1))
     rm -rf "$work/dir"
     mkdir "$work/dir"
-    cp tests/bad/*.yaml tests/bad/*.csv "$work/dir/"
+    cp -r tests/bad/*.yaml tests/bad/*.csv tests/bad/tables "$work/dir/"
     printf 'hacasim: 1\nname: \xff\xfe\nnodes: []\n' >"$work/dir/latin.yaml"
     printf 'hacasim: 1\0\0\0name: x\n' >"$work/dir/binary.yaml"
     : >"$work/dir/empty.yaml"

@@ -95,6 +95,17 @@ refused 2 'has the scenario of its run' --resume 1 scenarios/baseline.yaml
 refused 2 'has the seed' --resume 1 --seed 3
 refused 2 'checkpoints of each replication' scenarios/baseline.yaml --checkpoint-every '1 ms'
 
+# ---- timing tables ----
+db=$work/tables.db
+cp -r tests/data/tables "$work/tables"
+timed=(--set 'horizon=2 min' --set 'models=[{name: llama3-8b}]' --set
+    "nodes=[{name: a, count: 3, gpu: a100-80g, model: llama3-8b, timing: {tables: $work/tables}}]")
+"$HACASIM" run scenarios/baseline.yaml "${timed[@]}" --checkpoint-every '1 min' --quiet --db "$db" >/dev/null
+"$HACASIM" run --resume 1@1min --set 'token.burn_share=30%' --quiet --db "$db" >/dev/null # as it was
+[ "$(sqlite3 "$db" 'select count(distinct trace_hash) from runs')" = 1 ] || fail "tables: another hash"
+echo 'gemm,128,4096,4096,,,,,,33000' >>"$work/tables/own.csv"
+refused 2 'the timing tables of a have changed since' --resume 1@1min --set 'token.burn_share=30%'
+
 # ---- branches ----
 db=$work/branch.db
 short=(--set 'horizon=20 min' --set 'events=[]' --reps 2 --quiet)

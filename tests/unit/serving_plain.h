@@ -27,7 +27,7 @@ struct plain {
     int waiting_count, running_count;
     int64_t blocks_total, blocks_free, budget;
     int64_t start_ticks, end_ticks; /* since time 0, exact */
-    bool busy, open, preempted;
+    bool busy, open, preempted, outside;
     int64_t busy_since_ns;
     struct serving_done done[PLAIN_MAX];
     int done_count;
@@ -139,10 +139,13 @@ static void plain_time_step(struct plain *p)
             perf_batch_prefill(&batch, r->computed, r->scheduled,
                                r->computed + r->scheduled == r->prompt + r->generated);
     }
-    if (p->busy)
-        p->end_ticks = p->start_ticks + perf_step_line(p->perf, &batch).first_ticks;
-    else
+    struct perf_line line = {0};
+    if (p->busy) {
+        line = perf_step_line(p->perf, &batch);
+        p->end_ticks = p->start_ticks + line.first_ticks;
+    } else
         p->counters.busy_ns += plain_ns(p->start_ticks) - p->busy_since_ns;
+    p->outside = line.outside;
     if (!p->busy) p->open = false;
 }
 
@@ -195,6 +198,7 @@ static void plain_finish(struct plain *p)
 {
     p->start_ticks = p->end_ticks;
     p->counters.steps++;
+    p->counters.outside_steps += p->outside;
     for (int i = 0; i < p->running_count;) {
         if (!plain_step_done(p, &p->running[i])) {
             i++;

@@ -20,12 +20,12 @@ static struct perf_line toy_line(const struct perf *perf, const struct perf_batc
                     t->per_sample * b->sampled;
     if (over > 0)
         return (struct perf_line){ticks + t->slope * t->knot_tok + t->upper_slope * over,
-                                  t->upper_slope * b->decode_seqs, INT64_MAX};
+                                  t->upper_slope * b->decode_seqs, INT64_MAX, true};
     int64_t holds = b->decode_seqs > 0 ? -over / b->decode_seqs + 1 : INT64_MAX;
-    return (struct perf_line){ticks + t->slope * context, t->slope * b->decode_seqs, holds};
+    return (struct perf_line){ticks + t->slope * context, t->slope * b->decode_seqs, holds, false};
 }
 
-static const struct perf_source toy_source = {"toy", toy_line};
+static const struct perf_source toy_source = {.name = "toy", .line = toy_line};
 
 static struct perf toy_perf(const struct toy *toy)
 {

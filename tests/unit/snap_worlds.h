@@ -4,11 +4,13 @@
 #ifndef HACASIM_TESTS_SNAP_WORLDS_H
 #define HACASIM_TESTS_SNAP_WORLDS_H
 
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "models/checkpoint.h"
 
-enum { SNAP_WORLD_SETS = 32, SNAP_WORLD_TEXT = 320 };
+enum { SNAP_WORLD_SETS = 32, SNAP_WORLD_TEXT = 480 };
 
 struct snap_world {
     char text[SNAP_WORLD_SETS][SNAP_WORLD_TEXT];
@@ -65,18 +67,42 @@ static void snap_world_chain(struct snap_world *w)
                    snap_world_pick(w, "5|120"), snap_world_pick(w, "1|3"));
 }
 
+/* Every second fleet takes its step times from tables: class a from the op tables of the tests, b
+ * from the published profile of its card, whose times hang on the spread of contexts.  Where that
+ * profile is not there, b has the op tables of a. */
+static void snap_world_fleet(struct snap_world *w, const char *first, const char *count,
+                             const char *second)
+{
+    static const char profile[] = "gpu_tables/rtx4090/meta-llama/Llama-3.1-8B/bf16";
+    const char *data = getenv("HACASIM_DATA");
+    char folder[SNAP_WORLD_TEXT / 2] = "tests/data/tables", file[SNAP_WORLD_TEXT];
+    if (snap_world_draw(w->seed, 998) % 2 == 0) {
+        snap_world_set(w,
+                       "nodes=[{name: a, region: %s, count: %s, gpu: h100-sxm, gpus: 2, model: "
+                       "llama3-70b, dtype: fp8}, {name: b, region: %s, count: 2, gpu: h100-sxm, "
+                       "gpus: 2, model: llama3-70b, dtype: fp8}]",
+                       first, count, second);
+        return;
+    }
+    snprintf(file, sizeof file, "%s/%s/tp1/dense.csv", data ? data : "", profile);
+    if (data && access(file, R_OK) == 0) snprintf(folder, sizeof folder, "%s/%s", data, profile);
+    snap_world_set(w, "models=[{name: llama3-8b}]");
+    snap_world_set(
+        w,
+        "nodes=[{name: a, region: %s, count: %s, gpu: a100-80g, model: llama3-8b, timing: "
+        "{tables: tests/data/tables}}, {name: b, region: %s, count: 2, gpu: rtx4090, "
+        "model: llama3-8b, timing: {tables: %s}}]",
+        first, count, second, folder);
+}
+
 static void snap_world_service(struct snap_world *w)
 {
     static const char regions[] = "N_Virginia|Frankfurt|Tokyo|S_Paulo";
     snap_world_set(
         w, "router.policy=%s",
         snap_world_pick(w, "random|least_loaded|nearest|sticky|stake_weighted|cheapest"));
-    snap_world_set(w,
-                   "nodes=[{name: a, region: %s, count: %s, gpu: h100-sxm, gpus: 2, model: "
-                   "llama3-70b, dtype: fp8}, {name: b, region: %s, count: 2, gpu: h100-sxm, gpus: "
-                   "2, model: llama3-70b, dtype: fp8}]",
-                   snap_world_pick(w, regions), snap_world_pick(w, "1|4|9"),
-                   snap_world_pick(w, regions));
+    const char *first = snap_world_pick(w, regions), *count = snap_world_pick(w, "1|4|9");
+    snap_world_fleet(w, first, count, snap_world_pick(w, regions));
     snap_world_set(w, "serving={kv_blocks: %s, fidelity: %s}", snap_world_pick(w, "0|400|1500"),
                    snap_world_pick(w, "leap|leap|step"));
     snap_world_set(w, "client.timeout=%s s", snap_world_pick(w, "5|60"));

@@ -6,6 +6,7 @@
  * serving_plain.h give the same completions at the same nanosecond and the same counters, whatever
  * the caller's order of wake-ups.  Then single behaviours, with times worked out by hand.  Laws of
  * queues are in test_serving_laws.c. */
+#include "models/perf_tables.h"
 #include "models/serving.h"
 #include "sim/sim.h"
 #include "tests/unit/serving_plain.h"
@@ -117,19 +118,13 @@ static void note(struct answers *a, uint64_t word)
 
 static uint64_t mixed(const struct serving_counters *c)
 {
-    const uint64_t fields[] = {(uint64_t)c->busy_ns,
-                               c->steps,
-                               c->prefill_tok,
-                               c->decode_tok,
-                               c->wasted_tok,
-                               c->accepted,
-                               c->completed,
-                               c->cancelled,
-                               c->lost,
-                               c->rejected_full,
-                               c->rejected_long,
-                               c->preemptions,
-                               (uint64_t)c->blocks_peak};
+    const uint64_t fields[] = {(uint64_t)c->busy_ns, c->steps,
+                               c->outside_steps,     c->prefill_tok,
+                               c->decode_tok,        c->wasted_tok,
+                               c->accepted,          c->completed,
+                               c->cancelled,         c->lost,
+                               c->rejected_full,     c->rejected_long,
+                               c->preemptions,       (uint64_t)c->blocks_peak};
     uint64_t word = 0;
     for (size_t i = 0; i < sizeof fields / sizeof *fields; i++)
         word = (word ^ fields[i]) * 0x9E3779B97F4A7C15u;
@@ -286,6 +281,119 @@ static void leap_equals_step_equals_plain(void **state)
                   (unsigned long long)rejected, (unsigned long long)preempted,
                   (unsigned long long)steps, (unsigned long long)wakes);
     assert_true(preempted > 10000 && lost > 1000 && rejected > 10000 && done > 100000);
+}
+
+/* ---- the same with timing tables ------------------------------------------------------------ */
+
+static void add_point(struct perf_points *p, struct arena *arena, int64_t a, int64_t b, int64_t c,
+                      int64_t d, double ns)
+{
+    int64_t at[PERF_AXES] = {a, b, c, d};
+    perf_points_add(p, arena, at, ns, 1);
+}
+
+/* Op tables: attention on an uneven grid, falling here and there, and GEMMs of one size. */
+static void draw_ops(struct rng_stream *s, struct perf_tables *t, struct arena *arena)
+{
+    static const int64_t seqs[] = {1, 3, 8, 20}, lengths[] = {2, 5, 17, 40, 130, 350, 900};
+    for (size_t i = 0; i < 4; i++)
+        for (size_t j = 0; j < 7; j++) {
+            double base = 3000.0 * (double)lengths[j] * (double)seqs[i];
+            add_point(&t->ops[PERF_PREFILL], arena, 8, 32, seqs[i], lengths[j],
+                      base * (0.5 + rng_unit(s)));
+            if (rng_below(s, 8) > 0)
+                add_point(&t->ops[PERF_DECODE], arena, 8, 32, seqs[i], lengths[j],
+                          50.0 * base * (0.2 + rng_unit(s)));
+        }
+    for (int64_t m = 1; m < 3000; m *= 7)
+        add_point(&t->ops[PERF_GEMM], arena, m, 4096, 4096, 0, 2e4 + 300.0 * (double)m);
+}
+
+static void add_layer(struct perf_layer *layers, uint32_t *count, const char *name, double ns,
+                      struct arena *arena)
+{
+    struct perf_layer *layer = &layers[(*count)++];
+    layer->name = name;
+    layer->points = (struct perf_points){.name = name, .axes = 1, .squared = PERF_POINTS_NONE};
+    for (int64_t x = 1; x < 3000; x *= 5)
+        add_point(&layer->points, arena, x, 0, 0, 0, ns * (50.0 + (double)x));
+}
+
+/* A profile with a share for unequal contexts in every bucket. */
+static void draw_profile(struct rng_stream *s, struct perf_tables *t, struct arena *arena)
+{
+    static const int64_t chunks[] = {0, 16, 64, 512}, kvs[] = {0, 8, 33, 100, 300, 1000};
+    static const int64_t seqs[] = {0, 1, 4, 16, 50};
+    for (int i = 0; i < 4 * 6 * 5 * 6; i++) {
+        int64_t chunk = chunks[i % 4], history = kvs[i / 4 % 6], n = seqs[i / 24 % 5];
+        int64_t kv = kvs[i / 120];
+        if ((chunk == 0 && (history > 0 || n == 0)) || (n == 0) != (kv == 0)) continue;
+        double work = (double)(chunk * (history + chunk) + n * kv);
+        add_point(&t->ops[PERF_MIXED], arena, chunk, history, n, kv,
+                  2e4 + 200.0 * work * (0.3 + rng_unit(s)));
+    }
+    add_layer(t->dense, &t->dense_count, "qkv_proj", 100.0, arena);
+    add_layer(t->sequence, &t->sequence_count, "lm_head", 1000.0, arena);
+    t->skew.buckets = arena_alloc(arena, 1000, sizeof *t->skew.buckets);
+    static const int64_t rates[] = {5, 40, INT64_MAX}, tops[] = {20, 90, 250, INT64_MAX};
+    for (int i = 0; i < 4 * 2 * 3 * 4; i++)
+        t->skew.buckets[t->skew.count++] =
+            (struct perf_skew_bucket){chunks[i % 4], i / 4 % 2 ? 40 : 4, rates[i / 8 % 3],
+                                      tops[i / 24],  INT64_MAX,          rng_unit(s)};
+    t->profile = true;
+}
+
+static struct perf draw_tables(struct rng_stream *s, bool profile, struct arena *arena)
+{
+    struct perf_tables *t = arena_alloc(arena, 1, sizeof *t);
+    for (int op = 0; op < PERF_OPS; op++)
+        perf_tables_define(&t->ops[op], (enum perf_op)op);
+    profile ? draw_profile(s, t, arena) : draw_ops(s, t, arena);
+    for (int op = 0; op < PERF_OPS; op++)
+        perf_points_settle(&t->ops[op]);
+    struct perf_terms terms = {.hardware = perf_hardware_find("h200-sxm"),
+                               .model = perf_model_find("llama3-8b"),
+                               .tp = 1,
+                               .pp = 1,
+                               .ep = 1,
+                               .tee_step_ns = 1000,
+                               .tee_share = 0.01,
+                               .tables = t};
+    return perf_make(&terms, arena);
+}
+
+/* Steps take milliseconds here, so calls are spread wider. */
+static void tables_leap_too(void **state)
+{
+    (void)state;
+    enum { WORLDS = 1500 };
+    static struct world w;
+    static struct answers plain, leap, step;
+    uint64_t done = 0, outside = 0, steps = 0, wakes = 0;
+    for (int i = 0; i < WORLDS; i++) {
+        struct arena arena;
+        struct rng_stream s = rng_open(20262, (uint32_t)i, PURPOSE, 0);
+        arena_init(&arena, "test", 0);
+        draw_world(&s, &w);
+        for (int k = 0; k < w.call_count; k++)
+            w.calls[k].time_ns *= 40000;
+        for (int k = 0; k < 2; k++)
+            w.perfs[k] = draw_tables(&s, (i + k) % 2 == 0, &arena);
+        drive_plain(&w, &plain);
+        drive(&w, SERVING_LEAP, i % 3, &leap);
+        drive(&w, SERVING_STEP, (i / 3) % 3, &step);
+        check_same(&plain, &leap, i, "plain and leap with tables");
+        check_same(&plain, &step, i, "plain and step with tables");
+        done += leap.counters.completed;
+        outside += leap.counters.outside_steps;
+        steps += leap.counters.steps;
+        wakes += leap.wakes;
+        arena_free(&arena);
+    }
+    print_message("%d worlds: %llu completed, %llu steps (%llu extrapolated) in %llu wake-ups\n",
+                  WORLDS, (unsigned long long)done, (unsigned long long)steps,
+                  (unsigned long long)outside, (unsigned long long)wakes);
+    assert_true(done > 20000 && outside > 1000 && outside < steps && 2 * wakes < steps);
 }
 
 /* ---- single behaviours ---------------------------------------------------------------------- */
@@ -496,6 +604,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(leap_equals_step_equals_plain),
+        cmocka_unit_test(tables_leap_too),
         cmocka_unit_test(steps_of_one_request),
         cmocka_unit_test(arrivals_join_at_step_starts),
         cmocka_unit_test(last_is_preempted_and_recomputed),
