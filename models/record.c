@@ -66,7 +66,7 @@ void record_sample(struct world *w)
     double step_s = m->samples ? (double)world_now(w) / 1e9 - m->sample_time[m->samples - 1] : 0;
     struct token_supply supply = token_supply(&w->token);
     double row[SERIES_COUNT] = {
-        [SERIES_RISK] = (double)m->risk.value / 1e9,
+        [SERIES_RISK] = (double)m->risk.value / 1e6,
         [SERIES_OPEN] = (double)m->open,
         [SERIES_UNVERIFIED] = (double)m->unverified_nano / 1e9,
         [SERIES_EXPLOITED] = (double)m->exploited_nano / 1e9,

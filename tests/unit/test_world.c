@@ -2,6 +2,8 @@
  * A whole world: conservation after each block, that every invariant fires on a planted breach,
  * that streams are keyed (an unrelated node class changes no arrival), and that the two serving
  * fidelities give the same run. */
+#include <math.h>
+
 #include "models/world.h"
 #include "tests/unit/unit.h"
 
@@ -192,6 +194,33 @@ static void test_every_answer_has_one_end(void **state)
     assert_true(metric(&r, "cheat.detected") + metric(&r, "cheat.undetected") ==
                 metric(&r, "cheat.attempted"));
     check_requests(&r);
+}
+
+static const struct models_series *series(const struct models_record *record, const char *name)
+{
+    for (uint32_t i = 0; i < record->series_count; i++)
+        if (strcmp(record->series[i].name, name) == 0) return &record->series[i];
+    fail_msg("no series %s", name);
+    return NULL;
+}
+
+/* The rows of the series are samples of what the metrics integrate or count to the end.  Of some
+ * 360 samples of a level of about 5 with the spread of a Poisson number, the mean lies within
+ * 4/sqrt(360 x 4) = 11 % with four standard errors. */
+static void test_series_say_what_metrics_say(void **state)
+{
+    (void)state;
+    struct models_record r;
+    run("scenarios/baseline.yaml", (const char *[]){"workload.value=$1"}, 1, &r);
+    const struct models_series *risk = series(&r, "gap.value_at_risk_usd");
+    double sum = 0, rows = 0, mean = metric(&r, "gap.value_at_risk_usd.mean");
+    for (uint32_t i = 0; i < risk->count && risk->time_s[i] < 3600; i++, rows++)
+        sum += risk->value[i];
+    printf("measured: value at risk %.4g, sampled %.4g over %.0f rows\n", mean, sum / rows, rows);
+    assert_true(rows > 300 && fabs(sum / rows - mean) < 0.11 * mean);
+    const struct models_series *exploited = series(&r, "cheat.exploited_usd");
+    assert_float_equal(exploited->value[exploited->count - 1], metric(&r, "gap.exploited_usd"),
+                       1e-9);
 }
 
 static void test_a_halted_facilitator_loses_records(void **state)
@@ -521,6 +550,7 @@ int main(void)
         TEST(test_negative_risk_is_a_breach),
         TEST(test_every_design_conserves),
         TEST(test_every_answer_has_one_end),
+        TEST(test_series_say_what_metrics_say),
         TEST(test_a_halted_facilitator_loses_records),
         TEST(test_a_surge_brings_more_requests),
         TEST(test_a_chain_without_quorum_halts),
