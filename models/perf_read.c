@@ -162,8 +162,11 @@ static void attention_row(struct reading *r)
 {
     int64_t heads, kv_heads, batch, isl, step;
     double ns;
-    bool good = whole(r, 0, 1, &heads) & whole(r, 1, 1, &kv_heads) & whole(r, 2, 1, &batch) &
-                whole(r, 3, 1, &isl) & whole(r, 4, 0, &step);
+    bool good = whole(r, 0, 1, &heads);
+    good &= whole(r, 1, 1, &kv_heads);
+    good &= whole(r, 2, 1, &batch);
+    good &= whole(r, 3, 1, &isl);
+    good &= whole(r, 4, 0, &step);
     if (!time_of(r, &ns) || !good) return;
     if (step > 0 && isl > 1) {
         perf_csv_fail(&r->csv, r->columns[4],
@@ -200,7 +203,8 @@ static void moe_row(struct reading *r)
     bool good = true;
     for (int i = 0; i < 6; i++)
         good &= whole(r, i, 1, &at[i]);
-    good &= skew_of(r, &at[6]) & whole(r, 7, 1, &at[7]);
+    good &= skew_of(r, &at[6]);
+    good &= whole(r, 7, 1, &at[7]);
     if (time_of(r, &ns) && good) add(r, &r->tables->ops[PERF_MOE], at, ns);
 }
 
@@ -209,7 +213,8 @@ static void allreduce_row(struct reading *r)
 {
     int64_t at[PERF_AXES] = {0};
     double ns;
-    bool good = whole(r, 0, 2, &at[0]) & whole(r, 2, 1, &at[1]);
+    bool good = whole(r, 0, 2, &at[0]);
+    good &= whole(r, 2, 1, &at[1]);
     if (!time_of(r, &ns) || !good) return;
     if (perf_csv_is(&r->csv, r->columns[1], "vllm_eager")) return;
     add(r, &r->tables->ops[PERF_ALLREDUCE], at, ns);
@@ -355,7 +360,8 @@ static void experts_row(struct reading *r)
 {
     int64_t at[PERF_AXES] = {0};
     double ns;
-    bool good = whole(r, 0, 1, &at[0]) & whole(r, 1, 1, &at[1]);
+    bool good = whole(r, 0, 1, &at[0]);
+    good &= whole(r, 1, 1, &at[1]);
     if (time_of(r, &ns) && good) add(r, &r->tables->experts, at, ns);
 }
 
@@ -385,9 +391,12 @@ static void skew_row(struct reading *r)
     struct perf_skew *skew = &r->tables->skew;
     struct perf_skew_bucket b;
     int layer = perf_csv_column(&r->csv, "layer");
-    bool good = whole(r, 0, 0, &b.chunk) & edge_of(r, 1, &b.seqs) & edge_of(r, 2, &b.rate_percent) &
-                edge_of(r, 3, &b.context) & edge_of(r, 4, &b.history) &
-                perf_csv_real(&r->csv, r->columns[5], &b.alpha);
+    bool good = whole(r, 0, 0, &b.chunk);
+    good &= edge_of(r, 1, &b.seqs);
+    good &= edge_of(r, 2, &b.rate_percent);
+    good &= edge_of(r, 3, &b.context);
+    good &= edge_of(r, 4, &b.history);
+    good &= perf_csv_real(&r->csv, r->columns[5], &b.alpha);
     if (!good || (layer >= 0 && !perf_csv_is(&r->csv, layer, "attention"))) return;
     if ((skew->count & (skew->count - 1)) == 0)
         skew->buckets = arena_grow(r->arena, skew->buckets, skew->count,
