@@ -32,6 +32,14 @@ static bool memory_is_address(uint64_t word)
     return word >= UINT64_C(0x500000000000) && word < UINT64_C(0x800000000000);
 }
 
+/* clang assigns structs field by field and leaves padding as it was, so bytes cannot be compared
+ * there; gcc copies structs whole. */
+#ifdef __clang__
+enum { MEMORY_PADDING_VARIES = 1 };
+#else
+enum { MEMORY_PADDING_VARIES = 0 };
+#endif
+
 static bool memory_is_skipped(size_t offset, const struct memory_skip *skips, size_t skip_count)
 {
     for (size_t i = 0; i < skip_count; i++)
@@ -45,7 +53,8 @@ static void memory_words(struct memory_find *find, const char *what, size_t inde
 {
     const unsigned char *x = a, *y = b;
     for (size_t at = 0; at < size && !find->what; at++) {
-        if (x[at] == y[at] || memory_is_skipped(at, skips, skip_count)) continue;
+        if (MEMORY_PADDING_VARIES || x[at] == y[at]) continue;
+        if (memory_is_skipped(at, skips, skip_count)) continue;
         size_t word = at / 8 * 8;
         uint64_t left = 0, right = 0;
         if (word + 8 <= size) {
