@@ -13,7 +13,7 @@ whole() { # whole NAME SCENARIO [ARGS]: wall time and memory of a whole process 
     local name=$1
     shift
     taskset -c 0 /usr/bin/time -f '%e %M' -o "$work/time" \
-        "$hacasim" run "$@" --jobs 1 --quiet --db "$work/bench.db" --json "$work/out.json"
+        "$hacasim" run "$@" --jobs 1 --quiet --db "$work/bench.db" --json "$work/out.json" >/dev/null
     awk -v n="$name" '{printf "bench %s.wall_s %s s\nbench %s.peak_memory %.1f MB\n", n, $1, n, $2 / 1024}' "$work/time"
     sed -n 's/^ *"events": \([0-9]*\).*/\1/p' "$work/out.json" |
         awk -v n="$name" -v s="$(cut -d' ' -f1 "$work/time")" '{printf "bench %s.events_per_s %.0f 1/s\n", n, $1 / (s > 0 ? s : 0.005)}'
