@@ -229,18 +229,6 @@ void *db_room(const struct db *db, void *items, size_t count, size_t size)
     return arena_grow(db->arena, items, count, count == 0 ? 1 : 2 * count, size);
 }
 
-enum status db_has_table(struct db *db, const char *name, bool *there)
-{
-    struct db_rows *rows;
-    *there = false;
-    enum status status = db_ask(
-        db, &rows, "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?", "t", name);
-    if (status != STATUS_OK) return status;
-    while (db_next(rows))
-        *there = true;
-    return db_end(rows);
-}
-
 static enum status db_one_int(struct db *db, const char *sql, int64_t *out)
 {
     struct db_rows *rows;

@@ -53,9 +53,6 @@ const void *db_blob(const struct db_rows *rows, int column, struct arena *arena,
 bool db_same(const struct db_rows *rows, int column, const char *text);
 enum status db_end(struct db_rows *rows);
 
-/* Whether a table is there: an older database that was only read lacks the newer ones. */
-enum status db_has_table(struct db *db, const char *name, bool *there);
-
 /* `items` of `count`, with room for one more. */
 void *db_room(const struct db *db, void *items, size_t count, size_t size);
 

@@ -677,11 +677,9 @@ enum status store_steady(struct store *store, int64_t run, uint32_t rep, struct 
                          size_t *count)
 {
     struct db_rows *row;
-    bool there;
     *out = NULL;
     *count = 0;
-    TRY(db_has_table(store->db, "steady", &there), "reading run %" PRId64, run);
-    if (!there) return STATUS_OK;
+    if (db_version(store->db) < STORE_NEWER) return STATUS_OK;
     TRY(db_ask(store->db, &row,
                "SELECT name, mean, half_width, batches, batch_size, lag1 FROM steady"
                " WHERE run = ? AND rep = ? ORDER BY name",
@@ -704,9 +702,7 @@ enum status store_stopped(struct store *store, int64_t run, struct store_stop *o
 {
     struct db_rows *row;
     *found = false;
-    TRY(db_has_table(store->db, "stops", found), "reading run %" PRId64, run);
-    if (!*found) return STATUS_OK;
-    *found = false;
+    if (db_version(store->db) < STORE_NEWER) return STATUS_OK;
     TRY(db_ask(store->db, &row,
                "SELECT metric, half_width, level, min, max, used, mean, achieved, reason"
                " FROM stops WHERE run = ?",

@@ -17,22 +17,22 @@
         METRIC_##id##_max,
 enum metrics_id { METRIC_LIST(METRICS_VALUE, METRICS_SPREAD) METRIC_COUNT };
 
-enum metrics_hist { /* distributions of nanoseconds, but for the last three */
-                    HIST_GAP,
-                    HIST_GAP_SETTLED,
-                    HIST_GAP_CENSORED, /* age of the answers whose proof is pending at the end */
-                    HIST_SETTLED_CENSORED, /* the same for their record */
-                    HIST_E2E_CENSORED, /* waiting so far, of users who will still act on an answer
-                                        */
-                    HIST_TTFT,
-                    HIST_TPOT,
-                    HIST_E2E,
-                    HIST_BLOCK_INTERVAL,
-                    HIST_BLOCK_COMMIT,
-                    HIST_RISK,   /* micro-USD, weighted by ns */
-                    HIST_CPU,    /* 1e-9 of a validator's cores */
-                    HIST_ROUNDS, /* rounds */
-                    HIST_COUNT
+/* Distributions of nanoseconds, but for the last three. */
+enum metrics_hist {
+    HIST_GAP,
+    HIST_GAP_SETTLED,
+    HIST_GAP_CENSORED,     /* age of the answers whose proof is pending at the end */
+    HIST_SETTLED_CENSORED, /* the same for their record */
+    HIST_E2E_CENSORED,     /* waiting so far, of users who will yet act on one */
+    HIST_TTFT,
+    HIST_TPOT,
+    HIST_E2E,
+    HIST_BLOCK_INTERVAL,
+    HIST_BLOCK_COMMIT,
+    HIST_RISK,   /* micro-USD, weighted by ns */
+    HIST_CPU,    /* 1e-9 of a validator's cores */
+    HIST_ROUNDS, /* rounds */
+    HIST_COUNT
 };
 
 enum metrics_series {

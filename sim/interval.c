@@ -4,7 +4,8 @@
  * Answers for: the quantile of Student's t distribution, for any number of degrees of
  * freedom from 1 on, to about 1e-12, and the half-width built on it.  These numbers are stored, so
  * they are made of + - x / sqrt and sim/dmath.h alone; GSL has the same quantile and is what the
- * tests compare with.  Leaves out: batch means, warm-up and paired designs (analysis). */
+ * tests compare with.  Leaves out: batch means (sim/batch), warm-up (sim/mser) and paired designs.
+ */
 #include "sim/interval.h"
 
 #include <math.h>

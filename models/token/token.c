@@ -69,11 +69,6 @@ static const struct param rows[] = {
 };
 const struct param_table token_table = PARAM_TABLE("token", token_params, rows);
 
-const char *token_design_name(const struct token_params *params)
-{
-    return designs[params->design]->name;
-}
-
 /* ---- supply, buckets and float ------------------------------------------------------------- */
 
 /* Posts quoting the white paper (docs/sources.md OG); together 190 M OPG at the start, as reported,

@@ -164,7 +164,6 @@ struct token {
 bool token_open(struct token *token, struct arena *arena, const struct token_params *params,
                 const struct token_setup *setup, struct ledger *ledger, struct payment *payment,
                 struct staking *staking, struct price *price);
-const char *token_design_name(const struct token_params *params);
 
 /* ---- what the world calls ------------------------------------------------------------------ */
 
