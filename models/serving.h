@@ -105,7 +105,7 @@ struct serving_request {
     int32_t computed_tok;  /* in KV; while decoding it follows from birth */
     int32_t slot_tok;      /* while speculating: tokens its blocks have been taken for */
     int32_t filed_tok;     /* and tokens known when it was last scheduled */
-    int32_t rehearsed_tok, rehearsed_slot_tok; /* of the plan that is being made */
+    int32_t rehearsed_tok, rehearsed_from_tok; /* of the plan that is being made */
     int32_t scheduled_tok;                     /* of a prompt, in the step that runs */
     uint32_t order;                            /* of admission */
     uint32_t heap_index;    /* while decoding, and in a queue that is not first come first served */
@@ -237,7 +237,8 @@ struct serving {
     uint32_t leaving, stalled; /* running requests in that state */
     bool left;                 /* blocks came free after the step had been scheduled */
     int64_t seen_ns;           /* who came later was not there when the step was scheduled */
-    int64_t *ticks; /* while speculating: from the start to the end of each planned step */
+    int64_t *ticks;            /* while speculating: from the start to each planned step's end */
+    int64_t rehearsed;         /* and how many steps were rehearsed */
 
     /* finished, not yet taken */
     struct serving_done *done;

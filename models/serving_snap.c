@@ -47,7 +47,7 @@ static void snap_request(struct snap *snap, struct serving_request *r, uint32_t 
     int32_t *const tokens[] = {&r->prompt_tok,    &r->output_tok,         &r->ready_tok,
                                &r->generated_tok, &r->goal_tok,           &r->computed_tok,
                                &r->slot_tok,      &r->rehearsed_tok,      &r->scheduled_tok,
-                               &r->prefix_blocks, &r->rehearsed_slot_tok, &r->prefix_tok,
+                               &r->prefix_blocks, &r->rehearsed_from_tok, &r->prefix_tok,
                                &r->prefix_held,   &r->own_held,           &r->filed_tok};
     for (size_t i = 0; i < sizeof tokens / sizeof tokens[0]; i++)
         snap_i32(snap, tokens[i]);
@@ -225,6 +225,7 @@ static void snap_plan(struct snap *snap, struct serving *s)
     snap_flag(snap, &s->left);
     if (s->params->speculative.tokens == 0) return;
     if (s->planned < 0 || s->planned > SERVING_SPEC_LEAP) snap_fail(snap, "the plan is too long");
+    snap_i64(snap, &s->rehearsed);
     for (int64_t i = 0; snap_sound(snap) && i < s->planned; i++)
         snap_i64(snap, &s->ticks[i]);
 }
@@ -268,7 +269,7 @@ static void snap_counters(struct snap *snap, struct serving_counters *c)
 void serving_snap(struct serving *s, struct snap *snap, const struct perf *perfs,
                   uint32_t perf_count, uint32_t tags)
 {
-    SNAP_COVERS(struct serving, 672);
+    SNAP_COVERS(struct serving, 680);
     SNAP_COVERS(struct serving_rules, 32);
     snap_perf(snap, &s->perf, perfs, perf_count);
     snap_perf(snap, &s->next_perf, perfs, perf_count);
