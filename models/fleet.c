@@ -128,6 +128,7 @@ void fleet_deliver(struct world *w, uint32_t slot)
     }
     world_hold(w, slot);
     fleet_wake(w, r->node);
+    invariant_node(w, r->node);
 }
 
 static const struct adversary_params *fleet_master(const struct world *w, uint32_t node)
@@ -172,6 +173,7 @@ void fleet_serve(struct world *w, uint32_t index)
         }
     } while (count == FLEET_BATCH);
     fleet_wake(w, index);
+    invariant_node(w, index);
 }
 
 bool fleet_cancel(struct world *w, uint32_t slot)
@@ -183,6 +185,7 @@ bool fleet_cancel(struct world *w, uint32_t slot)
         world_drop(w, slot);
     }
     fleet_wake(w, index);
+    invariant_node(w, index);
     return held;
 }
 

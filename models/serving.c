@@ -118,8 +118,10 @@ static void join(struct serving *s, int32_t index, int64_t now_ns)
     bool may_join =
         s->planned > 0 && s->open && s->running.count < (uint64_t)s->params->max_num_seqs;
     if (may_join) serving_step_cut(s, now_ns);
+    serving_laws_enter(s, &s->requests[index], now_ns);
     serving_queue_append(s, &s->waiting, index);
     if (s->planned == 0) {
+        s->laws.period_ticks = 0;
         s->start_ns = s->busy_since_ns = now_ns;
         s->start_ticks = 0;
         serving_step_begin(s);
@@ -173,6 +175,7 @@ bool serving_cancel(struct serving *s, int64_t now_ns, uint32_t tag)
     }
     /* It may have been what blocked the queue. */
     if (s->waiting.head == index) serving_step_cut(s, now_ns);
+    serving_laws_leave(s, &s->requests[index], now_ns, false);
     serving_queue_remove(s, &s->waiting, index);
     serving_queue_release(s, index);
     return true;
@@ -199,8 +202,8 @@ static void lose_all(struct serving *s, struct serving_list *list, int64_t now_n
     for (int32_t next, i = list->head; i != SERVING_NONE; i = next) {
         struct serving_request *r = &s->requests[i];
         next = r->next;
-        int64_t computed = r->state == SERVING_DECODE ? s->clock - r->birth : r->computed_tok;
-        s->counters.wasted_tok += (uint64_t)computed;
+        s->counters.wasted_tok += (uint64_t)serving_laws_computed(s, r);
+        serving_laws_leave(s, r, now_ns, false);
         if (!r->cancelled) {
             serving_queue_report(s, r, SERVING_LOST, now_ns);
             s->counters.lost++;

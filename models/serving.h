@@ -30,6 +30,8 @@
 #include <stdint.h>
 
 #include "models/perf.h"
+#include "models/serving_gauge.h"
+#include "models/serving_laws.h"
 #include "sim/sim.h"
 
 /* ---- parameters ----------------------------------------------------------------------------- */
@@ -75,12 +77,13 @@ struct serving_request {
     uint8_t state; /* enum serving_state */
     bool cancelled;
     int32_t prompt_tok, output_tok;
-    int32_t generated_tok;  /* sampled before this admission */
-    int32_t computed_tok;   /* in KV; while decoding it follows from birth */
-    int32_t scheduled_tok;  /* of a prompt, in the step that runs */
-    uint32_t order;         /* of admission */
-    uint32_t heap_index;    /* while decoding */
-    int64_t birth;          /* decode clock at which computed_tok would have been 0 */
+    int32_t generated_tok; /* sampled before this admission */
+    int32_t computed_tok;  /* in KV; while decoding it follows from birth */
+    int32_t scheduled_tok; /* of a prompt, in the step that runs */
+    uint32_t order;        /* of admission */
+    uint32_t heap_index;   /* while decoding */
+    int64_t birth;         /* decode clock at which computed_tok would have been 0 */
+    int64_t arrived_ns;
     int64_t first_token_ns; /* -1: none yet */
 };
 
@@ -161,6 +164,8 @@ struct serving {
 
     int64_t busy_since_ns;
     struct serving_counters counters;
+    struct serving_laws laws;
+    const struct serving_gauges *gauges; /* NULL: nobody reads; set after serving_init */
 };
 
 /* `params` and `perf` must outlive the node; memory comes from `arena` and grows with the number

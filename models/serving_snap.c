@@ -25,7 +25,7 @@ static void snap_list(struct snap *snap, struct serving_list *list, uint32_t use
 
 static void snap_request(struct snap *snap, struct serving_request *r, uint32_t used, uint32_t tags)
 {
-    SNAP_COVERS(struct serving_request, 64);
+    SNAP_COVERS(struct serving_request, 72);
     snap_below_u8(snap, &r->state, SERVING_DECODE + 1);
     snap_index(snap, &r->prev, used);
     snap_index(snap, &r->next, used);
@@ -39,6 +39,7 @@ static void snap_request(struct snap *snap, struct serving_request *r, uint32_t 
     snap_u32(snap, &r->order);
     snap_count(snap, &r->heap_index, used);
     snap_i64(snap, &r->birth);
+    snap_i64(snap, &r->arrived_ns);
     snap_i64(snap, &r->first_token_ns);
     if (r->birth < 0) snap_fail(snap, "a request is older than the clock");
 }
@@ -153,10 +154,22 @@ static void snap_counters(struct snap *snap, struct serving_counters *c)
         snap_u64(snap, counts[i]);
 }
 
+static void snap_laws(struct snap *snap, struct serving_laws *l)
+{
+    SNAP_COVERS(struct serving_laws, 88);
+    uint64_t *const sums[] = {&l->area_ns,     &l->waiting_ns, &l->sojourn_ns, &l->arrived_ns,
+                              &l->sampled_tok, &l->asked_tok,  &l->due_tok,    &l->dropped_tok};
+    snap_i64(snap, &l->since_ns);
+    snap_i64(snap, &l->held_ns);
+    snap_i64(snap, &l->period_ticks);
+    for (size_t i = 0; i < sizeof sums / sizeof sums[0]; i++)
+        snap_u64(snap, sums[i]);
+}
+
 void serving_snap(struct serving *s, struct snap *snap, const struct perf *perfs,
                   uint32_t perf_count, uint32_t tags)
 {
-    SNAP_COVERS(struct serving, 472);
+    SNAP_COVERS(struct serving, 568);
     snap_perf(snap, &s->perf, perfs, perf_count);
     snap_perf(snap, &s->next_perf, perfs, perf_count);
     if (!s->perf) {
@@ -168,4 +181,5 @@ void serving_snap(struct serving *s, struct snap *snap, const struct perf *perfs
     snap_plan(snap, s);
     snap_finished(snap, s, tags);
     snap_counters(snap, &s->counters);
+    snap_laws(snap, &s->laws);
 }

@@ -33,7 +33,7 @@ static int64_t blocks_of(const struct serving *s, int64_t tok)
     return (tok + s->params->block_tokens - 1) / s->params->block_tokens;
 }
 
-static uint32_t *phase_of(struct serving *s, int64_t clock)
+static uint32_t *phase_of(const struct serving *s, int64_t clock)
 {
     return &s->phase[clock % s->params->block_tokens];
 }
@@ -116,6 +116,12 @@ static int64_t plan_ticks(const struct perf_line *line, int64_t steps)
     return steps * line->first_ticks + line->growth_ticks * (steps * (steps - 1) / 2);
 }
 
+int64_t serving_step_end_ns(const struct serving *s, int64_t steps)
+{
+    int64_t ticks = s->start_ticks + plan_ticks(&s->line, steps);
+    return s->start_ns + (ticks + PERF_TICKS - 1) / PERF_TICKS;
+}
+
 /* Of `steps` equal steps (the first has its blocks), how many find blocks.  Each request takes one
  * in every block_tokens steps. */
 static int64_t affordable(struct serving *s, int64_t steps)
@@ -132,7 +138,7 @@ static int64_t affordable(struct serving *s, int64_t steps)
 }
 
 /* Blocks that `steps` steps take after the first. */
-static int64_t leap_blocks(struct serving *s, int64_t steps)
+static int64_t leap_blocks(const struct serving *s, int64_t steps)
 {
     int64_t size = s->params->block_tokens;
     int64_t blocks = (steps - 1) / size * s->decoding;
@@ -159,9 +165,8 @@ static void go_idle(struct serving *s)
 
 static void set_plan(struct serving *s, int64_t steps)
 {
-    int64_t ticks = s->start_ticks + plan_ticks(&s->line, steps);
     s->planned = steps;
-    s->end_ns = s->start_ns + (ticks + PERF_TICKS - 1) / PERF_TICKS;
+    s->end_ns = serving_step_end_ns(s, steps);
 }
 
 /* The smallest and the largest context, for a perf that asks. */
@@ -305,6 +310,7 @@ static void pass_time(struct serving *s, int64_t steps)
 
 static void drop_cancelled(struct serving *s, int32_t index)
 {
+    serving_laws_leave(s, &s->requests[index], serving_step_start_ns(s), false);
     leave_running(s, index);
     s->counters.wasted_tok += (uint64_t)s->requests[index].computed_tok;
     s->cancels--;
@@ -318,6 +324,7 @@ static void complete(struct serving *s, int32_t index)
         drop_cancelled(s, index);
         return;
     }
+    serving_laws_leave(s, r, serving_step_start_ns(s), true);
     leave_running(s, index);
     serving_queue_report(s, r, SERVING_DONE, serving_step_start_ns(s));
     s->counters.completed++;
@@ -364,6 +371,7 @@ static void lose_unfit(struct serving *s)
         next = r->next;
         if (blocks_of(s, (int64_t)r->prompt_tok + r->output_tok - 1) <= s->blocks_total) continue;
         serving_queue_report(s, r, SERVING_LOST, serving_step_start_ns(s));
+        serving_laws_leave(s, r, serving_step_start_ns(s), false);
         s->counters.lost++;
         serving_queue_remove(s, &s->waiting, i);
         serving_queue_release(s, i);
@@ -382,6 +390,7 @@ static void swap_perf(struct serving *s)
 
 void serving_step_finish(struct serving *s, int64_t steps)
 {
+    serving_laws_steps(s, steps);
     pass_time(s, steps);
     if (steps > 1) {
         s->blocks_free -= leap_blocks(s, steps);
@@ -413,6 +422,13 @@ static int64_t reached(const struct serving *s, int64_t now_ns)
             high = middle;
     }
     return low;
+}
+
+int64_t serving_step_blocks_used(const struct serving *s, int64_t at_ns)
+{
+    int64_t used = s->blocks_total - s->blocks_free;
+    if (s->planned <= 1 || at_ns <= s->start_ns) return used;
+    return used + leap_blocks(s, reached(s, at_ns - 1) + 1);
 }
 
 void serving_step_settle(struct serving *s, int64_t now_ns)
