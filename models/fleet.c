@@ -121,7 +121,9 @@ void fleet_deliver(struct world *w, uint32_t slot)
         return;
     }
     world_set_state(w, slot, REQUEST_SERVED);
-    if (!serving_submit(&node->serving, world_now(w), slot, r->prompt_tok, r->output_tok, NULL)) {
+    struct serving_terms terms = {
+        .tag = slot, .prompt_tok = r->prompt_tok, .output_tok = r->output_tok};
+    if (!serving_submit(&node->serving, world_now(w), &terms, NULL)) {
         registry_end(&w->registry, r->node);
         front_end(w, slot, REQUEST_REJECTED);
         return;
