@@ -55,7 +55,7 @@ static inline bool submit_plainly(struct serving *s, int64_t now_ns, uint32_t ta
     return serving_submit(s, now_ns, &terms, why);
 }
 
-static int64_t between(struct rng_stream *s, int64_t low, int64_t high)
+static inline int64_t between(struct rng_stream *s, int64_t low, int64_t high)
 {
     return low + (int64_t)rng_below(s, (uint64_t)(high - low + 1));
 }

@@ -210,7 +210,7 @@ static void disturb(struct disturbed *d, struct rng_stream *draw, int64_t now_ns
     else if (what < 17)
         serving_swap_perf(&d->s, now_ns, &d->perfs[what % 2]);
     else
-        serving_submit(&d->s, now_ns, tag, between(draw, 1, 120), between(draw, 1, 90), NULL);
+        submit_plainly(&d->s, now_ns, tag, between(draw, 1, 120), between(draw, 1, 90), NULL);
     check_laws(&d->s);
 }
 
@@ -287,7 +287,7 @@ static void at_work(struct disturbed *d, struct arena *arena)
     d->perfs[0] = toy_perf(&d->toys[0]);
     serving_init(&d->s, &d->params, &d->perfs[0], arena);
     for (uint32_t tag = 0; tag < 12; tag++)
-        serving_submit(&d->s, 100 + tag, tag, 20 + tag, 30, NULL);
+        submit_plainly(&d->s, 100 + tag, tag, 20 + tag, 30, NULL);
     advance(d, 60000);
     assert_true(d->s.waiting.count > 2 && d->s.decoding > 2);
 }
