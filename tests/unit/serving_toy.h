@@ -27,7 +27,7 @@ static struct perf_line toy_line(const struct perf *perf, const struct perf_batc
 
 static const struct perf_source toy_source = {.name = "toy", .line = toy_line};
 
-static struct perf toy_perf(const struct toy *toy)
+static inline struct perf toy_perf(const struct toy *toy)
 {
     struct perf perf = perf_build(perf_hardware_find("h200-sxm"), perf_model_find("llama3-8b"),
                                   PERF_BF16, 1, 0, 0.0);
