@@ -7,10 +7,11 @@
  *   b places, one token each       bulk service, M/D^[1,b]/1 (Bailey 1954)
  *   steps as long as their batch   processor sharing, insensitive to the distribution of sizes
  *
- * An interval of 99 % over independent replications must hold the theory's value, widened by what
- * the node's whole steps are known to add (said at each test), and must be narrow enough to tell.
- * One such test in a hundred would fail for another seed; the seeds are fixed.  HACASIM_MODE=long
- * takes replications twenty times as long, which makes the intervals four times narrower. */
+ * An interval of 99.9 % over independent replications must hold the theory's value, widened by
+ * what the node's whole steps are known to add (said at each test), and must be narrow enough to
+ * tell.  There are 18 intervals: for one set of seeds in 55 one of them would miss by chance.  The
+ * seeds are fixed.  HACASIM_MODE=long takes replications twenty times as long, which makes the
+ * intervals more than four times narrower. */
 #include <math.h>
 
 #include "models/serving.h"
@@ -113,7 +114,7 @@ struct sample {
 static void check_mean(const struct sample *x, size_t reps, double theory, double bias,
                        double narrow)
 {
-    double mean, half = interval_half_width(x->values, reps, 0.99, &mean);
+    double mean, half = interval_half_width(x->values, reps, 0.999, &mean);
     if (long_mode()) narrow /= 4.0;
     print_message("%-44s %12.6g +- %-10.3g theory %12.6g", x->what, mean, half, theory);
     print_message(bias > 0.0 ? " to %.6g\n" : "\n", theory + bias);
@@ -198,8 +199,8 @@ static void one_place_is_m_d_1(void **state)
         x.what = what;
         q.requests = 6000;
         q.warm = 300;
-        replicate(&q, 1000U * (1U + (uint32_t)tail_asked), 40, &x, wait_tail);
-        check_mean(&x, 40, 1.0 - wait_below(rho, at[tail_asked]), 0.0, 0.25);
+        replicate(&q, 1000U * (1U + (uint32_t)tail_asked), 60, &x, wait_tail);
+        check_mean(&x, 60, 1.0 - wait_below(rho, at[tail_asked]), 0.0, 0.30);
     }
 }
 
@@ -254,7 +255,7 @@ static void one_place_is_m_g_1(void **state)
         double square = (sizes[i].variance + MEAN_TOK * MEAN_TOK) * SERVICE_NS * SERVICE_NS;
         snprintf(what, sizeof what, "M/G/1, %s, mean wait, ns", sizes[i].name);
         replicate(&q, 10000 + 1000 * i, 60, &x, mean_wait);
-        check_mean(&x, 60, lambda * square / (2.0 * (1.0 - rho)), 0.0, 0.10);
+        check_mean(&x, 60, lambda * square / (2.0 * (1.0 - rho)), 0.0, 0.12);
     }
 }
 
@@ -320,7 +321,7 @@ static void places_are_m_d_c(void **state)
                       .warm = 200};
     taken_each_time(SERVERS * rho, SERVERS, p);
     replicate(&q, 20000, 60, &x, mean_wait);
-    check_mean(&x, 60, mean_beyond(p, SERVERS) * q.gap_ns, SERVICE_NS, 0.10);
+    check_mean(&x, 60, mean_beyond(p, SERVERS) * q.gap_ns, SERVICE_NS, 0.12);
 }
 
 /* Steps of constant length that each take up to 8 of those that wait.  In a cycle of one step the
@@ -344,7 +345,7 @@ static void one_token_each_is_bulk_service(void **state)
     double area = mean_beyond(p, BULK) * SERVICE_NS + lambda * SERVICE_NS * SERVICE_NS / 2.0;
     double cycle_ns = SERVICE_NS + p[0] / lambda;
     replicate(&q, 30000, 60, &x, mean_wait);
-    check_mean(&x, 60, area / cycle_ns / lambda, 0.0, 0.10);
+    check_mean(&x, 60, area / cycle_ns / lambda, 0.0, 0.12);
 }
 
 /* ---- equal shares --------------------------------------------------------------------------- */
@@ -400,13 +401,13 @@ static void equal_shares_are_processor_sharing(void **state)
                           .warm = 200};
         snprintf(what, sizeof what, "shares, %s, mean sojourn, ns", sizes[i].name);
         replicate(&q, 40000 + 1000 * i, 40, &x, mean_sojourn);
-        check_mean(&x, 40, work_ns / (1.0 - rho) - step_ns, 2.0 * step_ns, 0.06);
+        check_mean(&x, 40, work_ns / (1.0 - rho) - step_ns, 2.0 * step_ns, 0.07);
         q.requests = 4000;
         q.warm = 200;
         snprintf(what, sizeof what, "shares, %s, mean sojourn a token, ns", sizes[i].name);
         replicate(&q, 50000 + 1000 * i, 40, &x, mean_slowness);
         double token_ns = SHARE_NS / (1.0 - rho), off_ns = token_ns / 2000.0;
-        check_mean(&x, 40, token_ns - off_ns, 2.0 * off_ns, 0.06);
+        check_mean(&x, 40, token_ns - off_ns, 2.0 * off_ns, 0.07);
     }
 }
 
