@@ -28,6 +28,7 @@ struct run {
     __extension__ __int128 load_area_ns; /* integral of requests held */
     int64_t held_ns;                     /* time with any */
     uint64_t wakes;
+    size_t bytes; /* of the arena */
     struct serving_counters counters;
 };
 
@@ -44,20 +45,22 @@ static void check_laws(const struct serving *s)
     if (serving_laws_audit(s, text, sizeof text)) fail_msg("%s", text);
 }
 
-static void run_node(struct run *r)
+/* `days` times the same requests, `day_ns` apart; the times that are kept are those of the last. */
+static void run_days(struct run *r, int days, int64_t day_ns)
 {
     struct arena arena;
     struct serving s;
     struct serving_done done;
     int64_t since_ns = 0, now_ns;
     uint32_t load = 0;
-    int next = 0;
+    int next = 0, day = 0;
     arena_init(&arena, "test", 0);
     serving_init(&s, &r->params, &r->perf, &arena);
     r->load_area_ns = r->held_ns = 0;
     for (r->wakes = 0;; r->wakes++) {
         int64_t wake_ns = serving_next_ns(&s);
-        int64_t arrive_ns = next < r->count ? r->arrive_ns[next] : INT64_MAX;
+        if (next == r->count && ++day < days) next = 0;
+        int64_t arrive_ns = next < r->count ? day * day_ns + r->arrive_ns[next] : INT64_MAX;
         if (wake_ns == INT64_MAX && arrive_ns == INT64_MAX) break;
         now_ns = wake_ns < arrive_ns ? wake_ns : arrive_ns;
         account(r, &since_ns, now_ns, load);
@@ -76,7 +79,13 @@ static void run_node(struct run *r)
         check_laws(&s);
     }
     r->counters = serving_count(&s, s.now_ns);
+    r->bytes = arena.used_bytes;
     arena_free(&arena);
+}
+
+static void run_node(struct run *r)
+{
+    run_days(r, 1, 0);
 }
 
 static void draw_run(struct run *r, uint32_t replication, int count, double gap_ns)
@@ -154,6 +163,24 @@ static void first_tokens_come_in_order_of_arrival(void **state)
     assert_int_equal(r.counters.preemptions, 0);
     for (int i = 1; i < r.count; i++)
         assert_true(r.first_ns[i - 1] <= r.first_ns[i]);
+}
+
+/* Memory is for the requests held at once: ten times as many served take not a byte more. */
+static void memory_does_not_grow_with_the_served(void **state)
+{
+    (void)state;
+    static struct run r;
+    draw_run(&r, 3, LONG_REQUESTS, 0.1e9);
+    r.params = toy_params(64, 2048, 16, 1000);
+    r.perf = perf_build(perf_hardware_find("a100-80g"), perf_model_find("llama3-8b"), PERF_BF16, 1,
+                        0, 0.0);
+    run_days(&r, 1, 0);
+    size_t once = r.bytes;
+    assert_int_equal(r.counters.completed, LONG_REQUESTS);
+    run_days(&r, 10, 3600LL * 1000000000);
+    assert_int_equal(r.counters.completed, 10 * LONG_REQUESTS);
+    assert_true(r.counters.preemptions > 0);
+    assert_int_equal(r.bytes, once);
 }
 
 /* ---- the laws at each event ----------------------------------------------------------------- */
@@ -414,6 +441,7 @@ int main(void)
         cmocka_unit_test(real_node_leaps_as_it_steps),
         cmocka_unit_test(tokens_work_and_time_are_conserved),
         cmocka_unit_test(first_tokens_come_in_order_of_arrival),
+        cmocka_unit_test(memory_does_not_grow_with_the_served),
         cmocka_unit_test(laws_hold_through_cancels_failures_and_swaps),
         cmocka_unit_test(every_law_can_break),
         cmocka_unit_test(idle_nodes_have_settled_accounts),

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Queueing theory on a whole world, by the metrics that a user sees: Poisson arrivals that clients
+ * A whole world over long times: queueing theory by the metrics that a user sees, and memory.
+ *
+ * Poisson arrivals that clients
  * spread at random over N engines with one place each are N queues M/G/1, delays of the network
  * notwithstanding (independent displacements of a Poisson process leave it one).
  *
@@ -138,10 +140,45 @@ static void nodes_are_queues_m_g_1(void **state)
     holds("waiting", waiting, replications(), lambda * lambda * m.square_s2 / (2.0 * (1.0 - rho)));
 }
 
+/* ---- memory --------------------------------------------------------------------------------- */
+
+static size_t world_bytes(const char *horizon, double *arrived)
+{
+    const char *sets[] = {horizon, "events=[]"};
+    struct models_record record;
+    struct diag diag;
+    struct arena own;
+    arena_init(&own, "replication", 0);
+    diag_init(&diag, &arena);
+    struct models_scenario *scenario =
+        models_load(&arena, "scenarios/baseline.yaml", sets, 2, &diag);
+    assert_non_null(scenario);
+    assert_int_equal(models_run(scenario, 5, 0, NULL, &own, &record), STATUS_OK);
+    *arrived = metric(&record, "requests.arrived");
+    size_t bytes = own.used_bytes;
+    arena_free(&own);
+    models_close(scenario);
+    return bytes;
+}
+
+/* A whole world keeps nothing of a finished request.  What grows a little is room for the most
+ * things at a time, which a longer run has a better chance of. */
+static void memory_does_not_grow_with_the_served(void **state)
+{
+    (void)state;
+    double few, many;
+    size_t once = world_bytes("horizon=10 min", &few);
+    size_t often = world_bytes("horizon=100 min", &many);
+    printf("measured: %zu bytes after %.0f requests, %zu after %.0f\n", once, few, often, many);
+    assert_true(many > 9 * few);
+    assert_true((double)often - (double)once < many - few); /* less than a byte for each */
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(nodes_are_queues_m_g_1, setup, teardown),
+        cmocka_unit_test_setup_teardown(memory_does_not_grow_with_the_served, setup, teardown),
     };
     return cmocka_run_group_tests_name("world_queues", tests, NULL, NULL);
 }
