@@ -56,6 +56,7 @@ static void fleet_add(struct world *w, uint32_t index, uint16_t class)
                                 .wake_ns = INT64_MAX,
                                 .adversary = -1};
     serving_init(&node->serving, &w->params->serving, node->perf, w->arena);
+    gauge_attach(w, index);
     struct registry_terms terms = {.class = class,
                                    .region = node->region,
                                    .model = node->model,

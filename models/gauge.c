@@ -11,7 +11,8 @@
 
 static double kv_share(const struct serving *s)
 {
-    return 1.0 - (double)s->blocks_free / (double)s->blocks_total;
+    if (s->blocks_total == 0) return 0;
+    return 1 - (double)s->blocks_free / (double)s->blocks_total;
 }
 
 void gauge_sample(struct world *w, double row[SERIES_COUNT])
@@ -52,9 +53,14 @@ void gauge_open(struct world *w)
                                         .waiting = &m->hist[HIST_WAITING],
                                         .running = &m->hist[HIST_RUNNING],
                                         .kv = &m->hist[HIST_KV]};
+}
+
+void gauge_attach(struct world *w, uint32_t node)
+{
+    struct serving *s = &w->nodes[node].serving;
     if (w->design->on_chain) return; /* validators run the model, and no engine */
-    for (uint32_t i = 0; i < w->node_count; i++)
-        w->nodes[i].serving.gauges = &w->gauges;
+    s->laws.since_ns = world_now(w);
+    s->gauges = &w->gauges;
 }
 
 /* What nobody has touched since is read up to now. */

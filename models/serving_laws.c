@@ -170,18 +170,19 @@ const char *serving_laws_check(const struct serving *s, char *text, size_t size)
 static const char *walk(const struct serving *s, const struct serving_list *list, bool running,
                         struct present *t, char *text, size_t size)
 {
+    int32_t before = SERVING_NONE, i = list->head;
     uint32_t seen = 0;
-    int32_t before = SERVING_NONE;
-    for (int32_t i = list->head; i != SERVING_NONE; i = s->requests[i].next) {
+    for (; seen < list->count && i != SERVING_NONE; i = s->requests[i].next, seen++) {
         const struct serving_request *r = &s->requests[i];
         bool fits = running ? r->state > SERVING_WAITING : r->state == SERVING_WAITING;
-        if (++seen > list->count || r->prev != before || !fits) break;
+        if (r->prev != before || !fits) break;
         t->arrived_ns += (uint64_t)r->arrived_ns;
         t->generated += (uint64_t)serving_laws_generated(s, r);
         t->computed += (uint64_t)serving_laws_computed(s, r);
         before = i;
     }
-    if (seen == list->count && before == list->tail) return NULL;
+    if (seen == list->count && (seen == 0 || (i == SERVING_NONE && before == list->tail)))
+        return NULL;
     return broken(text, size, "the list of %s requests is torn", running ? "running" : "waiting");
 }
 

@@ -92,8 +92,8 @@ enum status world_open(struct world *w, const struct models_scenario *scenario, 
     request_pool_init(&w->requests, arena, (uint32_t)p->limits.requests);
     metrics_init(&w->metrics, arena, p->warmup, p->horizon);
     net_init(&w->net, &p->net, arena);
-    fleet_open(w);
     gauge_open(w);
+    fleet_open(w);
     relay_open(w);
     TRY(front_open(w), "replication %u", replication);
     chain_open(w);

@@ -246,7 +246,9 @@ void invariant_node(struct world *w, uint32_t node);
 const char *invariant_text(const struct world *w);
 
 /* ---- gauge.c -------------------------------------------------------------------------------- */
-void gauge_open(struct world *w); /* after fleet_open */
+void gauge_open(struct world *w);
+/* The engine of a node is new: its gauges are read from now on. */
+void gauge_attach(struct world *w, uint32_t node);
 /* The engines at a row of the series. */
 void gauge_sample(struct world *w, double row[SERIES_COUNT]);
 void gauge_window(struct world *w, bool closes);
