@@ -4,8 +4,9 @@
  * at its rate; read beforehand, only serving is timed.  One A100-80G with Llama-3-8B takes all of
  * it, under each policy, leaping and stepping, with measured tables where DATA holds them; then 40
  * nodes of four A100 with Llama-3-70B share it in turn.  A node is driven without an event list:
- * arrivals and its own wake-ups in order of time, its laws compared at each.  Each figure is the
- * best of several runs, because the machine is shared and only slowness is noise. */
+ * arrivals and its own wake-ups in order of time, its laws compared at each.  Seconds are of the
+ * processor, and each figure is the best of several runs: on a shared machine only slowness is
+ * noise. */
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
