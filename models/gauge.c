@@ -22,8 +22,8 @@ void gauge_sample(struct world *w, double row[SERIES_COUNT])
         struct serving *s = &w->nodes[i].serving;
         serving_count(
             s, world_now(w)); /* does what a leap has put off, so that its blocks are right */
-        waiting += s->waiting.count;
-        running += s->running.count;
+        waiting += serving_laws_waiting(s);
+        running += serving_laws_running(s);
         kv += kv_share(s);
     }
     row[SERIES_QUEUED] = waiting;

@@ -22,8 +22,8 @@ void serving_gauge_read(const struct serving *s, int64_t from_ns, int64_t to_ns)
     int64_t first = low_ns < 0 ? 0 : low_ns / SECOND_NS + 1, last = high_ns / SECOND_NS;
     if (first > last) return;
     uint64_t count = (uint64_t)(last - first + 1);
-    hist_add(g->waiting, s->waiting.count, count);
-    hist_add(g->running, s->running.count, count);
+    hist_add(g->waiting, serving_laws_waiting(s), count);
+    hist_add(g->running, serving_laws_running(s), count);
     if (s->planned <= 1) {
         hist_add(g->kv, kv_share(s, to_ns), count);
         return;

@@ -10,9 +10,19 @@
 
 /* ---- sums ----------------------------------------------------------------------------------- */
 
+uint32_t serving_laws_waiting(const struct serving *s)
+{
+    return s->coming.count + s->waiting.count;
+}
+
+uint32_t serving_laws_running(const struct serving *s)
+{
+    return s->running.count - s->leaving;
+}
+
 static uint64_t held(const struct serving *s)
 {
-    return (uint64_t)s->waiting.count + s->running.count;
+    return (uint64_t)serving_laws_waiting(s) + serving_laws_running(s);
 }
 
 void serving_laws_pass(struct serving *s, int64_t now_ns)
@@ -22,7 +32,7 @@ void serving_laws_pass(struct serving *s, int64_t now_ns)
     if (passed_ns <= 0) return; /* a step that ended before, in the middle of a plan */
     if (s->gauges) serving_gauge_read(s, l->since_ns, now_ns);
     l->area_ns += held(s) * (uint64_t)passed_ns;
-    l->waiting_ns += s->waiting.count * (uint64_t)passed_ns;
+    l->waiting_ns += serving_laws_waiting(s) * (uint64_t)passed_ns;
     if (held(s) > 0) l->held_ns += passed_ns;
     l->since_ns = now_ns;
 }
@@ -61,15 +71,24 @@ void serving_laws_leave(struct serving *s, const struct serving_request *r, int6
 }
 
 /* Twice the mean step times the number of steps, halved: another way to the sum than the plan's. */
+static int64_t ticks_of(const struct perf_line *line, int64_t steps)
+{
+    int64_t twice = 2 * line->first_ticks + (steps - 1) * line->growth_ticks;
+    return steps % 2 == 0 ? steps / 2 * twice : (steps - 1) / 2 * twice + twice / 2;
+}
+
 void serving_laws_steps(struct serving *s, int64_t steps)
 {
+    bool drafts = s->params->speculative.tokens > 0;
     serving_laws_pass(s, serving_step_end_ns(s, steps));
-    const struct perf_line *line = &s->line;
-    int64_t last_ticks = line->first_ticks + (steps - 1) * line->growth_ticks;
-    int64_t twice = line->first_ticks + last_ticks;
-    s->laws.period_ticks +=
-        steps % 2 == 0 ? steps / 2 * twice : (steps - 1) / 2 * twice + twice / 2;
-    s->laws.sampled_tok += (uint64_t)(steps * s->decoding + s->batch.sampled);
+    s->laws.period_ticks += drafts ? s->ticks[steps - 1] : ticks_of(&s->line, steps);
+    s->laws.sampled_tok += (uint64_t)s->batch.sampled;
+    if (s->decodes && !drafts) s->laws.sampled_tok += (uint64_t)(steps * s->decoding);
+}
+
+void serving_laws_gain(struct serving *s, uint64_t tokens)
+{
+    s->laws.sampled_tok += tokens;
 }
 
 /* ---- comparing ------------------------------------------------------------------------------ */
@@ -150,10 +169,10 @@ static const char *check_tokens(const struct serving *s, const struct present *t
                       (unsigned long long)l->sampled_tok, (unsigned long long)taken);
     }
     uint64_t due = l->due_tok + c->wasted_tok + t->computed;
-    if (c->prefill_tok + c->decode_tok != due) {
-        return broken(text, size, "%llu tokens were computed, requests account for %llu",
-                      (unsigned long long)(c->prefill_tok + c->decode_tok),
-                      (unsigned long long)due);
+    uint64_t computed = c->prefill_tok + c->decode_tok + c->hit_tok + c->ready_tok;
+    if (computed != due) {
+        return broken(text, size, "%llu tokens were computed or found, requests account for %llu",
+                      (unsigned long long)computed, (unsigned long long)due);
     }
     return NULL;
 }
@@ -167,30 +186,54 @@ const char *serving_laws_check(const struct serving *s, char *text, size_t size)
     return check_tokens(s, &(struct present){0}, text, size);
 }
 
-static const char *walk(const struct serving *s, const struct serving_list *list, bool running,
-                        struct present *t, char *text, size_t size)
+static const char *torn(char *text, size_t size)
+{
+    return broken(text, size, "a list of requests is torn");
+}
+
+static void add(const struct serving *s, const struct serving_request *r, struct present *t)
+{
+    if (r->state == SERVING_LEAVING) return;
+    t->arrived_ns += (uint64_t)r->arrived_ns;
+    t->generated += (uint64_t)serving_laws_generated(s, r);
+    t->computed += (uint64_t)serving_laws_computed(s, r);
+}
+
+/* `low` to `high`: the states that belong there. */
+static const char *walk(const struct serving *s, const struct serving_list *list,
+                        enum serving_state low, enum serving_state high, struct present *t,
+                        char *text, size_t size)
 {
     int32_t before = SERVING_NONE, i = list->head;
     uint32_t seen = 0;
     for (; seen < list->count && i != SERVING_NONE; i = s->requests[i].next, seen++) {
         const struct serving_request *r = &s->requests[i];
-        bool fits = running ? r->state > SERVING_WAITING : r->state == SERVING_WAITING;
-        if (r->prev != before || !fits) break;
-        t->arrived_ns += (uint64_t)r->arrived_ns;
-        t->generated += (uint64_t)serving_laws_generated(s, r);
-        t->computed += (uint64_t)serving_laws_computed(s, r);
+        if (r->prev != before || r->state < low || r->state > high) return torn(text, size);
+        add(s, r, t);
         before = i;
     }
-    if (seen == list->count && (seen == 0 || (i == SERVING_NONE && before == list->tail)))
-        return NULL;
-    return broken(text, size, "the list of %s requests is torn", running ? "running" : "waiting");
+    bool whole = seen == list->count && (seen == 0 || (i == SERVING_NONE && before == list->tail));
+    return whole ? NULL : torn(text, size);
+}
+
+static const char *walk_waiting(const struct serving *s, struct present *t, char *text, size_t size)
+{
+    if (!s->rules.ranked)
+        return walk(s, &s->waiting, SERVING_WAITING, SERVING_WAITING, t, text, size);
+    for (uint32_t i = 0; i < s->waiting.count; i++) {
+        const struct serving_request *r = &s->requests[s->ranked[i]];
+        if (r->state != SERVING_WAITING || r->heap_index != i) return torn(text, size);
+        add(s, r, t);
+    }
+    return NULL;
 }
 
 const char *serving_laws_audit(const struct serving *s, char *text, size_t size)
 {
     struct present t = {0};
     const char *law = serving_laws_check(s, text, size);
-    if (law == NULL) law = walk(s, &s->waiting, false, &t, text, size);
-    if (law == NULL) law = walk(s, &s->running, true, &t, text, size);
+    if (law == NULL) law = walk(s, &s->coming, SERVING_COMING, SERVING_COMING, &t, text, size);
+    if (law == NULL) law = walk_waiting(s, &t, text, size);
+    if (law == NULL) law = walk(s, &s->running, SERVING_PREFILL, SERVING_LEAVING, &t, text, size);
     return law ? law : check_tokens(s, &t, text, size);
 }

@@ -9,7 +9,8 @@
  *   Requests: accepted are completed, cancelled, lost or held.
  *   Tokens: sampled are those that completed requests asked for, those dropped with cancelled and
  *     lost ones, and those of requests held; computed are prompt + output - 1 of each completed
- *     request, what was wasted, and what requests held have in KV.
+ *     request, what was wasted, and what requests held have in KV, less what was found in the
+ * prefix cache or came with the request.
  *
  * Sums of times wrap at 2^64: an identity of sums holds there as well, and an error is missed only
  * if it is a multiple of 2^64 ns. */
@@ -44,6 +45,13 @@ void serving_laws_leave(struct serving *s, const struct serving_request *r, int6
                         bool completed);
 /* `steps` of the plan end, before anything of the plan changes. */
 void serving_laws_steps(struct serving *s, int64_t steps);
+/* What speculating sequences gained by them. */
+void serving_laws_gain(struct serving *s, uint64_t tokens);
+
+/* Requests held, by whether they have been admitted.  One that has its last token is not held, even
+ * while its blocks wait for the next step to be scheduled. */
+uint32_t serving_laws_waiting(const struct serving *s);
+uint32_t serving_laws_running(const struct serving *s);
 
 /* Tokens of a request: sampled so far, and computed and in KV. */
 int64_t serving_laws_generated(const struct serving *s, const struct serving_request *r);
