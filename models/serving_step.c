@@ -432,7 +432,9 @@ static void schedule_running(struct serving *s)
         need = serving_spec_need(s);
     else if (s->rules.reserve != SERVING_RESERVE_ALL)
         need = *phase_of(s, s->clock);
-    bool several = s->prefill_head != SERVING_NONE && s->rules.threshold < INT64_MAX;
+    /* Tokens that a preempted request gave back may have let others in behind a prompt. */
+    bool several = s->prefill_head != SERVING_NONE &&
+                   (s->rules.threshold < INT64_MAX || s->running.tail != s->prefill_head);
     if (need > s->blocks_free || several) {
         schedule_in_order(s);
         forget_marks(s);

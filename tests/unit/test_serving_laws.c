@@ -227,6 +227,17 @@ static void advance(struct disturbed *d, int64_t now_ns)
     }
 }
 
+static void submit_named(struct disturbed *d, struct rng_stream *draw, int64_t now_ns, uint32_t tag)
+{
+    struct serving_terms terms = {.tag = tag,
+                                  .prompt_tok = between(draw, 1, 120),
+                                  .output_tok = between(draw, 1, 90),
+                                  .stream = rng_below(draw, 4),
+                                  .priority = between(draw, 0, 2),
+                                  .handoff = rng_below(draw, 12) == 0};
+    serving_submit(&d->s, now_ns, &terms, NULL);
+}
+
 static void disturb(struct disturbed *d, struct rng_stream *draw, int64_t now_ns, uint32_t tag)
 {
     uint64_t what = rng_below(draw, 100);
@@ -237,8 +248,21 @@ static void disturb(struct disturbed *d, struct rng_stream *draw, int64_t now_ns
     else if (what < 17)
         serving_swap_perf(&d->s, now_ns, &d->perfs[what % 2]);
     else
-        submit_plainly(&d->s, now_ns, tag, between(draw, 1, 120), between(draw, 1, 90), NULL);
+        submit_named(d, draw, now_ns, tag);
     check_laws(&d->s);
+}
+
+/* Any policy, order and engine option. */
+static void draw_policy(struct rng_stream *draw, struct serving_params *p)
+{
+    p->policy = rng_below(draw, 2) ? 0 : (int)between(draw, 1, SERVING_POLICIES - 1);
+    p->order = (int)between(draw, 0, 2);
+    p->prefix_caching = rng_below(draw, 2);
+    p->async_scheduling = rng_below(draw, 3) == 0;
+    if (rng_below(draw, 3) > 0) return;
+    p->speculative = (struct serving_speculative){between(draw, 1, 4), rng_unit(draw), 0.1};
+    p->async_scheduling = false;
+    p->max_num_batched_tokens += p->max_num_seqs * p->speculative.tokens;
 }
 
 /* Steps of 10 to 100 ms, so that a world lasts a minute or so and its gauges are read. */
@@ -250,6 +274,8 @@ static void run_disturbed(struct disturbed *d, int fidelity, struct arena *arena
     d->params.max_num_batched_tokens = d->params.max_num_seqs + between(&draw, 0, 100);
     d->params.kv_blocks = 2 + 240 / d->params.block_tokens + between(&draw, 0, 60);
     d->params.fidelity = fidelity;
+    draw_policy(&draw, &d->params);
+    assert_null(serving_table.check(&d->params));
     for (int i = 0; i < 2; i++) {
         d->toys[i] = (struct toy){.base = between(&draw, 5000000, 20000000) * PERF_TICKS,
                                   .per_seq = between(&draw, 0, 3000000) * PERF_TICKS + 77,
