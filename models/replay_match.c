@@ -6,50 +6,74 @@
 #include "models/perf_catalog.h"
 #include "models/replay_run.h"
 
-enum { PLAIN_BYTES = 128 };
+enum { WORD_BYTES = 32, WORDS = 12 };
 
-/* Letters and digits in lower case, without the words that card names begin with. */
-static void plain(const char *name, char *out)
+struct words {
+    char word[WORDS][WORD_BYTES];
+    int count;
+};
+
+/* Runs of letters and digits in lower case, without those that say nothing. */
+static struct words words_of(const char *name)
 {
-    static const char *const words[] = {"nvidia", "geforce", "tesla"};
-    size_t length = 0;
-    for (; *name != '\0' && length < PLAIN_BYTES - 1; name++)
-        if (isalnum((unsigned char)*name)) out[length++] = (char)tolower((unsigned char)*name);
-    out[length] = '\0';
-    for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
-        size_t word = strlen(words[i]);
-        if (strncmp(out, words[i], word) == 0) memmove(out, out + word, strlen(out) - word + 1);
+    static const char *const empty[] = {"nvidia", "geforce", "tesla"};
+    struct words w = {.count = 0};
+    while (*name != '\0' && w.count < WORDS) {
+        char *to = w.word[w.count];
+        size_t length = 0;
+        for (; isalnum((unsigned char)*name); name++)
+            if (length < WORD_BYTES - 1) to[length++] = (char)tolower((unsigned char)*name);
+        to[length] = '\0';
+        bool said = length > 0;
+        for (size_t i = 0; i < sizeof empty / sizeof *empty; i++)
+            said = said && strcmp(to, empty[i]) != 0;
+        w.count += said;
+        while (*name != '\0' && !isalnum((unsigned char)*name))
+            name++;
     }
+    return w;
 }
 
-/* How far two plain names agree when one goes on where the other ends or adds its memory or form:
- * h10080gbhbm3 and h100sxm agree in h100.  0: they are different things. */
-static size_t agreement(const char *a, const char *b)
+/* The first `count` words as one. */
+static void joined(const struct words *w, int count, char *out)
 {
-    size_t same = 0;
-    while (a[same] != '\0' && a[same] == b[same])
-        same++;
-    if (same < 3) return 0;
-    if (a[same] == '\0' || b[same] == '\0') return same;
-    bool inside = isdigit((unsigned char)a[same - 1]) && isdigit((unsigned char)a[same]) &&
-                  isdigit((unsigned char)b[same]);
-    bool named = isdigit((unsigned char)a[same - 1]) &&
-                 (isalpha((unsigned char)a[same]) || isalpha((unsigned char)b[same]));
-    return named && !inside ? same : 0;
+    *out = '\0';
+    for (int i = 0; i < count; i++)
+        strcat(out, w->word[i]);
+}
+
+/* "NVIDIA RTX PRO 6000 Blackwell" and "rtxpro6000" begin alike, and so do "NVIDIA A100-SXM4-80GB",
+ * "a100-80g" and "a100-40g", of which the first agrees in one more word.  0: other things. */
+static int agreement(const struct words *asked, const struct words *known)
+{
+    char left[WORDS * WORD_BYTES], right[WORDS * WORD_BYTES];
+    int alike = 0;
+    for (int i = 1; i <= asked->count && alike == 0; i++)
+        for (int k = 1; k <= known->count && alike == 0; k++) {
+            joined(asked, i, left);
+            joined(known, k, right);
+            if (strcmp(left, right) == 0) alike = k;
+        }
+    if (alike == 0) return 0;
+    int points = 1;
+    for (int k = alike; k < known->count; k++)
+        for (int i = 1; i < asked->count; i++)
+            points += strncmp(asked->word[i], known->word[k], strlen(known->word[k])) == 0;
+    return points;
 }
 
 const struct perf_hardware *replay_match_hardware(const char *name)
 {
-    char asked[PLAIN_BYTES], known[PLAIN_BYTES];
     const struct perf_hardware *best = perf_hardware_find(name);
-    size_t most = 0;
+    int most = 0;
     if (best != NULL) return best;
-    plain(name, asked);
+    struct words asked = words_of(name);
     for (size_t i = 0; i < PERF_HARDWARE; i++) {
-        plain(perf_catalog_hardware[i].name, known);
-        size_t same = agreement(asked, known);
-        if (same > most) best = &perf_catalog_hardware[i];
-        if (same > most) most = same;
+        struct words known = words_of(perf_catalog_hardware[i].name);
+        int points = agreement(&asked, &known);
+        if (points <= most) continue;
+        best = &perf_catalog_hardware[i];
+        most = points;
     }
     return best;
 }
@@ -77,7 +101,11 @@ const struct perf_model *replay_match_model(const char *name)
 const char *replay_match_unknown(struct arena *arena, const char *what, const char *name,
                                  const char *const *known, size_t count)
 {
-    const char *near = diag_nearest(name, known, count);
+    const char *slash = strrchr(name, '/');
+    char *lower = arena_print(arena, "%s", slash ? slash + 1 : name);
+    for (char *at = lower; *at != '\0'; at++)
+        *at = (char)tolower((unsigned char)*at);
+    const char *near = diag_nearest(lower, known, count);
     const char *text = arena_print(arena, "unknown %s '%s'", what, name);
     if (near != NULL) text = arena_print(arena, "%s; did you mean '%s'?", text, near);
     for (size_t i = 0; i < count; i++)

@@ -121,13 +121,17 @@ static void step(struct engine *e, uint32_t cell, int64_t now_ns)
 
 /* ---- the run -------------------------------------------------------------------------------- */
 
-static void give(struct engine *e, uint32_t index)
+/* All that come at one time, then idle cells begin.  The index of the next to come. */
+static uint32_t give(struct engine *e, uint32_t next)
 {
-    int64_t now_ns = e->r->requests[index].arrival_ns;
-    struct rank *rank = choose(e, now_ns);
-    uint32_t cell = (uint32_t)(rank - e->ranks) / e->per_cell;
-    rank->inbox[rank->inbox_count++] = index;
-    if (cell_end(e, cell) == INT64_MAX) step(e, cell, now_ns);
+    int64_t now_ns = e->r->requests[next].arrival_ns;
+    for (; next < e->r->count && e->r->requests[next].arrival_ns == now_ns; next++) {
+        struct rank *rank = choose(e, now_ns);
+        rank->inbox[rank->inbox_count++] = next;
+    }
+    for (uint32_t cell = 0; cell < e->count / e->per_cell; cell++)
+        if (cell_end(e, cell) == INT64_MAX) step(e, cell, now_ns);
+    return next;
 }
 
 static void run(struct engine *e)
@@ -142,7 +146,7 @@ static void run(struct engine *e)
             cell = c;
         }
         if (next < e->r->count && e->r->requests[next].arrival_ns <= end_ns)
-            give(e, next++);
+            next = give(e, next);
         else if (end_ns != INT64_MAX)
             step(e, cell, end_ns);
         else
