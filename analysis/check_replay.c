@@ -7,11 +7,10 @@
 
 #include "analysis/table.h"
 
-static const char *seconds(struct arena *arena, enum replay_what what, double s)
+static const char *seconds(struct arena *arena, double s)
 {
     if (isnan(s)) return NULL;
-    return what == REPLAY_TPOT ? arena_print(arena, "%.3f ms", 1e3 * s)
-                               : arena_print(arena, "%.4f s", s);
+    return s < 1.0 ? arena_print(arena, "%.3f ms", 1e3 * s) : arena_print(arena, "%.4f s", s);
 }
 
 static void add_row(struct table *table, struct arena *arena, enum replay_what what, int k,
@@ -23,7 +22,7 @@ static void add_row(struct table *table, struct arena *arena, enum replay_what w
     const char *error =
         real > 0.0 ? arena_print(arena, "%+.2f %%", 100.0 * (ours / real - 1.0)) : NULL;
     const char *cells[] = {arena_print(arena, "        %s, %s", whats[what], statistics[k]),
-                           seconds(arena, what, real), seconds(arena, what, ours), error};
+                           seconds(arena, real), seconds(arena, ours), error};
     table_row(table, cells);
 }
 

@@ -110,19 +110,17 @@ static bool check_load_replay(struct check *check, struct check_scenario *one)
     size_t count;
     const char *const *names = replay_metrics(&count);
     diag_init(&diag, arena);
+    one->info.path = one->path;
     one->replay = replay_load(arena, one->path, check->simulate.sets, check->simulate.set_count,
                               &diag, &one->absent);
+    if (one->replay != NULL)
+        one->info.expects = replay_expects(one->replay, &one->info.expect_count);
+    one->expects = arena_alloc(arena, one->info.expect_count, sizeof(struct expect *));
+    for (uint32_t i = 0; i < one->info.expect_count; i++)
+        if (one->info.expects[i].text != NULL)
+            one->expects[i] = expect_parse_among(arena, &one->info.expects[i], &diag, names, count);
+    if (diag.count > 0) one->absent = NULL;
     check->skipped += one->absent != NULL;
-    if (one->replay != NULL) {
-        struct replay_about about = replay_about(one->replay, arena);
-        one->info.path = one->path;
-        one->info.expects = about.expects;
-        one->info.expect_count = about.expect_count;
-        one->expects = arena_alloc(arena, about.expect_count, sizeof(struct expect *));
-        for (uint32_t i = 0; i < about.expect_count; i++)
-            if (about.expects[i].text != NULL)
-                one->expects[i] = expect_parse_among(arena, &about.expects[i], &diag, names, count);
-    }
     diag_print(&diag, stderr);
     return diag.count == 0;
 }

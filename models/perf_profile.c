@@ -455,12 +455,15 @@ static bool unequal(const struct profile *p, const struct perf_batch *b)
 
 /* ---- a step --------------------------------------------------------------------------------- */
 
-/* Where the call of this step's prompts stands on the axis of history; below 0, see above. */
+/* Where the call of this step's prompts stands on the axis of history; below 0, see above.  One
+ * prompt of c tokens after h others has c h + c (c + 1) / 2 pairs. */
 static int64_t history_of(const struct profile *p, const struct perf_batch *b)
 {
-    if (b->prefill_tok == 0) return 0;
-    int64_t key = (b->prefill_pairs + b->prefill_tok / 2) / b->prefill_tok;
-    return p->keys ? key : key - (b->prefill_tok + 1) / 2;
+    int64_t chunk = b->prefill_tok;
+    if (chunk == 0) return 0;
+    if (p->keys) return (b->prefill_pairs + chunk / 2) / chunk;
+    int64_t before = b->prefill_pairs - chunk * (chunk + 1) / 2;
+    return before < 0 ? -((chunk / 2 - before) / chunk) : (before + chunk / 2) / chunk;
 }
 
 static double prompts_ns(const struct profile *p, const int64_t *at, bool *outside)

@@ -201,15 +201,13 @@ static const char *absent_reason(struct replay *r)
                   : "no run is named: --set run=DIR --set tables=DIR";
 }
 
-static bool fill(struct replay *r, struct arena *arena, struct diag *diag)
+static void fill(struct replay *r, struct arena *arena, struct diag *diag)
 {
-    if (!is_folder(r->params.run)) {
+    if (!is_folder(r->params.run))
         diag_add(diag, param_where(r->doc, "run"), "run", "there is no folder %s", r->params.run);
-        return false;
-    }
-    return replay_read_engine(r, arena, diag) && match(r, arena, diag) &&
-           load_tables(r, arena, diag) && make_engine(r, arena, diag) &&
-           replay_read_requests(r, arena, diag);
+    else if (replay_read_engine(r, arena, diag) && match(r, arena, diag) &&
+             load_tables(r, arena, diag) && make_engine(r, arena, diag))
+        replay_read_requests(r, arena, diag);
 }
 
 struct replay *replay_load(struct arena *arena, const char *path, const char *const *sets,
@@ -222,9 +220,14 @@ struct replay *replay_load(struct arena *arena, const char *path, const char *co
     if (r->doc == NULL) return NULL;
     param_read(r->doc, &replay_table, &r->params, diag);
     if (diag->count == before) *absent = absent_reason(r);
-    if (diag->count == before && *absent == NULL && fill(r, arena, diag)) return r;
-    replay_close(r);
-    return NULL;
+    if (diag->count == before && *absent == NULL) fill(r, arena, diag);
+    return r;
+}
+
+const struct param_text *replay_expects(const struct replay *replay, uint32_t *count)
+{
+    *count = replay->params.expect.count;
+    return replay->params.expect.items;
 }
 
 void replay_close(struct replay *replay)
@@ -279,9 +282,7 @@ struct replay_about replay_about(const struct replay *r, struct arena *arena)
                                  .engine = engine_text(r, arena),
                                  .times = perf_tables_text(r->tables, arena),
                                  .notes = r->notes,
-                                 .note_count = r->note_count,
-                                 .expects = r->params.expect.items,
-                                 .expect_count = r->params.expect.count};
+                                 .note_count = r->note_count};
 }
 
 struct replay_result replay_run(const struct replay *r, struct arena *arena)

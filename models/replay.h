@@ -52,17 +52,18 @@ struct replay_about { /* for people */
     const char *requests, *engine, *times; /* one line each */
     const char *const *notes;              /* what is not as in the real run */
     uint32_t note_count;
-    const struct param_text *expects;
-    uint32_t expect_count;
 };
 
 /* Is this file a replay (its top level has the key `replay`) and no scenario? */
 bool replay_is(struct arena *arena, const char *path);
 
-/* Read the file, the run and the tables that it names.  NULL with findings in `diag`, or, where it
- * names no run or no tables, with *absent saying what to give. */
+/* Read the file, the run and the tables that it names.  NULL only when there is no document to
+ * read.  With findings in `diag`, or where it names no run or no tables and *absent says what to
+ * give, only its expectations can be asked for. */
 struct replay *replay_load(struct arena *arena, const char *path, const char *const *sets,
                            size_t set_count, struct diag *diag, const char **absent);
+/* `expect:` lines; one that did not read has text NULL. */
+const struct param_text *replay_expects(const struct replay *replay, uint32_t *count);
 struct replay_about replay_about(const struct replay *replay, struct arena *arena);
 void replay_close(struct replay *replay);
 

@@ -567,7 +567,7 @@ static void settle(struct replay *r, struct rows *rows, struct arena *arena)
     qsort(r->requests, r->count, sizeof *r->requests, by_arrival);
 }
 
-bool replay_read_requests(struct replay *r, struct arena *arena, struct diag *diag)
+void replay_read_requests(struct replay *r, struct arena *arena, struct diag *diag)
 {
     struct reading x = {.r = r, .arena = arena, .diag = diag};
     struct rows rows = {0};
@@ -576,10 +576,9 @@ bool replay_read_requests(struct replay *r, struct arena *arena, struct diag *di
     const char *path = path_of(r, "requests.jsonl", arena);
     const char *content = read_file(path, ORDER + 2, &length, arena, diag);
     if (content != NULL) read_rows(&x, path, content, length, &rows);
-    if (diag->count > before) return false;
+    if (diag->count > before) return;
     settle(r, &rows, arena);
     if (r->left_out > 0)
         replay_note(r, arena_print(arena, "%u requests without all their times were left out",
                                    r->left_out));
-    return true;
 }

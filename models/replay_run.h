@@ -64,7 +64,7 @@ void replay_note(struct replay *r, const char *note);
 
 /* Findings go to `diag`; false when there are any. */
 bool replay_read_engine(struct replay *r, struct arena *arena, struct diag *diag);
-bool replay_read_requests(struct replay *r, struct arena *arena, struct diag *diag);
+void replay_read_requests(struct replay *r, struct arena *arena, struct diag *diag);
 
 /* The catalog entry that a run's name means ("meta-llama/Llama-3.1-8B", "NVIDIA GeForce RTX
  * 4090"), or NULL. */
