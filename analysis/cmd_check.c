@@ -103,6 +103,32 @@ static const struct argp check_argp = {
 
 /* ---- loading ------------------------------------------------------------------------------ */
 
+static bool check_has_key(const struct param_table *table, const char *set)
+{
+    size_t length = strcspn(set, ".[=");
+    for (size_t i = 0; i < table->count; i++)
+        if (strlen(table->rows[i].key) == length && memcmp(table->rows[i].key, set, length) == 0)
+            return true;
+    return false;
+}
+
+/* Where scenarios and replays are checked together, each gets the overrides that only it knows;
+ * those that neither knows go to both, which say so. */
+static struct options_simulate check_overrides(const struct check *check, bool replay)
+{
+    struct options_simulate own = check->simulate;
+    const struct param_table *mine = replay ? replay_keys() : models_table();
+    const struct param_table *other = replay ? models_table() : replay_keys();
+    if (check->count < 2) return own;
+    own.sets = arena_alloc(check->arena, own.set_count, sizeof *own.sets);
+    for (size_t i = 0; i < own.set_count; i++) {
+        const char *set = check->simulate.sets[i];
+        bool theirs = !check_has_key(mine, set) && check_has_key(other, set);
+        own.sets[i] = theirs ? NULL : set;
+    }
+    return own;
+}
+
 static bool check_load_replay(struct check *check, struct check_scenario *one)
 {
     struct diag diag;
@@ -111,8 +137,8 @@ static bool check_load_replay(struct check *check, struct check_scenario *one)
     const char *const *names = replay_metrics(&count);
     diag_init(&diag, arena);
     one->info.path = one->path;
-    one->replay = replay_load(arena, one->path, check->simulate.sets, check->simulate.set_count,
-                              &diag, &one->absent);
+    struct options_simulate own = check_overrides(check, true);
+    one->replay = replay_load(arena, one->path, own.sets, own.set_count, &diag, &one->absent);
     if (one->replay != NULL)
         one->info.expects = replay_expects(one->replay, &one->info.expect_count);
     one->expects = arena_alloc(arena, one->info.expect_count, sizeof(struct expect *));
@@ -128,7 +154,8 @@ static bool check_load_replay(struct check *check, struct check_scenario *one)
 static bool check_load(struct check *check, struct check_scenario *one)
 {
     if (replay_is(check->arena, one->path)) return check_load_replay(check, one);
-    one->scenario = options_load_present(&check->simulate, one->path, &one->expects, &one->absent);
+    struct options_simulate own = check_overrides(check, false);
+    one->scenario = options_load_present(&own, one->path, &one->expects, &one->absent);
     check->skipped += one->absent != NULL;
     if (one->scenario == NULL) return one->absent != NULL;
     one->info = models_info(one->scenario);

@@ -43,6 +43,11 @@ static const struct param rows[] = {
 };
 static const struct param_table replay_table = PARAM_TABLE("replay", replay_params, rows);
 
+const struct param_table *replay_keys(void)
+{
+    return &replay_table;
+}
+
 bool replay_is(struct arena *arena, const char *path)
 {
     struct diag unread;

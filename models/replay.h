@@ -54,6 +54,9 @@ struct replay_about { /* for people */
     uint32_t note_count;
 };
 
+/* The keys of a replay. */
+const struct param_table *replay_keys(void);
+
 /* Is this file a replay (its top level has the key `replay`) and no scenario? */
 bool replay_is(struct arena *arena, const char *path);
 

@@ -52,7 +52,7 @@ grep -q "run/requests.jsonl:2:16: error: input_toks: -3 is out of range" "$work/
 grep -q "run/requests.jsonl:3:18: error: not JSON" "$work/err"
 replay 2 --set "run=$work/none" --set "tables=$work/tables"
 replay 2 --set "run=$work/run"
-replay 2 "${both[@]}" --set 'expect=["ttft.mean.error < 3%"]'
+replay 2 "${both[@]}" --set 'expect=["ttft.mean.error_rato < 3%"]'
 grep -q "did you mean 'ttft.mean.error_ratio'" "$work/err"
 
 # among others it is skipped
