@@ -461,7 +461,10 @@ static int64_t history_of(const struct profile *p, const struct perf_batch *b)
 {
     int64_t chunk = b->prefill_tok;
     if (chunk == 0) return 0;
-    if (p->keys) return (b->prefill_pairs + chunk / 2) / chunk;
+    if (p->keys) {
+        int64_t key = (b->prefill_pairs + chunk / 2) / chunk, least = p->mixed.x[HISTORY][1];
+        return key > least ? key : least; /* 0 stands for steps without prompts */
+    }
     int64_t before = b->prefill_pairs - chunk * (chunk + 1) / 2;
     return before < 0 ? -((chunk / 2 - before) / chunk) : (before + chunk / 2) / chunk;
 }

@@ -440,7 +440,7 @@ static const struct {
     {"attention.csv",
      {"attention", {"prefill_chunk", "kv_prefill", "n_decode", "kv_decode"}, mixed_row, true}},
     {"attention.csv",
-     {"attention", {"prefill_tokens", "prefill_key", "n_decode", "kv_decode"}, keyed_row, true}},
+     {"attention", {"prefill_chunk", "prefill_key", "n_decode", "kv_decode"}, keyed_row, true}},
     {"moe.csv", {"moe", {"activated_experts", "tokens"}, experts_row, true}},
     {"skew_fit.csv",
      {"skew_fit",

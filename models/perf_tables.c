@@ -218,7 +218,7 @@ static void settle_skew(struct perf_skew *skew, struct arena *arena)
         alphas[i] = *alpha;
     }
     qsort(alphas, skew->count, sizeof *alphas, compare_shares);
-    skew->pooled = alphas[skew->count / 2];
+    if (!skew->stated) skew->pooled = alphas[skew->count / 2];
 }
 
 static struct perf_tables *blank(const struct perf_tables_ask *ask, struct arena *arena)
@@ -359,17 +359,33 @@ static bool has_ops(const char *folder, struct arena *arena)
     return any && !exists(arena_print(arena, "%s/dense.csv", folder), false);
 }
 
-/* Top-level "key: value" lines of a meta.yaml, and whether its skew_fit is enabled. */
+/* A line of the block skew_fit: is it in use, and the share for batches in no bucket, which stands
+ * below per_tp and the degree. */
+static void read_skew_note(struct perf_tables *t, const char *line, long *degree)
+{
+    char *end;
+    const char *word = line + strspn(line, " '\"");
+    long number = strtol(word, &end, 10);
+    if (strncmp(line, "  enabled: false", 16) == 0) t->skew.off = true;
+    if (end > word && *(end + strspn(end, "'\"")) == ':') *degree = number;
+    if (*degree != t->tp || strncmp(word, "alpha_default:", 14) != 0) return;
+    double alpha = strtod(word + 14, &end);
+    t->skew.stated = end > word + 14 && alpha >= 0.0 && alpha <= 1.0;
+    if (t->skew.stated) t->skew.pooled = alpha;
+}
+
+/* Top-level "key: value" lines of a meta.yaml, and what it says of skew_fit.csv. */
 static void read_meta(struct perf_tables *t, const char *folder, struct arena *arena)
 {
     FILE *file = fopen(arena_print(arena, "%s/meta.yaml", folder), "rb");
     char line[512];
     bool skew = false;
+    long degree = 0;
     if (file == NULL) return;
     while (fgets(line, sizeof line, file) != NULL) {
         char *colon = strchr(line, ':');
-        if (line[0] != ' ') skew = strncmp(line, "skew_fit:", 9) == 0;
-        if (skew && strncmp(line, "  enabled: false", 16) == 0) t->skew.off = true;
+        if (line[0] != ' ' && line[0] != '-') skew = strncmp(line, "skew_fit:", 9) == 0;
+        if (skew) read_skew_note(t, line, &degree);
         if (colon == NULL || line[0] == ' ' || line[0] == '#') continue;
         *colon = '\0';
         char *value = colon + 1 + strspn(colon + 1, " '\"");

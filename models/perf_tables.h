@@ -52,8 +52,10 @@ struct perf_skew_bucket {
 struct perf_skew {
     struct perf_skew_bucket *buckets; /* sorted */
     uint32_t count;
-    bool off; /* the profile says that it is not to be used */
-    double pooled; /* for batches in no bucket: the median */
+    bool off;    /* the profile says that it is not to be used */
+    bool stated; /* pooled is the profile's own */
+    double
+        pooled; /* for batches in no bucket: as meta.yaml says (`alpha_default`), else the median */
 };
 
 struct perf_tables {
