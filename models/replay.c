@@ -174,21 +174,21 @@ static bool make_engine(struct replay *r, struct arena *arena, struct diag *diag
                                .engine = {e->graph_tok, e->graphs, e->link_bytes_per_s,
                                           e->link_latency_ns, together ? (int32_t)e->dp : 1}};
     r->perf = perf_make(&terms, arena);
-    r->serving = (struct serving_params){
-        .policy = SERVING_VLLM_V1,
-        .max_num_seqs = e->max_num_seqs,
-        .max_num_batched_tokens = e->max_num_batched_tokens,
-        .max_model_len = e->max_model_len,
-        .chunked_prefill = e->chunked_prefill ? SERVING_ON : SERVING_OFF,
-        .long_prefill_token_threshold = e->long_prefill_token_threshold,
-        .reserve_full_isl = e->reserve_full_isl ? SERVING_ON : SERVING_OFF,
-        .prefix_caching = e->prefix_caching,
-        .async_scheduling = e->async_scheduling,
-        .gpu_memory_utilization = e->memory_utilization,
-        .block_tokens = e->block_tok,
-        .kv_blocks = e->kv_blocks,
-        .max_waiting = REPLAY_REQUESTS,
-        .fidelity = SERVING_STEP};
+    r->serving =
+        (struct serving_params){.policy = SERVING_VLLM_V1,
+                                .max_num_seqs = e->max_num_seqs,
+                                .max_num_batched_tokens = e->max_num_batched_tokens,
+                                .max_model_len = e->max_model_len,
+                                .chunked_prefill = e->chunked_prefill ? SERVING_ON : SERVING_OFF,
+                                .long_prefill_token_threshold = e->long_prefill_token_threshold,
+                                .reserve_full_isl = e->reserve_full_isl ? SERVING_ON : SERVING_OFF,
+                                .prefix_caching = e->prefix_caching,
+                                .async_scheduling = e->async_scheduling,
+                                .gpu_memory_utilization = e->memory_utilization,
+                                .block_tokens = e->block_tok,
+                                .kv_blocks = e->kv_blocks,
+                                .max_waiting = REPLAY_REQUESTS,
+                                .fidelity = SERVING_STEP};
     if (e->max_num_batched_tokens < e->max_num_seqs) {
         diag_add(diag, where, "run", "max_num_batched_tokens is below max_num_seqs");
         return false;

@@ -9,7 +9,6 @@
 #include <string.h>
 
 #include "models/replay_run.h"
-#include "sim/json_read.h"
 
 enum { FILE_BYTES_MAX = 1 << 30, FINDINGS_MAX = 20, ORDER = 2000, TOKENS_MAX = 1 << 27 };
 
@@ -452,7 +451,7 @@ static void check_fits(struct line *l, const struct replay_request *q)
                           (long long)blocks, (long long)e->kv_blocks - 1);
     else if (e->max_model_len > 0 && q->prompt_tok + q->output_tok > e->max_model_len)
         why = arena_print(l->x->arena, "has %lld tokens in all, above max_model_len %lld",
-                          (long long)(q->prompt_tok + q->output_tok), (long long)e->max_model_len);
+                          (long long)q->prompt_tok + q->output_tok, (long long)e->max_model_len);
     else if (!e->chunked_prefill && q->prompt_tok > e->max_num_batched_tokens)
         why = arena_print(l->x->arena,
                           "its prompt of %lld tokens is above max_num_batched_tokens %lld, and "

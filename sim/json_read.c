@@ -161,7 +161,7 @@ static const char *json_string(struct json_reader *r, uint32_t *length)
         to = json_escape(r, to);
     }
     if (!to) {
-        json_fail(r, "an escape is none of \\\" \\\\ \\/ \\b \\f \\n \\r \\t \\uXXXX");
+        json_fail(r, "an escape is none of \\\" \\\\ \\/ \\b \\f \\n \\r \\t \\u and four digits");
         return NULL;
     }
     r->at = close + 1;

@@ -147,7 +147,8 @@ static void steps_are_padded_to_captured_graphs(void **state)
 }
 
 /* Two GPUs: a ring passes half of the hidden states twice, after attention and feed-forward of each
- * of 32 layers; 2 x (1,000 ns + bytes / 2 / 16 GB/s) each. */
+ * of 32 layers; 2 x (1,000 ns + bytes / 2 / 16 GB/s) each, and a hidden state has 4,096 x 2 bytes.
+ */
 static void two_gpus_exchange_over_the_stated_link(void **state)
 {
     (void)state;
@@ -155,8 +156,8 @@ static void two_gpus_exchange_over_the_stated_link(void **state)
     write_meta(", \"tensor_parallel_size\": 2", "meta-llama/Llama-3.1-8B");
     replay_good(&o, "run", "tables");
     double step_ns = 10e3 + 100e3 + 32 * 2e3;
-    double prompt_ns = 64 * 2 * (1000.0 + 32 * 4096 * 2 / 2 / 16.0);
-    double token_ns = 64 * 2 * (1000.0 + 4096 * 2 / 2 / 16.0);
+    double prompt_ns = 64 * 2 * (1000.0 + 32 * 4096 / 16.0);
+    double token_ns = 64 * 2 * (1000.0 + 4096 / 16.0);
     assert_ns(o.result.ours_s[REPLAY_TTFT][REPLAY_MEAN], step_ns + prompt_ns);
     assert_ns(o.result.ours_s[REPLAY_TPOT][REPLAY_MEAN], step_ns + token_ns);
     done(&o);
@@ -218,8 +219,8 @@ static void ranks_with_shared_experts_step_together(void **state)
                "Qwen/Qwen3-30B-A3B-Instruct-2507");
     replay_good(&o, "run", "tables");
     double own_ns = 10e3 + 100e3 + 48 * (5e3 + 3e3);
-    double prompt_ns = 48 * (2 * 1000.0 + 64 * (2 * 2048 * 2 + 128 * 2) / 2 / 16.0);
-    double token_ns = 48 * (2 * 1000.0 + 2 * (2 * 2048 * 2 + 128 * 2) / 2 / 16.0);
+    double prompt_ns = 48 * (2 * 1000.0 + 64 * (2 * 2048 + 128) / 16.0);
+    double token_ns = 48 * (2 * 1000.0 + 2 * (2 * 2048 + 128) / 16.0);
     assert_ns(o.result.ours_s[REPLAY_TTFT][REPLAY_MEAN], own_ns + prompt_ns);
     assert_ns(o.result.ours_s[REPLAY_TTFT][REPLAY_P99], own_ns + prompt_ns);
     assert_ns(o.result.ours_s[REPLAY_TPOT][REPLAY_MEAN], own_ns + token_ns);
@@ -311,7 +312,7 @@ static void broken_folders_are_named(void **state)
 static void a_replay_without_a_run_says_what_to_give(void **state)
 {
     (void)state;
-    struct outcome o;
+    struct outcome o = {0};
     arena_init(&o.arena, "test", 0);
     diag_init(&o.diag, &o.arena);
     o.replay = replay_load(&o.arena, folder_file("s.yaml"), NULL, 0, &o.diag, &o.absent);
