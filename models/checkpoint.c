@@ -125,7 +125,7 @@ static void checkpoint_chain(struct world *w, struct snap *snap)
 
 static void checkpoint_node(struct world *w, struct world_node *node, struct snap *snap)
 {
-    SNAP_COVERS(struct world_node, 608);
+    SNAP_COVERS(struct world_node, 624);
     uint32_t classes = w->params->nodes.count;
     uint32_t perfs = classes * (1 + w->params->adversaries.count);
     uint32_t perf = snap->reading ? 0 : (uint32_t)(node->perf - w->perfs);

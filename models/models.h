@@ -111,8 +111,9 @@ extern const char *const perf_hardware_names[], *const perf_model_names[],
 
 struct models_timing {
     const char *hardware, *model; /* model: not needed by models_timing_kernel */
-    int dtype;                    /* index of perf_dtype_names */
+    int dtype, kv_dtype;          /* indices of perf_dtype_names */
     int64_t tp, pp, ep;
+    double expert_skew; /* exponent of the power law of expert load; 0: balanced */
     const struct perf_tables *tables; /* NULL: the roofline */
 };
 /* The folder's tables, or NULL after findings. */
@@ -122,12 +123,16 @@ const struct perf_tables *models_timing_tables(const char *folder, const struct 
 const char *models_timing_warning(const struct perf_tables *tables, uint32_t index);
 /* NULL, or why the GPUs cannot run the model, and which of "tp", "pp", "ep" is to blame. */
 const char *models_timing_unfit(const struct models_timing *timing, const char **key);
-/* One step that computes whole prompts of `prefill` tokens and one token each for sequences that
- * attend to `decode` tokens, the new one included. */
+/* One step that computes whole prompts of `prefill` tokens, one token each for sequences that
+ * attend to `decode` tokens, the new one included, and encodes images of `images` tokens. */
+struct models_timing_batch {
+    const int64_t *prefill, *decode, *images;
+    size_t prefills, decodes, image_count;
+};
 enum models_timing_source models_timing_step(const struct models_timing *timing,
-                                             const int64_t *prefill, size_t prefills,
-                                             const int64_t *decode, size_t decodes,
+                                             const struct models_timing_batch *asked,
                                              struct arena *arena, int64_t *ns);
+bool models_timing_sees(const struct models_timing *timing); /* its model takes images */
 /* op 0: gemm of m, n, k; 1: prefill, 2: decode attention of kv_heads, heads, batch, length.  `at`
  * has 8 places. */
 enum models_timing_source models_timing_kernel(const struct models_timing *timing, int op,

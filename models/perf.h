@@ -19,6 +19,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "models/perf_experts.h"
+
 struct arena;
 struct perf_tables;
 
@@ -40,6 +42,14 @@ struct perf_hardware {
     const char *spec_source, *rental_source, *ratio_source;
 };
 
+/* An image encoder: layers of attention and a gated feed-forward over patches, of which `merge`
+ * make one token of the language model.  `full_layers` attend to the whole image, the others to
+ * windows of `window` patches. */
+struct perf_vision { /* layers 0: none */
+    int32_t layers, hidden, ffn, full_layers, window, merge;
+    double merger_params;
+};
+
 struct perf_model {
     const char *name;
     int32_t layers, hidden, heads, kv_heads, head_dim, vocab;
@@ -47,12 +57,16 @@ struct perf_model {
     int32_t experts, active, shared, expert_ffn; /* mixture of experts; 0 experts: none */
     /* multi-head latent attention; kv_rank 0: grouped-query attention */
     int32_t q_rank, kv_rank, rope_dim, nope_dim, value_dim;
-    double vision_params;    /* of an image encoder; its time is not counted (docs/model.md) */
+    struct perf_vision vision;
     double published_params; /* what the model card says; the test compares */
     const char *source;
 };
 
-enum perf_dtype { PERF_BF16, PERF_FP8 }; /* of weights and GEMMs; KV and activations stay bf16 */
+enum perf_dtype {
+    PERF_BF16,
+    PERF_FP8
+}; /* of weights and GEMMs, or of the KV cache; activations
+    * and an image encoder stay bf16 */
 
 /* Ended with NULL, so that they can serve as names of a PARAM_ENUM and for suggestions; the index
  * is that of the catalog. */
@@ -68,8 +82,9 @@ struct perf_shape {
     double attention, dense_ffn, router; /* parameters in all layers */
     double expert;                       /* parameters of one expert in all its layers */
     double head;                         /* of the output projection (as many in the embedding) */
+    double vision;                       /* of an image encoder */
     double total, active;                /* parameters: stored, used for one token */
-    double kv_bytes;                     /* of one token in all layers */
+    double kv_bytes;                     /* of one token in all layers, bf16 */
 };
 struct perf_shape perf_shape_of(const struct perf_model *model);
 
@@ -88,6 +103,8 @@ struct perf_batch {
     int64_t prefill_context_tok; /* sum of tokens in KV after the chunk */
     int64_t prefill_pairs;       /* sum of chunk x before + chunk x (chunk + 1) / 2 */
     int64_t sampled;             /* sequences that get a token out of this step */
+    int64_t image_tok;           /* tokens of images that are encoded in this step */
+    int64_t image_tok_squares;   /* sum over images of their tokens squared */
 };
 
 /* Step i (from 0) of a run of equal decode steps takes first + i x growth, for i < holds. */
@@ -104,15 +121,19 @@ struct perf_parts {
 /* Coefficients of the roofline, per GPU of a tensor-parallel group. */
 struct perf_roofline {
     double dense_memory_ns, dense_token_ns;   /* all but experts: read once | computed per token */
-    double expert_memory_ns, expert_token_ns; /* one expert, all layers | active ones, per token */
+    double expert_memory_ns, expert_token_ns; /* one expert, all layers, on the GPUs of its group:
+                                               * read | computed per token that takes it */
+    double shared_memory_ns, shared_token_ns; /* shared experts, on all GPUs */
     double head_memory_ns, head_token_ns;
     double attention_ns, attention_sequence_ns, context_ns; /* decode: per kernel, seq, token */
     double pair_ns, prefill_context_ns;
     double element_token_ns;
     double allreduce_ns, allreduce_token_ns, alltoall_token_ns, stage_token_ns;
     double engine_ns, engine_sequence_ns;
+    double vision_memory_ns, vision_token_ns, vision_pair_ns; /* per image token; per token pair */
     double tee_step_ns, tee_share;
     int64_t context_ticks; /* what one more token of decode context adds, toll included */
+    struct perf_experts_curve experts;
 };
 
 struct perf;
@@ -127,10 +148,11 @@ struct perf {
     const struct perf_source *source;
     const struct perf_hardware *hardware;
     const struct perf_model *model;
-    enum perf_dtype dtype;
+    enum perf_dtype dtype, kv_dtype;
     int32_t tp; /* GPUs that share each layer */
     int32_t pp; /* pipeline stages, each of tp GPUs */
     int32_t ep; /* groups among which the tp GPUs spread whole experts; each is cut tp / ep ways */
+    double expert_skew; /* perf_experts.h; 0: balanced */
     struct perf_roofline roofline;
     const struct perf_tables *tables; /* NULL under the roofline */
     const void *data;                 /* of a source other than the roofline */
@@ -148,8 +170,9 @@ const char *perf_unfit_stages(const struct perf_hardware *hardware, const struct
 struct perf_terms {
     const struct perf_hardware *hardware;
     const struct perf_model *model;
-    enum perf_dtype dtype;
+    enum perf_dtype dtype, kv_dtype;
     int32_t tp, pp, ep;  /* have passed perf_unfit and perf_unfit_stages */
+    double expert_skew;  /* perf_experts.h; 0: balanced */
     int64_t tee_step_ns; /* toll of confidential computing, 0 without */
     double tee_share;
     const struct perf_tables *tables; /* NULL: the roofline */
@@ -164,6 +187,8 @@ struct perf perf_build(const struct perf_hardware *hardware, const struct perf_m
 /* Rounded, and at most 100 s, so that the ticks of a leap fit 63 bits whatever a table says. */
 int64_t perf_ticks(double ns);
 
+/* The time of one step of the engine: what the source answers, and the image encoder.  In a
+ * pipeline a step is a round in which every sequence gets its turn (perf_pipeline.c). */
 struct perf_line perf_step_line(const struct perf *perf, const struct perf_batch *batch);
 int64_t perf_step_ns(const struct perf *perf, const struct perf_batch *batch); /* rounded up */
 
@@ -183,10 +208,21 @@ extern const struct perf_source perf_measured_source, perf_profile_source;
 void perf_measured_set(struct perf *perf, struct arena *arena);
 void perf_profile_set(struct perf *perf, struct arena *arena);
 
+/* The image encoder, ns (perf_vision.c). */
+void perf_vision_set(struct perf *perf);
+double perf_vision_ns(const struct perf *perf, const struct perf_batch *batch);
+
+/* Of a batch on its way through pp stages: the largest of the parts into which it is divided, and
+ * what the slowest stage holds the others up, in ns (perf_pipeline.c). */
+struct perf_batch perf_pipeline_part(const struct perf *perf, const struct perf_batch *batch);
+double perf_pipeline_wait_ns(const struct perf *perf, const struct perf_batch *batch,
+                             const struct perf_batch *part);
+
 /* The parts of a batch made of given sequences, for callers that have no scheduler (eval). */
 void perf_batch_prefill(struct perf_batch *batch, int64_t before_tok, int64_t chunk_tok,
                         int sampled);
 void perf_batch_decode(struct perf_batch *batch, int64_t context_tok);
+void perf_batch_image(struct perf_batch *batch, int64_t tok); /* its tokens are in a prompt too */
 
 /* ---- memory --------------------------------------------------------------------------------- */
 

@@ -33,7 +33,7 @@ static const struct param_table model_table = PARAM_TABLE("model", scenario_mode
 static const struct param timing_rows[] = {
     PARAM_WORD("roofline", "modelled from published peaks and efficiencies"),
     PARAM(scenario_timing, tables, PARAM_PATH, NULL, NULL, NULL,
-          "folder of timing tables: op tables or the profile of a model", NULL),
+          "timing tables: a file or folder of op tables, or the profile of a model", NULL),
 };
 static const struct param_table timing_table = PARAM_TABLE("timing", scenario_timing, timing_rows);
 
@@ -48,7 +48,7 @@ static const struct param node_rows[] = {
     PARAM(scenario_node, gpus, PARAM_COUNT, "1", "1", "64",
           "GPUs of a node; those of a stage share each layer (tensor parallel)", "assumption"),
     PARAM(scenario_node, pipeline, PARAM_COUNT, "1", "1", "64",
-          "stages that hold the layers in turn; one batch is on its way through them at a time",
+          "stages that hold the layers in turn, each with a batch of its own in flight",
           "assumption"),
     PARAM(scenario_node, expert_groups, PARAM_COUNT, "1", "1", "64",
           "groups of a stage's GPUs that hold different experts (expert parallel)", "assumption"),
@@ -63,6 +63,11 @@ static const struct param node_rows[] = {
      .meaning = "number format of the weights",
      .source = "assumption",
      .names = perf_dtype_names},
+    PARAM_NAMES(scenario_node, kv_dtype, perf_dtype_names, "bf16",
+                "number format of the KV cache", "vLLM: kv_cache_dtype auto"),
+    PARAM(scenario_node, expert_skew, PARAM_REAL, "1.2", "0", "4",
+          "how uneven the load of experts is: exponent of a power law; 0: balanced",
+          "aiconfigurator: power_law_1.2, its default"),
     PARAM(scenario_node, stake, PARAM_OPG, "10000 OPG", "0 OPG", "1000000000 OPG",
           "stake of each node", "assumption: no minimum is published"),
     PARAM(scenario_node, rent, PARAM_USD_PER_H, "$0/h", "$0/h", "$10000/h",

@@ -51,7 +51,8 @@ struct scenario_node {
     const char *name, *region, *gpu, *model;
     int64_t count, gpus;
     int64_t pipeline, expert_groups;
-    int dtype; /* enum perf_dtype */
+    int dtype, kv_dtype; /* enum perf_dtype */
+    double expert_skew;
     struct scenario_timing timing;
     const struct perf_tables *tables; /* read by scenario_check; NULL: roofline */
     money_t stake;                    /* atto OPG, each */
