@@ -70,7 +70,7 @@ enum {
     STEP_DECODE,
     STEP_IMAGES,
     STEP_KV_DTYPE,
-    STEP_EXPERT_SKEW,
+    STEP_EXPERT_LOAD,
     STEP_TABLES
 };
 
@@ -130,7 +130,7 @@ static bool step_time(struct eval_call *call)
                               .model = in[STEP_MODEL].text,
                               .dtype = in[STEP_DTYPE].choice,
                               .kv_dtype = in[STEP_KV_DTYPE].choice,
-                              .expert_skew = in[STEP_EXPERT_SKEW].real,
+                              .expert_load = in[STEP_EXPERT_LOAD].choice,
                               .tp = (int64_t)in[STEP_TP].amount,
                               .pp = (int64_t)in[STEP_PP].amount,
                               .ep = (int64_t)in[STEP_EP].amount};
@@ -226,10 +226,13 @@ static const struct eval_function functions[] = {
        "tokens that each decoding sequence attends to, the new one included"},
       {"images", EVAL_REALS, "[]", "1", "1000000", NULL,
        "tokens of each image to be encoded; they stand in the prompts, which count them too"},
-      {"kv_dtype", EVAL_NAME, "bf16", NULL, NULL, perf_dtype_names, "number format of the KV cache"},
-      {"expert_skew", EVAL_REAL, "1.2", "0", "4", NULL,
-       "exponent of the power law of expert load (aiconfigurator); 0: balanced"},
-      {"tables", EVAL_PATH, "", NULL, NULL, NULL, "file or folder of timing tables; none: roofline"}},
+      {"kv_dtype", EVAL_NAME, "bf16", NULL, NULL, perf_dtype_names,
+       "number format of the KV cache"},
+      {"expert_load", EVAL_NAME, "as_measured", NULL, NULL, perf_expert_load_names,
+       "how unevenly experts are loaded; as_measured: the most uneven load in the tables, "
+       "balanced without any"},
+      {"tables", EVAL_PATH, "", NULL, NULL, NULL,
+       "file or folder of timing tables; none: roofline"}},
      TIME},
     {"kernel-time",
      "Time of one kernel: a matrix product, or attention with heads of 128 elements",
@@ -245,7 +248,8 @@ static const struct eval_function functions[] = {
       AXIS("kv", "attn_decode: tokens that each attends to"),
       AXIS("heads", "attention: query heads"),
       AXIS("kv_heads", "attention: KV heads"),
-      {"tables", EVAL_PATH, "", NULL, NULL, NULL, "file or folder of timing tables; none: roofline"}},
+      {"tables", EVAL_PATH, "", NULL, NULL, NULL,
+       "file or folder of timing tables; none: roofline"}},
      TIME},
 };
 

@@ -106,14 +106,14 @@ enum models_timing_source {
     MODELS_TIMING_EXTRAPOLATED, /* outside the table, by the roofline's ratio */
 };
 extern const char *const models_timing_source_names[];
-extern const char *const perf_hardware_names[], *const perf_model_names[],
-                                                    *const perf_dtype_names[];
+extern const char *const perf_hardware_names[],
+    *const perf_model_names[], *const perf_dtype_names[], *const perf_expert_load_names[];
 
 struct models_timing {
     const char *hardware, *model; /* model: not needed by models_timing_kernel */
     int dtype, kv_dtype;          /* indices of perf_dtype_names */
     int64_t tp, pp, ep;
-    double expert_skew; /* exponent of the power law of expert load; 0: balanced */
+    int expert_load;                  /* index of perf_expert_load_names */
     const struct perf_tables *tables; /* NULL: the roofline */
 };
 /* The folder's tables, or NULL after findings. */

@@ -13,6 +13,15 @@
 
 const char *const perf_dtype_names[] = {"bf16", "fp8", NULL};
 
+const char *const perf_expert_load_names[] = {"as_measured", "balanced", "power_law_1.01",
+                                              "power_law_1.2", NULL};
+
+double perf_expert_skew(int load)
+{
+    static const double skews[] = {PERF_SKEW_MEASURED, 0.0, 1.01, 1.2};
+    return skews[load];
+}
+
 /* They repeat the catalog's because the names of a PARAM_ENUM must be a constant; the unit test
  * holds the two together. */
 const char *const perf_hardware_names[PERF_HARDWARE + 1] = {

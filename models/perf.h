@@ -68,6 +68,14 @@ enum perf_dtype {
 }; /* of weights and GEMMs, or of the KV cache; activations
     * and an image encoder stay bf16 */
 
+/* How unevenly the tokens of a step load the experts (perf_experts.h).  As measured: the most
+ * uneven load that a table has; without one, balanced, which models are trained towards. */
+enum perf_expert_load { PERF_LOAD_MEASURED, PERF_LOAD_BALANCED, PERF_LOAD_101, PERF_LOAD_120 };
+#define PERF_SKEW_MEASURED (-1.0)
+double
+perf_expert_skew(int load); /* of an enum perf_expert_load: exponent, or PERF_SKEW_MEASURED */
+extern const char *const perf_expert_load_names[];
+
 /* Ended with NULL, so that they can serve as names of a PARAM_ENUM and for suggestions; the index
  * is that of the catalog. */
 enum { PERF_HARDWARE = 10, PERF_MODELS = 7 };
@@ -152,7 +160,7 @@ struct perf {
     int32_t tp; /* GPUs that share each layer */
     int32_t pp; /* pipeline stages, each of tp GPUs */
     int32_t ep; /* groups among which the tp GPUs spread whole experts; each is cut tp / ep ways */
-    double expert_skew; /* perf_experts.h; 0: balanced */
+    double expert_skew; /* exponent; 0: balanced; PERF_SKEW_MEASURED */
     struct perf_roofline roofline;
     const struct perf_tables *tables; /* NULL under the roofline */
     const void *data;                 /* of a source other than the roofline */
@@ -172,7 +180,7 @@ struct perf_terms {
     const struct perf_model *model;
     enum perf_dtype dtype, kv_dtype;
     int32_t tp, pp, ep;  /* have passed perf_unfit and perf_unfit_stages */
-    double expert_skew;  /* perf_experts.h; 0: balanced */
+    double expert_skew;  /* exponent; 0: balanced; PERF_SKEW_MEASURED */
     int64_t tee_step_ns; /* toll of confidential computing, 0 without */
     double tee_share;
     const struct perf_tables *tables; /* NULL: the roofline */

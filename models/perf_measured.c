@@ -85,10 +85,12 @@ static double router_ns(const struct perf *perf, int64_t tokens)
     return (m->layers - m->dense_layers) * perf_kernel_roof_ns(&roof, at);
 }
 
-/* The measured load whose exponent is nearest to what is wanted; a percent apart is the same. */
+/* Of the loads that were measured the most uneven one (wanted < 0), or the nearest to `wanted`
+ * (hundredths of the exponent). */
 static int64_t nearest_skew(const struct perf_points *p, int64_t wanted)
 {
     int64_t best = -1;
+    if (wanted < 0) wanted = INT32_MAX;
     for (uint32_t i = 0; i < p->count; i++) {
         int64_t skew = p->items[i].at[6];
         if (best < 0 || llabs(skew - wanted) < llabs(best - wanted)) best = skew;
@@ -101,7 +103,8 @@ static double experts_ns(const struct building *b, int64_t tokens, bool *outside
 {
     const struct perf *perf = b->perf;
     const struct perf_model *m = perf->model;
-    int64_t wanted = (int64_t)(100.0 * perf->expert_skew + 0.5);
+    bool any = perf->expert_skew < 0.0;
+    int64_t wanted = any ? -1 : (int64_t)(100.0 * perf->expert_skew + 0.5);
     int64_t at[PERF_AXES] = {m->hidden,
                              m->expert_ffn,
                              m->active,
@@ -113,7 +116,7 @@ static double experts_ns(const struct building *b, int64_t tokens, bool *outside
     struct perf_answer a = ask(b, PERF_MOE, at);
     *outside |= a.reach != PERF_INSIDE;
     if (a.reach == PERF_ABSENT) return perf_roofline_experts_ns(perf, tokens);
-    if (at[6] != wanted) {
+    if (!any && at[6] != wanted) {
         struct perf_roof roof = {perf->hardware, perf->dtype, PERF_MOE, 0, 0};
         double there_ns = perf_kernel_roof_ns(&roof, at);
         at[6] = wanted;

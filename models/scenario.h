@@ -52,7 +52,7 @@ struct scenario_node {
     int64_t count, gpus;
     int64_t pipeline, expert_groups;
     int dtype, kv_dtype; /* enum perf_dtype */
-    double expert_skew;
+    int expert_load;     /* enum perf_expert_load */
     struct scenario_timing timing;
     const struct perf_tables *tables; /* read by scenario_check; NULL: roofline */
     money_t stake;                    /* atto OPG, each */

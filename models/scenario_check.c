@@ -140,7 +140,7 @@ struct perf_terms scenario_terms(const struct scenario_node *class, const char *
         .model = perf_model_find(model),
         .dtype = (enum perf_dtype) class->dtype,
         .kv_dtype = (enum perf_dtype) class->kv_dtype,
-        .expert_skew = class->expert_skew,
+        .expert_skew = perf_expert_skew(class->expert_load),
         .tp = (int32_t)(class->gpus / class->pipeline),
         .pp = (int32_t) class->pipeline,
         .ep = (int32_t)(own ? class->expert_groups : 1),

@@ -88,9 +88,9 @@ static void stages_and_expert_groups_pay_for_exchange(void **state)
     int64_t hop_ns = (int64_t)(two.out[0].amount - one.out[0].amount);
     assert_in_range(hop_ns, 5500 + 20, 5500 + 22); /* 4 kB at 195 GB/s */
     assert_true(
-        evaluate("step-time hardware=a100-80g model=mixtral-8x7b tp=2 expert_skew=0 decode=[10]",
+        evaluate("step-time hardware=a100-80g model=mixtral-8x7b tp=2 expert_load=balanced decode=[10]",
                  &one, &diag));
-    assert_true(evaluate("step-time hardware=a100-80g model=mixtral-8x7b tp=2 ep=2 expert_skew=0 "
+    assert_true(evaluate("step-time hardware=a100-80g model=mixtral-8x7b tp=2 ep=2 expert_load=balanced "
                          "decode=[10]",
                          &two, &diag));
     /* 32 layers: two all-to-alls of 2 x 8 kB x 1/2 / 2 instead of one all-reduce of 8 kB.  And the
