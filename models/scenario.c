@@ -2,6 +2,8 @@
  * The keys of a scenario file that belong to no single stage, and the table of the whole. */
 #include "models/scenario.h"
 
+#include "models/scenario_own.h"
+
 /* ---- tables ---------------------------------------------------------------------------------- */
 
 static const struct param act_rows[] = {
@@ -23,13 +25,6 @@ static const struct param user_rows[] = {
 };
 static const struct param_table user_table = PARAM_TABLE("user", scenario_user, user_rows);
 
-static const struct param model_rows[] = {
-    PARAM(scenario_model, name, PARAM_NAME, NULL, NULL, NULL, "a model of the catalog", NULL),
-    PARAM(scenario_model, share, PARAM_RATIO, "100%", "0%", "100%",
-          "share of the requests that ask for it", "assumption"),
-};
-static const struct param_table model_table = PARAM_TABLE("model", scenario_model, model_rows);
-
 static const struct param timing_rows[] = {
     PARAM_WORD("roofline", "modelled from published peaks and efficiencies"),
     PARAM(scenario_timing, tables, PARAM_PATH, NULL, NULL, NULL,
@@ -43,8 +38,8 @@ static const struct param node_rows[] = {
           "assumption"),
     PARAM(scenario_node, count, PARAM_COUNT, "1", "1", "100000", "nodes of the class",
           "assumption"),
-    PARAM(scenario_node, gpu, PARAM_NAME, "a100-80g", NULL, NULL, "hardware of the catalog",
-          "assumption"),
+    PARAM(scenario_node, gpu, PARAM_NAME, "a100-80g", NULL, NULL,
+          "hardware of the catalog, or of your own (hardware)", "assumption"),
     PARAM(scenario_node, gpus, PARAM_COUNT, "1", "1", "64",
           "GPUs of a node; those of a stage share each layer (tensor parallel)", "assumption"),
     PARAM(scenario_node, pipeline, PARAM_COUNT, "1", "1", "64",
@@ -178,8 +173,10 @@ static const struct param scenario_rows[] = {
     PARAM_ITEMS(scenario, users, user_table, "[{class: apps}]", "1", "1000", "classes of users",
                 "assumption"),
     SCENARIO_GROUP(client, client_table, "the client library", "docs/model.md 2"),
-    PARAM_ITEMS(scenario, models, model_table, "[{name: llama3-8b}]", "1", "1000",
+    PARAM_ITEMS(scenario, models, scenario_model_table, "[{name: llama3-8b}]", "1", "1000",
                 "models on offer", "assumption"),
+    PARAM_SUB(scenario, hardware, PARAM_LIST, scenario_hardware_table, "",
+              "hardware of your own, beside that of the catalog", "none"),
     PARAM_ITEMS(scenario, nodes, node_table, NULL, "1", "10000", "classes of inference nodes",
                 NULL),
     SCENARIO_GROUP(registry, registry_table, "node registry on chain", "docs/model.md 2"),

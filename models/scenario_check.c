@@ -10,6 +10,7 @@
 
 #include "models/perf_tables.h"
 #include "models/scenario.h"
+#include "models/scenario_own.h"
 
 struct scenario_checker {
     const struct scenario *s;
@@ -54,16 +55,22 @@ static void scenario_check_region(struct scenario_checker *c, const char *path, 
 static bool scenario_check_gpu(struct scenario_checker *c, const char *path, const char *name)
 {
     if (!param_good(c->doc, path)) return false;
-    if (perf_hardware_find(name)) return true;
-    scenario_unknown(c, path, "hardware", name, perf_hardware_names, PERF_HARDWARE);
+    if (scenario_own_hardware(c->s->own, name)) return true;
+    if (scenario_own_refused(c->s, name)) return false;
+    size_t count;
+    const char *const *known = scenario_own_hardware_names(c->s->own, c->diag->arena, &count);
+    scenario_unknown(c, path, "hardware", name, known, count);
     return false;
 }
 
 static bool scenario_check_model(struct scenario_checker *c, const char *path, const char *name)
 {
     if (!param_good(c->doc, path)) return false;
-    if (perf_model_find(name)) return true;
-    scenario_unknown(c, path, "model", name, perf_model_names, PERF_MODELS);
+    if (scenario_own_model(c->s->own, name)) return true;
+    if (scenario_own_refused(c->s, name)) return false;
+    size_t count;
+    const char *const *known = scenario_own_model_names(c->s->own, c->diag->arena, &count);
+    scenario_unknown(c, path, "model", name, known, count);
     return false;
 }
 
@@ -125,7 +132,7 @@ static bool scenario_offered(const struct scenario_checker *c, const char *model
 {
     const struct scenario_model *models = c->s->models.items;
     for (uint32_t i = 0; i < c->s->models.count; i++) {
-        if (!models[i].name || !perf_model_find(models[i].name)) return true;
+        if (!models[i].name || !scenario_own_model(c->s->own, models[i].name)) return true;
         if (strcmp(models[i].name, model) == 0) return true;
     }
     return !param_good(c->doc, "models");
@@ -136,8 +143,8 @@ struct perf_terms scenario_terms(const struct scenario_node *class, const char *
     bool own = strcmp(model, class->model) == 0;
     assert(class->pipeline > 0); /* the table's range */
     return (struct perf_terms){
-        .hardware = perf_hardware_find(class->gpu),
-        .model = perf_model_find(model),
+        .hardware = scenario_own_hardware(class->own, class->gpu),
+        .model = scenario_own_model(class->own, model),
         .dtype = (enum perf_dtype) class->dtype,
         .kv_dtype = (enum perf_dtype) class->kv_dtype,
         .expert_skew = perf_expert_skew(class->expert_load),
@@ -192,8 +199,8 @@ static void scenario_read_tables(struct scenario_checker *c, struct scenario_nod
 {
     if (node->timing.kind != SCENARIO_TABLES || !param_good(c->doc, path)) return;
     struct perf_tables_ask ask = {.folder = node->timing.tables,
-                                  .hardware = perf_hardware_find(node->gpu),
-                                  .model = perf_model_find(node->model),
+                                  .hardware = scenario_own_hardware(c->s->own, node->gpu),
+                                  .model = scenario_own_model(c->s->own, node->model),
                                   .dtype = (enum perf_dtype)node->dtype,
                                   .tp = (int32_t)(node->gpus / node->pipeline),
                                   .where = param_where(c->doc, path),
@@ -204,6 +211,7 @@ static void scenario_read_tables(struct scenario_checker *c, struct scenario_nod
 static void scenario_check_node(struct scenario_checker *c, uint32_t i)
 {
     struct scenario_node *node = (struct scenario_node *)c->s->nodes.items + i;
+    node->own = c->s->own;
     bool gpu = scenario_check_gpu(c, scenario_path(c, "nodes", i, "gpu"), node->gpu);
     bool model = scenario_check_model(c, scenario_path(c, "nodes", i, "model"), node->model);
     scenario_check_region(c, scenario_path(c, "nodes", i, "region"), node->region);
@@ -241,7 +249,7 @@ static void scenario_check_adversary(struct scenario_checker *c, uint32_t i)
     if (!scenario_check_model(c, path, a->substitute)) return;
     for (uint32_t n = 0; n < c->s->nodes.count; n++) {
         bool good = scenario_good_engine(c, n) && scenario_good(c, "nodes", n, "gpu");
-        if (good && perf_hardware_find(nodes[n].gpu)) {
+        if (good && scenario_own_hardware(c->s->own, nodes[n].gpu)) {
             scenario_check_fit(c, path, &nodes[n], a->substitute);
         }
     }
@@ -326,6 +334,7 @@ static void scenario_check_replicated(struct scenario_checker *c)
                                             .pipeline = 1,
                                             .expert_groups = 1,
                                             .model = p->model,
+                                            .own = c->s->own,
                                             .dtype = PERF_BF16};
     bool gpu = scenario_check_gpu(c, "verification.replicated.gpu", p->gpu);
     bool model = scenario_check_model(c, "verification.replicated.model", p->model);
@@ -421,6 +430,7 @@ void scenario_check(struct scenario *s, struct param_doc *doc, struct arena *are
                     struct diag *diag)
 {
     struct scenario_checker c = {.s = s, .doc = doc, .arena = arena, .diag = diag};
+    scenario_own_check(s, doc, arena, diag);
     scenario_check_times(&c);
     plan_check(&s->reps, doc, "reps", diag);
     workload_check(&s->workload, doc, "workload", diag);
