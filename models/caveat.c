@@ -5,6 +5,7 @@
 
 #include <inttypes.h>
 
+#include "models/perf_log.h"
 #include "models/perf_tables.h"
 #include "models/scenario_own.h"
 #include "models/trace.h"
@@ -107,6 +108,12 @@ static void caveat_timing(struct caveat_writer *to)
     for (uint32_t i = 0; i < to->w->params->nodes.count; i++) {
         if (classes[i].tables) {
             caveat_tables(to, &classes[i]);
+        } else if (classes[i].recording) {
+            caveat_say(to, arena_print(to->arena, "step times of %s: recorded (%s)",
+                                       classes[i].name, classes[i].recording->path));
+        } else if (classes[i].timing.kind == SCENARIO_LIVE) {
+            caveat_say(to,
+                       arena_print(to->arena, "step times of %s: measured live", classes[i].name));
         } else {
             modelled = true;
         }

@@ -207,6 +207,31 @@ struct models_record {
     uint32_t steady_count;
     const char *const *caveats; /* what a reader must know before using the numbers */
     uint32_t caveat_count;
+    const struct models_steps *steps; /* where options ask for them (record_steps); else NULL */
+};
+
+/* Engine steps and their times, as lines of a file that `timing: {recorded: FILE}` replays. */
+struct models_steps;
+void models_steps_header(FILE *out);
+void models_steps_write(const struct models_steps *steps, FILE *out);
+
+/* A step that a live source is to time: of which node class, what it computes (models/perf.h). */
+struct models_step {
+    uint32_t replication;
+    const char *class, *model;
+    int64_t decode_seqs, decode_context_tok, decode_min_tok, decode_max_tok;
+    int64_t prefill_seqs, prefill_tok, prefill_context_tok, prefill_pairs;
+    int64_t sampled, image_tok;
+};
+
+/* Who times the steps of node classes under `timing: live`: something that runs them, such as a
+ * GPU, which models never see.  `measure` gives the time in ns (above 0), or false when it cannot;
+ * then the replication fails.  It is called by the threads of all replications, and for a step that
+ * grows at its very start once more.  Results depend on what is measured, so the steps are to be
+ * recorded (record_steps); replaying them ends in the same trace hash. */
+struct models_live {
+    void *context;
+    bool (*measure)(void *context, const struct models_step *step, int64_t *ns);
 };
 
 /* The state of a replication between two events: what models_run can go on from. */
@@ -231,6 +256,8 @@ struct models_options {
     bool (*checkpoint_due)(void *context);
     const struct models_checkpoint *from; /* go on from here; NULL: from the start */
     const struct models_scenario *past; /* of `from`, in a branch (models_branch); NULL: the same */
+    const struct models_live *live;     /* for `timing: live`; may be NULL */
+    bool record_steps;                  /* give the steps of all engines in the record */
 };
 
 /* Run one replication.  The record lies in `arena`.  STATUS_BREACH when an invariant broke: the

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "models/perf_catalog.h"
+#include "models/perf_log.h"
 #include "models/perf_tables.h"
 
 const char *const perf_dtype_names[] = {"bf16", "fp8", NULL};
@@ -142,7 +143,7 @@ int64_t perf_ticks(double ns)
     return (int64_t)((ns < most_ns ? ns : most_ns) * PERF_TICKS + 0.5);
 }
 
-struct perf_line perf_step_line(const struct perf *perf, const struct perf_batch *batch)
+static struct perf_line modelled_line(const struct perf *perf, const struct perf_batch *batch)
 {
     if (perf->pp == 1) {
         struct perf_line line = perf->source->line(perf, batch);
@@ -154,6 +155,12 @@ struct perf_line perf_step_line(const struct perf *perf, const struct perf_batch
     double more_ns = perf_vision_ns(perf, &part) + perf_pipeline_wait_ns(perf, batch, &part);
     line.first_ticks += perf_ticks(more_ns);
     return line;
+}
+
+struct perf_line perf_step_line(const struct perf *perf, const struct perf_batch *batch)
+{
+    struct perf_line line = modelled_line(perf, batch);
+    return perf->log == NULL ? line : perf_log_line(perf, batch, &line);
 }
 
 int64_t perf_step_ns(const struct perf *perf, const struct perf_batch *batch)

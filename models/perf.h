@@ -3,8 +3,8 @@
  *
  * A step computes a batch: one token for each decoding sequence and chunks of prompts.  Its time
  * comes from a `struct perf_source`, a table of functions: the roofline (perf_roofline.c), op
- * tables (perf_measured.c) or a profile of one model (perf_profile.c); a recorded run or a live
- * device can stand behind it too.
+ * tables (perf_measured.c) or a profile of one model (perf_profile.c).  A recording or a live
+ * device stands behind it through a log of single steps (perf_log.h).
  *
  * Time is counted in ticks of 1/1024 ns and is an integer function of the batch.  A source answers
  * with a line: the ticks of this step, and by how much each further step grows when the same
@@ -23,6 +23,7 @@
 
 struct arena;
 struct perf_tables;
+struct perf_log;
 
 /* ---- catalog -------------------------------------------------------------------------------- */
 
@@ -147,7 +148,7 @@ struct perf_roofline {
 struct perf;
 
 struct perf_source {
-    const char *name; /* "roofline", "tables" or "profile" */
+    const char *name; /* "roofline", "tables", "profile", "live" or "recorded" */
     bool spread;      /* its times hang on the smallest and the largest context too */
     struct perf_line (*line)(const struct perf *perf, const struct perf_batch *batch);
 };
@@ -164,6 +165,7 @@ struct perf {
     struct perf_roofline roofline;
     const struct perf_tables *tables; /* NULL under the roofline */
     const void *data;                 /* of a source other than the roofline */
+    struct perf_log *log;             /* steps timed one by one (perf_log.h); NULL: they are not */
 };
 
 extern const struct perf_source perf_roofline_source;

@@ -29,6 +29,9 @@ static const struct param timing_rows[] = {
     PARAM_WORD("roofline", "modelled from published peaks and efficiencies"),
     PARAM(scenario_timing, tables, PARAM_PATH, NULL, NULL, NULL,
           "timing tables: a file or folder of op tables, or the profile of a model", NULL),
+    PARAM(scenario_timing, recorded, PARAM_PATH, NULL, NULL, NULL,
+          "engine steps that `run --record FILE` wrote, to be replayed", NULL),
+    PARAM_WORD("live", "measured step by step while the world runs; needs a device"),
 };
 static const struct param_table timing_table = PARAM_TABLE("timing", scenario_timing, timing_rows);
 

@@ -55,10 +55,10 @@ struct scenario_hardware { /* of the scenario's own; 0: as that of `like` */
     double weights_ratio, kv_ratio, compute_ratio, attention_ratio;
 };
 
-enum scenario_timings { SCENARIO_ROOFLINE, SCENARIO_TABLES };
+enum scenario_timings { SCENARIO_ROOFLINE, SCENARIO_TABLES, SCENARIO_RECORDED, SCENARIO_LIVE };
 struct scenario_timing {
     int kind; /* enum scenario_timings */
-    const char *tables;
+    const char *tables, *recorded;
 };
 
 struct scenario_node {
@@ -68,10 +68,11 @@ struct scenario_node {
     int dtype, kv_dtype; /* enum perf_dtype */
     int expert_load;     /* enum perf_expert_load */
     struct scenario_timing timing;
-    const struct perf_tables *tables; /* read by scenario_check; NULL: roofline */
-    const struct scenario_own *own;   /* set by scenario_check; NULL: the catalog alone */
-    money_t stake;                    /* atto OPG, each */
-    double rent;                      /* USD/h of one GPU; 0: the catalog's */
+    const struct perf_tables *tables;       /* read by scenario_check; NULL: roofline */
+    const struct perf_recording *recording; /* read by scenario_check; NULL: none */
+    const struct scenario_own *own;         /* set by scenario_check; NULL: the catalog alone */
+    money_t stake;                          /* atto OPG, each */
+    double rent;                            /* USD/h of one GPU; 0: the catalog's */
 };
 
 struct scenario_client {

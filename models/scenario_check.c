@@ -6,8 +6,10 @@
  * check relies only on keys that read well (param_good), so one mistake is reported once; what
  * could not be read has its default here, or zero where it has none. */
 #include <assert.h>
+#include <errno.h>
 #include <string.h>
 
+#include "models/perf_log.h"
 #include "models/perf_tables.h"
 #include "models/scenario.h"
 #include "models/scenario_own.h"
@@ -208,6 +210,33 @@ static void scenario_read_tables(struct scenario_checker *c, struct scenario_nod
     node->tables = perf_tables_load(&ask, c->arena, c->diag);
 }
 
+/* A file that several classes name is read once. */
+static const struct perf_recording *scenario_recording(struct scenario_checker *c, const char *file,
+                                                       const char *path)
+{
+    const struct scenario_node *nodes = c->s->nodes.items;
+    for (uint32_t i = 0; i < c->s->nodes.count; i++)
+        if (nodes[i].recording && strcmp(nodes[i].recording->path, file) == 0)
+            return nodes[i].recording;
+    FILE *stream = fopen(file, "rb");
+    if (stream != NULL) return perf_log_read(stream, file, c->arena, c->diag);
+    param_error(c->doc, c->diag, path, "%s cannot be read (%s)", file, strerror(errno));
+    return NULL;
+}
+
+/* Times that come one by one: a pilot for the warm-up would take those of the run. */
+static void scenario_read_steps(struct scenario_checker *c, struct scenario_node *node,
+                                const char *path)
+{
+    int kind = node->timing.kind;
+    if ((kind != SCENARIO_RECORDED && kind != SCENARIO_LIVE) || !param_good(c->doc, path)) return;
+    if (c->s->warmup_rule.kind == PLAN_WARMUP_MSER5)
+        param_error(c->doc, c->diag, path, "steps that are %s need a fixed warmup, not mser5",
+                    kind == SCENARIO_LIVE ? "live" : "recorded");
+    if (kind == SCENARIO_RECORDED)
+        node->recording = scenario_recording(c, node->timing.recorded, path);
+}
+
 static void scenario_check_node(struct scenario_checker *c, uint32_t i)
 {
     struct scenario_node *node = (struct scenario_node *)c->s->nodes.items + i;
@@ -222,6 +251,7 @@ static void scenario_check_node(struct scenario_checker *c, uint32_t i)
     if (gpu && model && scenario_good_engine(c, i) &&
         scenario_check_fit(c, scenario_path(c, "nodes", i, "gpus"), node, node->model)) {
         scenario_read_tables(c, node, scenario_path(c, "nodes", i, "timing"));
+        scenario_read_steps(c, node, scenario_path(c, "nodes", i, "timing"));
     }
 }
 
