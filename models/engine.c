@@ -5,7 +5,7 @@
 #include "models/perf_log.h"
 
 struct models_steps {
-    const struct perf_recording **parts; /* engine by engine */
+    struct perf_recording *parts; /* engine by engine */
     uint32_t count;
 };
 
@@ -33,7 +33,7 @@ static struct perf_log *engine_log(struct world *w, uint32_t engine,
                              .arena = w->arena,
                              .class = class->name,
                              .replay = class->recording,
-                             .live = live ? options->live : NULL,
+                             .live = live && options ? options->live : NULL,
                              .keeping = keeping};
     return log;
 }
@@ -80,7 +80,7 @@ struct models_steps *engine_steps(const struct world *w)
     steps->parts = arena_alloc(w->arena, engine_count(w), sizeof *steps->parts);
     for (uint32_t e = 0; e < engine_count(w); e++)
         if (w->perfs[e].log && w->perfs[e].log->keeping)
-            steps->parts[steps->count++] = &w->perfs[e].log->kept;
+            steps->parts[steps->count++] = w->perfs[e].log->kept;
     return steps;
 }
 
@@ -107,5 +107,5 @@ void models_steps_header(FILE *out)
 void models_steps_write(const struct models_steps *steps, FILE *out)
 {
     for (uint32_t i = 0; i < steps->count; i++)
-        perf_log_write(steps->parts[i], out);
+        perf_log_write(&steps->parts[i], out);
 }

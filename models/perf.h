@@ -206,6 +206,8 @@ int64_t perf_step_ns(const struct perf *perf, const struct perf_batch *batch); /
  * of its answer. */
 void perf_roofline_set(struct perf *perf, int64_t tee_step_ns, double tee_share);
 struct perf_parts perf_roofline_parts(const struct perf *perf, const struct perf_batch *batch);
+/* Those that no table has: elements, exchange, engine; the others 0. */
+struct perf_parts perf_roofline_rest(const struct perf *perf, const struct perf_batch *batch);
 /* Single parts, for sources that take the others from a table; ns of all layers. */
 double perf_roofline_experts_ns(const struct perf *perf, int64_t tokens);
 double perf_roofline_prefill_ns(const struct perf *perf, const struct perf_batch *batch);

@@ -139,7 +139,7 @@ void perf_experts_shares(const struct perf_routing *r, double *share)
 
 double perf_experts_reached(const struct perf_routing *r, int64_t tokens)
 {
-    double share[PERF_EXPERTS_MOST], reached = 0.0;
+    double share[PERF_EXPERTS_MOST] = {0.0}, reached = 0.0;
     perf_experts_shares(r, share);
     for (int32_t i = 0; i < r->experts; i++)
         reached += 1.0 - power(1.0 - share[i], tokens);
@@ -161,7 +161,8 @@ static void expert_times(const struct perf_routing *r, const double *share, int6
         struct expert *e = &experts[i];
         if (load * compute > reach * memory) {
             double variance = compute * compute * load * (1.0 - share[i]);
-            *e = (struct expert){load * compute, variance, load * compute + 6.0 * sqrt(variance)};
+            double most = load * compute + 6.0 * sqrt(variance);
+            *e = (struct expert){load * compute, variance, most};
         } else {
             *e = (struct expert){reach * memory, memory * memory * reach * (1.0 - reach), memory};
         }
@@ -212,7 +213,7 @@ static void shuffle(int32_t *order, int32_t count, uint64_t *state)
 
 static double slowest_group(const struct perf_routing *r, const struct expert *experts)
 {
-    int32_t order[PERF_EXPERTS_MOST], each = r->experts / r->groups;
+    int32_t order[PERF_EXPERTS_MOST] = {0}, each = r->experts / r->groups;
     int placements = r->skew > 0.0 ? PLACEMENTS : 1;
     struct expert groups[PERF_EXPERTS_MOST];
     uint64_t state = 1;
@@ -248,7 +249,7 @@ static double time_of(const struct perf_routing *r, const double *share, int64_t
 double perf_experts_time(const struct perf_routing *r, int64_t tokens, double memory,
                          double compute)
 {
-    double share[PERF_EXPERTS_MOST];
+    double share[PERF_EXPERTS_MOST] = {0.0};
     assert(r->groups > 0 && r->experts % r->groups == 0);
     perf_experts_shares(r, share);
     return time_of(r, share, tokens, memory, compute);
@@ -268,7 +269,7 @@ static int64_t knot(int32_t i)
 void perf_experts_curve(const struct perf_routing *r, double memory, double compute,
                         struct perf_experts_curve *curve)
 {
-    double share[PERF_EXPERTS_MOST];
+    double share[PERF_EXPERTS_MOST] = {0.0};
     perf_experts_shares(r, share);
     for (int32_t i = 0; i < PERF_EXPERT_KNOTS; i++) {
         curve->x[i] = knot(i);

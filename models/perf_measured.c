@@ -285,16 +285,18 @@ static struct perf_line measured_line(const struct perf *perf, const struct perf
     struct perf_batch flat = *batch;
     flat.decode_context_tok = 0;
     int64_t tokens = flat.prefill_tok + flat.decode_seqs;
-    struct perf_parts p = perf_roofline_parts(perf, &flat);
+    bool products = m->linear.knots.count > 0;
+    struct perf_parts p =
+        products ? perf_roofline_rest(perf, &flat) : perf_roofline_parts(perf, &flat);
     struct perf_line line = {.holds = INT64_MAX};
-    if (m->linear.knots.count > 0) {
+    if (products) {
         p.linear_ns = perf_curve_at(&m->linear, tokens, &line.outside);
         if (flat.sampled > 0) p.head_ns = perf_curve_at(&m->head, flat.sampled, &line.outside);
     }
     if (m->allreduce.knots.count > 0)
         p.allreduce_ns = perf_curve_at(&m->allreduce, tokens, &line.outside);
     p.attention_ns = attention_ns(perf, m, &flat, &line.outside);
-    line.outside |= m->linear.knots.count > 0 && lacks(perf, m, &flat);
+    line.outside |= products && lacks(perf, m, &flat);
     int64_t slope = m->has_decode ? 0 : perf->roofline.context_ticks;
     line.first_ticks =
         perf_ticks(perf_roofline_sum_ns(perf, &p)) + batch->decode_context_tok * slope;

@@ -80,19 +80,27 @@ double perf_roofline_sum_ns(const struct perf *perf, struct perf_parts *p)
            p->engine_ns + p->tee_ns;
 }
 
+struct perf_parts perf_roofline_rest(const struct perf *perf, const struct perf_batch *b)
+{
+    const struct perf_roofline *r = &perf->roofline;
+    double tokens = (double)(b->prefill_tok + b->decode_seqs);
+    return (struct perf_parts){.element_ns = tokens * r->element_token_ns,
+                               .allreduce_ns = exchange_ns(perf, tokens),
+                               .engine_ns =
+                                   r->engine_ns + (double)(b->decode_seqs + b->prefill_seqs) *
+                                                      r->engine_sequence_ns};
+}
+
 struct perf_parts perf_roofline_parts(const struct perf *perf, const struct perf_batch *b)
 {
     const struct perf_roofline *r = &perf->roofline;
     double tokens = (double)(b->prefill_tok + b->decode_seqs);
-    struct perf_parts p = {0};
+    struct perf_parts p = perf_roofline_rest(perf, b);
     p.linear_ns = larger(r->dense_memory_ns, tokens * r->dense_token_ns);
     p.linear_ns += perf_roofline_experts_ns(perf, b->prefill_tok + b->decode_seqs);
     if (b->sampled > 0)
         p.head_ns = larger(r->head_memory_ns, (double)b->sampled * r->head_token_ns);
     p.attention_ns = perf_roofline_decode_ns(perf, b) + perf_roofline_prefill_ns(perf, b);
-    p.element_ns = tokens * r->element_token_ns;
-    p.allreduce_ns = exchange_ns(perf, tokens);
-    p.engine_ns = r->engine_ns + (double)(b->decode_seqs + b->prefill_seqs) * r->engine_sequence_ns;
     perf_roofline_sum_ns(perf, &p);
     return p;
 }

@@ -89,7 +89,8 @@ const char *const *scenario_own_model_names(const struct scenario_own *own, stru
 {
     uint32_t more = own ? own->model_count : 0;
     const char **names = arena_alloc(arena, (size_t)PERF_MODELS + more, sizeof *names);
-    memcpy(names, perf_model_names, PERF_MODELS * sizeof *names);
+    for (uint32_t i = 0; i < PERF_MODELS; i++)
+        names[i] = perf_model_names[i];
     for (uint32_t i = 0; i < more; i++)
         names[PERF_MODELS + i] = own->models[i].name;
     *count = (size_t)PERF_MODELS + more;
@@ -101,7 +102,8 @@ const char *const *scenario_own_hardware_names(const struct scenario_own *own, s
 {
     uint32_t more = own ? own->hardware_count : 0;
     const char **names = arena_alloc(arena, (size_t)PERF_HARDWARE + more, sizeof *names);
-    memcpy(names, perf_hardware_names, PERF_HARDWARE * sizeof *names);
+    for (uint32_t i = 0; i < PERF_HARDWARE; i++)
+        names[i] = perf_hardware_names[i];
     for (uint32_t i = 0; i < more; i++)
         names[PERF_HARDWARE + i] = own->hardware[i].name;
     *count = (size_t)PERF_HARDWARE + more;

@@ -50,11 +50,10 @@ static void spelt_out_it_is_the_catalogs(void **state)
         load("models: [{name: mine, layers: 32, hidden: 4096, heads: 32, kv_heads: 8, vocab: "
              "128256, ffn: 14336}]\n" CARD);
     assert_int_equal(step_ns(s), catalog_ns("a100-80g", "llama3-8b"));
-    s = load(
-        "models: [{name: mine, like: llama3-8b}]\n"
-        "hardware: [{name: card, like: l40s, memory: 80 GB, bandwidth: 2039 GB/s, bf16: 312 "
-        "TFLOP/s, fp8: 312 TFLOP/s, weights_ratio: 71%, compute_ratio: 86%, kv_ratio: 81%, "
-        "attention_ratio: 56%}]\n");
+    s = load("models: [{name: mine, like: llama3-8b}]\n"
+             "hardware: [{name: card, like: l40s, memory: 80 GB, bandwidth: 2039 GB/s, bf16: 312 "
+             "TFLOP/s, fp8: 312 TFLOP/s, weights_ratio: 71%, compute_ratio: 86%, kv_ratio: 81%, "
+             "attention_ratio: 56%}]\n");
     /* All but the smallest kernel and the time per sequence, which the L40S gives: 32 layers of
      * 12.7 - 9.3 us and 8 x 0.04 us. */
     int64_t miss = catalog_ns("a100-80g", "llama3-8b") - step_ns(s) -
