@@ -136,6 +136,7 @@ void serving_spec_plan(struct serving *s, bool single)
     int64_t steps = 1, taken = 0;
     if (drafts) s->line.first_ticks = serving_spec_ticks(s->params, s->line.first_ticks);
     s->ticks[0] = s->line.first_ticks;
+    s->taken[0] = 0;
     for (int32_t i = s->running.head; i != SERVING_NONE; i = s->requests[i].next) {
         struct serving_request *r = &s->requests[i];
         if (r->state == SERVING_DECODE) r->rehearsed_tok = (int32_t)computed_of(s, r);
@@ -146,6 +147,7 @@ void serving_spec_plan(struct serving *s, bool single)
         if (taken > s->blocks_free) break;
         struct perf_line line = perf_step_line(s->perf, &batch);
         if (line.outside != s->line.outside) break;
+        s->taken[steps] = taken;
         s->ticks[steps] = s->ticks[steps - 1] + serving_spec_ticks(s->params, line.first_ticks);
         steps++;
     }
@@ -166,19 +168,15 @@ static void gained(struct serving *s, struct serving_request *r, int64_t got, in
 /* All steps of the plan, as they were rehearsed. */
 static void perform(struct serving *s)
 {
-    int64_t need = 0;
     for (int32_t i = s->running.head; i != SERVING_NONE; i = s->requests[i].next) {
         struct serving_request *r = &s->requests[i];
         if (r->state != SERVING_DECODE) continue;
         int64_t slots = slots_for(s, r->rehearsed_from_tok);
-        if (slots > r->slot_tok) {
-            need += blocks_of(s, slots) - blocks_of(s, r->slot_tok);
-            r->slot_tok = (int32_t)slots;
-        }
+        if (slots > r->slot_tok) r->slot_tok = (int32_t)slots;
         r->filed_tok = r->rehearsed_from_tok + 1;
         gained(s, r, r->rehearsed_tok - computed_of(s, r), s->rehearsed);
     }
-    if (s->rules.reserve != SERVING_RESERVE_ALL) serving_cache_take(s, need);
+    serving_cache_take(s, s->taken[s->rehearsed - 1]);
 }
 
 static void step(struct serving *s)
