@@ -128,7 +128,6 @@ struct serving_request {
  * a later request can find (serving_cache.h). */
 struct serving_run {
     int32_t chain;        /* SERVING_NONE: nobody can find these */
-    bool cached;          /* they have a hash, if only one that nobody will ask for */
     int32_t from, to;     /* numbers of blocks in the chain; taken from the high end */
     int32_t prev, next;   /* in the queue of free blocks */
     int32_t older, newer; /* of the same chain: older ones have higher numbers */

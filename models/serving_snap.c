@@ -102,9 +102,8 @@ static void snap_requests(struct snap *snap, struct serving *s, uint32_t tags)
 
 static void snap_run(struct snap *snap, struct serving_run *run, uint32_t runs, uint32_t chains)
 {
-    SNAP_COVERS(struct serving_run, 32);
+    SNAP_COVERS(struct serving_run, 28);
     snap_index(snap, &run->chain, chains);
-    snap_flag(snap, &run->cached);
     snap_i32(snap, &run->from);
     snap_i32(snap, &run->to);
     int32_t *const links[] = {&run->prev, &run->next, &run->older, &run->newer};
