@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * One inference node: continuous batching with paged KV memory, as vLLM V1 does it.
+ * One inference node: continuous batching with paged KV memory, as vLLM V1 does it; other
+ * schedulers are lines of a table (serving_policy.h), the prefix cache is in serving_cache.h.
  *
  * The engine works in steps.  At a step's start the scheduler gives tokens to the running requests
  * in order, each as many as it lacks and the step's token budget allows (one, once its prompt is
@@ -13,16 +14,16 @@
  * due by its time, so the order of calls at one instant with wake-ups does not matter.
  *
  *   submit   joins the first step that starts at or after its time (a step that starts at that
- *            very time is extended)
+ *            very time is extended); a step later with async_scheduling, and where prompts have
+ *            steps of their own a step that decodes is not extended
  *   cancel, swap   take effect at the end of the step that runs at their time
  *   fail     takes effect at once
  *
  * Decode steps between two points where the scheduler can decide anything are leapt over in closed
- * form (`fidelity: leap`); with `fidelity: step` each is a wake-up of its own.  All times that come
- * out are the same to the nanosecond; tests/unit/test_serving.c holds both against a plain
- * step-by-step scheduler.
- *
- * serving_policy.h has the schedulers, serving_cache.h the prefix cache and where it differs. */
+ * form, or by a loop where speculation leaves none (`fidelity: leap`); with `fidelity: step` each
+ * is a wake-up of its own.  All times that come out are the same to the nanosecond;
+ * tests/unit/test_serving.c holds both against a plain scheduler that takes every step and handles
+ * every block. */
 #ifndef HACASIM_MODELS_SERVING_H
 #define HACASIM_MODELS_SERVING_H
 

@@ -405,14 +405,14 @@ static void prefill_and_decode_nodes(void **state)
     node_open(&n, cached(20));
     ask(&n, 0,
         (struct serving_terms){.tag = 1, .prompt_tok = 20, .output_tok = 9, .handoff = true});
-    struct serving_counters c = finish(&n);
+    finish(&n);
     check(&n, 1, 10, 10);
     assert_int_equal(n.s.blocks_free, n.s.blocks_total);
     /* The KV of all 20 tokens comes along, and of a token sampled elsewhere: that one is computed.
      */
     ask(&n, 100,
         (struct serving_terms){.tag = 2, .prompt_tok = 21, .output_tok = 3, .ready_tok = 20});
-    c = finish(&n);
+    struct serving_counters c = finish(&n);
     check(&n, 2, 110, 130);
     assert_int_equal(c.prefill_tok, 20 + 1);
     assert_int_equal(c.ready_tok, 20);
