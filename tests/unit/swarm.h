@@ -15,8 +15,8 @@
 enum swarm_strategy {
     SWARM_RANDOM, /* each vote and proposal at random, different to each receiver */
     SWARM_SPLIT,  /* one value to one half of the honest, another to the other half */
-    SWARM_AMNESIA /* in even rounds all votes go to the value of one half, in odd ones to that of the
-                   * other: never two votes in a round, but no lock is kept */
+    SWARM_AMNESIA /* in even rounds all votes go to the value of one half, in odd ones to that of
+                   * the other: never two votes in a round, but no lock is kept */
 };
 
 enum { SWARM_MOST = 10, SWARM_HEIGHTS = 3 };
@@ -25,6 +25,7 @@ struct swarm_result {
     bool disagreed;      /* two honest validators decided differently at one height */
     bool invalid;        /* a block was decided that nobody proposed, or that is refused */
     bool stuck;          /* not all honest passed SWARM_HEIGHTS in time */
+    bool slandered;      /* an honest validator has voted twice */
     uint32_t evidence;   /* double votes reported */
     uint32_t rounds_max; /* latest round of a decision */
 };

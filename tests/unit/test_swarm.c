@@ -85,14 +85,16 @@ static int64_t arrival(struct swarm *s, uint32_t from, uint32_t to)
     return late < s->gst_ns + 40 * MS ? late : s->gst_ns + 40 * MS;
 }
 
-/* To all honest validators of a group (-1: all) but the sender. */
+/* To all honest validators of a group (-1: all) but the sender; blocks come back to their maker,
+ * who may have to fetch them after he has moved on. */
 static void post(struct swarm *s, uint32_t from, int group, const struct machine_input *input)
 {
     if (s->messages == MESSAGES) return; /* the run ends as stuck */
     s->message[s->messages] = *input;
     s->aside[s->messages] = (int8_t)(group < 0 ? -1 : 1 - group);
     for (uint32_t to = 0; to < s->setup->validators; to++) {
-        if (to == from || s->setup->byzantine[to]) continue;
+        if (to == from && input->kind != MACHINE_IN_PART) continue;
+        if (s->setup->byzantine[to]) continue;
         if (group >= 0 && s->group[to] != (uint32_t)group) continue;
         push(s, (struct arrival){
                     .at_ns = arrival(s, from, to), .to = to, .message = (int32_t)s->messages});
@@ -273,6 +275,7 @@ static void follow(struct swarm *s, uint32_t who, const struct machine_output *o
         return;
     case MACHINE_OUT_EVIDENCE:
         s->result.evidence++;
+        s->result.slandered |= !s->setup->byzantine[output->voter];
         return;
     case MACHINE_OUT_LOCK:
     case MACHINE_OUT_UNLOCK:
@@ -485,9 +488,10 @@ static void below_a_third(int lock_rule, enum swarm_strategy strategy)
     for (uint64_t seed = 0; seed < count; seed++) {
         struct swarm_setup setup = draw(seed, lock_rule, strategy, false);
         struct swarm_result result = swarm_run(&setup);
-        if (result.disagreed || result.invalid || result.stuck)
-            fail_msg("seed %llu: disagreed %d, invalid %d, stuck %d", (unsigned long long)seed,
-                     result.disagreed, result.invalid, result.stuck);
+        if (result.disagreed || result.invalid || result.stuck || result.slandered)
+            fail_msg("seed %llu: disagreed %d, invalid %d, stuck %d, slandered %d",
+                     (unsigned long long)seed, result.disagreed, result.invalid, result.stuck,
+                     result.slandered);
         evidence += result.evidence > 0;
         rounds += result.rounds_max > 0;
     }
