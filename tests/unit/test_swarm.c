@@ -41,6 +41,7 @@ struct swarm {
     int32_t commit[SWARM_MOST][SWARM_HEIGHTS + 2]; /* round in which each has decided */
     uint64_t fresh;                                /* values of the byzantine */
     int64_t now_ns, gst_ns;
+    uint64_t held_percent;
     struct rng_stream rng;
     struct swarm_result result;
 };
@@ -76,13 +77,15 @@ static struct arrival pop(struct swarm *s)
     return top;
 }
 
+/* Before GST a message is quick, or, as often as this run wants, held back until then: so some see
+ * a majority that others miss, which is what locks are for. */
 static int64_t arrival(struct swarm *s, uint32_t from, uint32_t to)
 {
     bool far = s->group[from] != s->group[to] && !s->setup->byzantine[from];
-    int64_t late = s->now_ns + (int64_t)rng_below(&s->rng, far ? 4000 : 400) * MS;
     int64_t soon = s->now_ns + (1 + (int64_t)rng_below(&s->rng, 40)) * MS;
-    if (s->now_ns >= s->gst_ns) return soon;
-    return late < s->gst_ns + 40 * MS ? late : s->gst_ns + 40 * MS;
+    if (s->now_ns >= s->gst_ns || rng_below(&s->rng, 100) >= s->held_percent * (far ? 2 : 1))
+        return soon;
+    return s->gst_ns + (1 + (int64_t)rng_below(&s->rng, 40)) * MS;
 }
 
 /* To all honest validators of a group (-1: all) but the sender; blocks come back to their maker,
@@ -395,7 +398,8 @@ static void begin(struct swarm *s)
     uint32_t count = s->setup->validators;
     arena_init(&s->arena, "swarm", 0);
     s->rng = rng_open(s->setup->seed, 0, 2, 0);
-    s->gst_ns = (int64_t)rng_below(&s->rng, 3000) * MS;
+    s->gst_ns = (int64_t)rng_below(&s->rng, 10000) * MS;
+    s->held_percent = rng_below(&s->rng, 60);
     s->params = (struct machine_params){.lock_rule = s->setup->lock_rule,
                                         .skip = s->setup->skip,
                                         .propose_ns = 300 * MS,
