@@ -324,6 +324,21 @@ static void claim(struct swarm *s, uint32_t who, uint32_t peer, int32_t round, i
                                 .value = value});
 }
 
+/* A peer that is heights ahead claims its commit and sends the votes of it. */
+static void catch_up(struct swarm *s, uint32_t who, uint32_t peer, uint64_t height)
+{
+    int32_t round = s->commit[peer][height];
+    claim(s, who, peer, round, VOTES_PRECOMMIT, s->decided[height]);
+    for (uint32_t i = 0; i < s->messages && s->machine[who].height == height; i++) {
+        struct machine_input in = s->message[i];
+        if (in.kind != MACHINE_IN_PRECOMMIT || in.height != height || in.round != round) continue;
+        if (in.value != s->decided[height]) continue;
+        in.peer = peer;
+        feed(s, who, in);
+        claim(s, who, peer, round, VOTES_PRECOMMIT, s->decided[height]);
+    }
+}
+
 /* Majorities that the others have seen, and the commits of those who are heights ahead. */
 static void claims(struct swarm *s, uint32_t who)
 {
@@ -332,14 +347,20 @@ static void claims(struct swarm *s, uint32_t who)
     for (uint32_t peer = 0; peer < s->setup->validators; peer++) {
         const struct machine *other = &s->machine[peer];
         if (peer == who || s->setup->byzantine[peer] || m->height != height) continue;
-        if (other->height > height)
-            claim(s, who, peer, s->commit[peer][height], VOTES_PRECOMMIT, s->decided[height]);
+        if (other->height > height) catch_up(s, who, peer, height);
         if (other->height != height) continue;
         for (const struct votes_round *r = other->votes.rounds; r; r = r->next)
             for (int type = 0; type < 2; type++)
                 if (r->set[type].majority != VOTES_NONE)
                     claim(s, who, peer, r->round, type, r->set[type].majority);
     }
+}
+
+/* Gossip brings a peer the votes of its round and of the next; later ones wait for it. */
+static void offer(struct swarm *s, uint32_t who, const struct machine_input *in)
+{
+    const struct machine *m = &s->machine[who];
+    if (in->height == m->height && in->round <= m->round + 1) feed(s, who, *in);
 }
 
 /* Everything received is offered again until nothing moves. */
@@ -352,7 +373,7 @@ static void settle(struct swarm *s, uint32_t who)
         claims(s, who);
         for (uint32_t i = 0; i < s->inboxes[who]; i++) {
             const struct machine_input *in = &s->message[s->inbox[who][i]];
-            if (in->height == m->height) feed(s, who, *in);
+            offer(s, who, in);
         }
     } while (place(m) != was && m->height <= SWARM_HEIGHTS);
 }
@@ -380,7 +401,7 @@ static void happen(struct swarm *s, const struct arrival *event)
         return;
     }
     s->inbox[event->to][s->inboxes[event->to]++] = event->message;
-    feed(s, event->to, s->message[event->message]);
+    offer(s, event->to, &s->message[event->message]);
     if (place(m) != was) settle(s, event->to);
 }
 
