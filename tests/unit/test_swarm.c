@@ -312,12 +312,12 @@ static uint64_t place(const struct machine *m)
            m->proposal.given | m->parts.value << 32;
 }
 
-static void claim(struct swarm *s, uint32_t who, uint32_t peer, int32_t round, int type,
-                  uint64_t value)
+static void claim(struct swarm *s, uint32_t who, uint32_t peer, uint64_t height, int32_t round,
+                  int type, uint64_t value)
 {
     feed(s, who,
          (struct machine_input){.kind = MACHINE_IN_CLAIM,
-                                .height = s->machine[who].height,
+                                .height = height,
                                 .round = round,
                                 .vote_type = (enum votes_type)type,
                                 .peer = peer,
@@ -328,14 +328,14 @@ static void claim(struct swarm *s, uint32_t who, uint32_t peer, int32_t round, i
 static void catch_up(struct swarm *s, uint32_t who, uint32_t peer, uint64_t height)
 {
     int32_t round = s->commit[peer][height];
-    claim(s, who, peer, round, VOTES_PRECOMMIT, s->decided[height]);
+    claim(s, who, peer, height, round, VOTES_PRECOMMIT, s->decided[height]);
     for (uint32_t i = 0; i < s->messages && s->machine[who].height == height; i++) {
         struct machine_input in = s->message[i];
         if (in.kind != MACHINE_IN_PRECOMMIT || in.height != height || in.round != round) continue;
         if (in.value != s->decided[height]) continue;
         in.peer = peer;
         feed(s, who, in);
-        claim(s, who, peer, round, VOTES_PRECOMMIT, s->decided[height]);
+        claim(s, who, peer, height, round, VOTES_PRECOMMIT, s->decided[height]);
     }
 }
 
@@ -352,7 +352,7 @@ static void claims(struct swarm *s, uint32_t who)
         for (const struct votes_round *r = other->votes.rounds; r; r = r->next)
             for (int type = 0; type < 2; type++)
                 if (r->set[type].majority != VOTES_NONE)
-                    claim(s, who, peer, r->round, type, r->set[type].majority);
+                    claim(s, who, peer, height, r->round, type, r->set[type].majority);
     }
 }
 
