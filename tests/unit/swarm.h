@@ -26,6 +26,7 @@ struct swarm_result {
     bool invalid;        /* a block was decided that nobody proposed, or that is refused */
     bool stuck;          /* not all honest passed SWARM_HEIGHTS in time */
     bool slandered;      /* an honest validator has voted twice */
+    bool synced;         /* somebody had to take a block by block sync */
     uint32_t evidence;   /* double votes reported */
     uint32_t rounds_max; /* latest round of a decision */
 };
