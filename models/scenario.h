@@ -18,6 +18,7 @@
 #include "models/registry.h"
 #include "models/router.h"
 #include "models/serving.h"
+#include "models/slo.h"
 #include "models/staking.h"
 #include "models/token/token.h"
 #include "models/verification/verification.h"
@@ -34,6 +35,8 @@ struct scenario_user {
     const char *class;
     double share;
     struct scenario_act acts;
+    int64_t priority; /* in the engine; lower is served first */
+    struct slo_params slo;
 };
 
 struct scenario_model {
@@ -142,6 +145,7 @@ struct models_scenario {
     struct scenario params;
     struct param_doc *doc;
     struct models_info info;
+    struct models_metrics metrics; /* of its classes */
     const char **unused; /* caveats about keys without effect */
     uint32_t unused_count;
 };

@@ -87,6 +87,25 @@ static void scenario_check_name(struct scenario_checker *c, const char *list, co
     }
 }
 
+/* Two class names that differ only in signs would give their metrics one name. */
+static void scenario_check_class_keys(struct scenario_checker *c)
+{
+    const struct scenario_user *users = c->s->users.items;
+    for (uint32_t i = 0; i < c->s->users.count; i++) {
+        if (!scenario_good(c, "users", i, "class") || !slo_given(&users[i].slo)) continue;
+        const char *key = slo_class_key(users[i].class, c->diag->arena);
+        for (uint32_t k = 0; k < i; k++) {
+            if (!users[k].class || !slo_given(&users[k].slo)) continue;
+            bool same_name = strcmp(users[k].class, users[i].class) == 0; /* has been reported */
+            if (same_name || strcmp(slo_class_key(users[k].class, c->diag->arena), key) != 0)
+                continue;
+            param_error(c->doc, c->diag, scenario_path(c, "users", i, "class"),
+                        "the metrics of '%s' and '%s' would both be called slo.class.%s",
+                        users[i].class, users[k].class, key);
+        }
+    }
+}
+
 static void scenario_check_users(struct scenario_checker *c)
 {
     const struct scenario_user *users = c->s->users.items;
@@ -100,6 +119,7 @@ static void scenario_check_users(struct scenario_checker *c)
         shares = scenario_good(c, "users", i, "share") && shares;
         sum += users[i].share;
     }
+    scenario_check_class_keys(c);
     if (count > 0 && shares) scenario_check_shares(c, "users", sum);
 }
 
@@ -420,7 +440,8 @@ void scenario_check(struct scenario *s, struct param_doc *doc, struct arena *are
 {
     struct scenario_checker c = {.s = s, .doc = doc, .arena = arena, .diag = diag};
     scenario_check_times(&c);
-    plan_check(&s->reps, doc, "reps", diag);
+    struct models_metrics metrics = slo_metrics(&s->users, diag->arena);
+    plan_check(&s->reps, &metrics, doc, "reps", diag);
     workload_check(&s->workload, doc, "workload", diag);
     scenario_check_users(&c);
     scenario_check_models(&c);
