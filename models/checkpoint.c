@@ -125,7 +125,7 @@ static void checkpoint_chain(struct world *w, struct snap *snap)
 
 static void checkpoint_node(struct world *w, struct world_node *node, struct snap *snap)
 {
-    SNAP_COVERS(struct world_node, 608);
+    SNAP_COVERS(struct world_node, 624);
     uint32_t classes = w->params->nodes.count;
     uint32_t perfs = classes * (1 + w->params->adversaries.count);
     uint32_t perf = snap->reading ? 0 : (uint32_t)(node->perf - w->perfs);
@@ -136,6 +136,7 @@ static void checkpoint_node(struct world *w, struct world_node *node, struct sna
     snap_i64(snap, &node->wake_ns);
     snap_index(snap, &node->adversary, w->params->adversaries.count);
     snap_u32(snap, &node->down);
+    snap_u32(snap, &node->breaks);
     snap_i64(snap, &node->honest_busy_ns);
     snap_u64(snap, &node->honest_tok);
     snap_u64(snap, &node->cheated_tok);
@@ -171,7 +172,7 @@ static void checkpoint_economy(struct world *w, struct snap *snap)
 
 static void checkpoint_rest(struct world *w, struct snap *snap)
 {
-    SNAP_COVERS(struct world, 37600);
+    SNAP_COVERS(struct world, 42016);
     snap_begin(snap, "world");
     workload_arrival_snap(&w->next_arrival, snap, checkpoint_users(w));
     snap_flag(snap, &w->arrivals_over);
@@ -209,6 +210,7 @@ static void checkpoint_snap(struct world *w, struct snap *snap)
     consensus_snap(&w->consensus, snap);
     checkpoint_chain(w, snap);
     checkpoint_nodes(w, snap);
+    transfer_snap(&w->transfer, snap, w->node_count);
     checkpoint_design(w, snap);
     checkpoint_economy(w, snap);
     metrics_snap(&w->metrics, snap);
@@ -239,6 +241,7 @@ static uint32_t checkpoint_entities(const struct world *w, const struct scenario
     case EV_ACT:
     case EV_TIMEOUT:
     case EV_NOTICE:
+    case EV_HANDOFF:
     case EV_LOST:
     case EV_POST:
         return w->requests.capacity;

@@ -35,6 +35,12 @@
     VALUE(slo_open, "slo.open", "requests under way at the end that might yet meet theirs (in neither)") \
     VALUE(slo_goodput, "slo.goodput_per_s", "requests a second that met all targets of their class") \
     VALUE(slo_goodput_tok, "slo.goodput_tok_per_s", "output tokens a second in answers that met all targets") \
+    SPREAD(transfer, "serving.kv_transfer_s", "from the first token on a prefill node to its KV on the node that decodes, s") \
+    SPREAD(transfer_wait, "serving.kv_wait_s", "wait of a KV transfer for the links of its two nodes, s") \
+    VALUE(transfers, "serving.kv_transfers", "KV transfers between nodes that were sent")          \
+    VALUE(transfer_bytes, "serving.kv_moved_bytes", "bytes that they carried")                      \
+    VALUE(transfer_resent, "serving.kv_resent", "transfers of them to another node, as the first was down or refused") \
+    VALUE(transfer_failed, "serving.kv_lost", "transfers of them lost with their sender")           \
     VALUE(verify_submitted, "verify.submitted", "proofs or records sent toward the chain")           \
     VALUE(verify_accepted, "verify.accepted", "proofs checked and accepted in a final block")        \
     VALUE(verify_rejected, "verify.rejected", "proofs checked and rejected in a final block")        \

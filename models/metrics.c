@@ -291,6 +291,8 @@ static void metrics_fill_requests(const struct metrics *m, struct models_value *
     metrics_fill_hist(m, values, METRIC_ttft, HIST_TTFT, 1e9);
     metrics_fill_hist(m, values, METRIC_tpot, HIST_TPOT, 1e9);
     metrics_fill_hist(m, values, METRIC_e2e, HIST_E2E, 1e9);
+    metrics_fill_hist(m, values, METRIC_transfer, HIST_TRANSFER, 1e9);
+    metrics_fill_hist(m, values, METRIC_transfer_wait, HIST_TRANSFER_WAIT, 1e9);
     metrics_set_integer(values, METRIC_verify_submitted, (int64_t)m->submitted);
     metrics_set_integer(values, METRIC_verify_accepted, (int64_t)m->accepted);
     metrics_set_integer(values, METRIC_verify_rejected, (int64_t)m->refused);
@@ -426,7 +428,7 @@ static void metrics_snap_counters(struct metrics *m, struct snap *snap)
 
 void metrics_snap(struct metrics *m, struct snap *snap)
 {
-    SNAP_COVERS(struct metrics, 28720);
+    SNAP_COVERS(struct metrics, 33040);
     snap_begin(snap, "metrics");
     metrics_snap_counters(m, snap);
     snap_level(snap, &m->risk);

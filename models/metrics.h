@@ -27,6 +27,8 @@ enum metrics_hist {
     HIST_TTFT,
     HIST_TPOT,
     HIST_E2E,
+    HIST_TRANSFER,      /* KV: first token on one node until it is on the other */
+    HIST_TRANSFER_WAIT, /* of it, waiting for a link */
     HIST_BLOCK_INTERVAL,
     HIST_BLOCK_COMMIT,
     HIST_RISK,   /* micro-USD, weighted by ns */

@@ -273,6 +273,17 @@ static void record_price(struct world *w, struct models_value *values)
                      record_ratio(cover, money_real(m->exploited_nano, 9)));
 }
 
+/* ---- KV between nodes ------------------------------------------------------------------------ */
+
+static void record_transfers(const struct world *w, struct models_value *values)
+{
+    const struct transfer *t = &w->transfer;
+    metrics_set_integer(values, METRIC_transfers, (int64_t)t->sent);
+    metrics_set_exact(values, METRIC_transfer_bytes, t->bytes, 0);
+    metrics_set_integer(values, METRIC_transfer_resent, (int64_t)t->resent);
+    metrics_set_integer(values, METRIC_transfer_failed, (int64_t)t->failed);
+}
+
 /* ---- the whole ------------------------------------------------------------------------------- */
 
 /* A user who has an answer, waits, and will act on it as things stand. */
@@ -311,6 +322,11 @@ static int64_t *record_first_tokens(struct world *w)
     }
     for (uint32_t i = 0; i < w->node_count; i++)
         serving_first_tokens(&w->nodes[i].serving, world_now(w), first_ns);
+    for (uint32_t slot = 0; slot < w->requests.capacity; slot++) {
+        const struct request *r = world_request(w, slot);
+        if (r->state == REQUEST_SERVED && r->prefill_node != UINT32_MAX)
+            first_ns[slot] = r->handoff_ns;
+    }
     return first_ns;
 }
 
@@ -342,6 +358,7 @@ void record_fill(struct world *w, struct models_record *record)
     record_under_way(w);
     metrics_fill(&w->metrics, values);
     slo_fill(&w->slo, values);
+    record_transfers(w, values);
     record_costs(w, values);
     record_nodes(w, values);
     record_supply(w, values);

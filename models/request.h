@@ -38,6 +38,8 @@ struct request {
     uint32_t id;     /* index of arrival: the key of its random streams */
     uint32_t user;   /* index in the population */
     uint32_t node;   /* that serves it; UINT32_MAX: none yet */
+    uint32_t prefill_node;  /* that computed its prompt for another; UINT32_MAX: none */
+    uint32_t source_breaks; /* how often that one had broken down when it sent the KV */
     uint16_t region; /* of the user */
     uint16_t class;  /* index in users[] */
     uint16_t model;  /* index in models[] */
@@ -48,11 +50,14 @@ struct request {
     uint8_t state, proof; /* enum request_state, request_proof */
     uint8_t holds;        /* scheduled events and queues that name this slot */
     uint8_t attempt;      /* 0, 1 after a retry */
+    uint8_t resent;       /* times that its KV was sent to another node */
     bool counted;         /* arrived after the warm-up */
     bool cheated, acted, at_risk;
     bool refused;           /* by the engine of the validators, under `replicated` */
+    bool moving;            /* its KV is on the way from prefill_node to node */
     int64_t arrived_ns;     /* sent by the user */
     int64_t sent_ns;        /* the same, of the attempt under way */
+    int64_t handoff_ns;     /* first token on prefill_node */
     int64_t first_token_ns; /* at the user */
     int64_t served_ns;      /* last token computed */
     int64_t answered_ns;    /* last token at the user */

@@ -23,7 +23,9 @@ static uint64_t router_draw(const struct router_view *view, uint64_t below)
 {
     const struct router *router = view->router;
     struct rng_stream stream =
-        rng_open(router->seed, router->replication, ROUTER_STREAM_PICK, view->query->request);
+        rng_open(router->seed, router->replication,
+                 view->query->decode ? ROUTER_STREAM_DECODE : ROUTER_STREAM_PICK,
+                 view->query->request);
     for (uint32_t i = 0; i < view->query->attempt; i++)
         rng_u64(&stream);
     return rng_below(&stream, below);
@@ -187,10 +189,13 @@ void router_init(struct router *router, const struct router_params *params, uint
 uint32_t router_pick(struct router *router, const struct registry *reg, const struct net *net,
                      const struct router_query *query)
 {
-    const struct registry_list *actives = registry_actives(reg, query->model);
+    const struct registry_list *actives =
+        query->decode ? registry_decoders(reg, query->model) : registry_actives(reg, query->model);
+    bool sticky = router->params.policy == ROUTER_STICKY && !query->decode;
     assert(query->client < router->client_count);
-    if (actives->count == 0 && router->params.policy != ROUTER_STICKY) return UINT32_MAX;
+    if (actives->count == 0 && !sticky) return UINT32_MAX;
     struct router_view view = {router, reg, net, query, actives->nodes, actives->count};
+    if (query->decode && router->params.policy == ROUTER_STICKY) return router_least_loaded(&view);
     return router_policies[router->params.policy](&view);
 }
 

@@ -21,6 +21,7 @@
 #include "models/slo.h"
 #include "models/staking.h"
 #include "models/token/token.h"
+#include "models/transfer.h"
 #include "models/verification/verification.h"
 #include "models/workload.h"
 #include "net/net.h"
@@ -54,6 +55,7 @@ struct scenario_node {
     const char *name, *region, *gpu, *model;
     int64_t count, gpus;
     int64_t pipeline, expert_groups;
+    int role;  /* enum registry_role */
     int dtype; /* enum perf_dtype */
     struct scenario_timing timing;
     const struct perf_tables *tables; /* read by scenario_check; NULL: roofline */
@@ -103,6 +105,7 @@ struct scenario {
     struct registry_params registry;
     struct router_params router;
     struct serving_params serving;
+    struct transfer_params transfer;
     struct payment_params payment;
     struct facilitator_params facilitator;
     struct storage_params storage;

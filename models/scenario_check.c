@@ -235,6 +235,31 @@ static void scenario_check_node(struct scenario_checker *c, uint32_t i)
     }
 }
 
+/* Has a class of nodes of this model another role than `absent`? */
+static bool scenario_has_other(const struct scenario_checker *c, const char *model, int absent)
+{
+    const struct scenario_node *nodes = c->s->nodes.items;
+    for (uint32_t i = 0; i < c->s->nodes.count; i++) {
+        bool same = !nodes[i].model || strcmp(nodes[i].model, model) == 0;
+        if (same && nodes[i].role != absent) return true;
+    }
+    return false;
+}
+
+/* A prefill node needs somebody to go on with what it has begun, a decode node somebody to begin. */
+static void scenario_check_role(struct scenario_checker *c, uint32_t i)
+{
+    const struct scenario_node *node = (const struct scenario_node *)c->s->nodes.items + i;
+    if (node->role == REGISTRY_BOTH || !node->model || !scenario_good(c, "nodes", i, "role"))
+        return;
+    if (scenario_has_other(c, node->model, node->role)) return;
+    param_error(c->doc, c->diag, scenario_path(c, "nodes", i, "role"),
+                node->role == REGISTRY_PREFILL
+                    ? "no node decodes %s: another class needs role decode or both"
+                    : "no node computes prompts of %s: another class needs role prefill or both",
+                node->model);
+}
+
 static void scenario_check_nodes(struct scenario_checker *c)
 {
     const struct scenario_node *nodes = c->s->nodes.items;
@@ -244,6 +269,7 @@ static void scenario_check_nodes(struct scenario_checker *c)
         names[i] = nodes[i].name;
         scenario_check_name(c, "nodes", "name", names, i);
         scenario_check_node(c, i);
+        scenario_check_role(c, i);
     }
     if (count > 0 && scenario_node_total(c->s) > SCENARIO_NODES_MAX) {
         param_error(c->doc, c->diag, "nodes", "more than %d nodes in all", SCENARIO_NODES_MAX);

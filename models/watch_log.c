@@ -174,6 +174,7 @@ static void watch_log_words(struct world *w, const struct event *e)
     case EV_ACT:
     case EV_TIMEOUT:
     case EV_NOTICE:
+    case EV_HANDOFF:
     case EV_LOST:
     case EV_POST:
         watch_log_request(w, e);

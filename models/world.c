@@ -94,6 +94,7 @@ enum status world_open(struct world *w, const struct models_scenario *scenario, 
     slo_init(&w->slo, &p->users, p->horizon - p->warmup, arena);
     net_init(&w->net, &p->net, arena);
     fleet_open(w);
+    transfer_open(w);
     relay_open(w);
     TRY(front_open(w), "replication %u", replication);
     chain_open(w);
@@ -184,6 +185,9 @@ static void world_dispatch_request(struct world *w, const struct event *e)
     case EV_NOTICE:
         front_notice(w, slot);
         break;
+    case EV_HANDOFF:
+        transfer_arrive(w, slot);
+        break;
     case EV_LOST:
         outcome_proof(w, slot, PROOF_LOST);
         break;
@@ -206,6 +210,7 @@ enum status world_dispatch(struct world *w, const struct event *e)
     case EV_ACT:
     case EV_TIMEOUT:
     case EV_NOTICE:
+    case EV_HANDOFF:
     case EV_LOST:
     case EV_POST:
         world_dispatch_request(w, e);

@@ -13,6 +13,7 @@
 #include "models/purpose.h"
 #include "models/request.h"
 #include "models/scenario.h"
+#include "models/transfer.h"
 
 enum world_event {
     EV_ARRIVAL,   /* the next request */
@@ -37,6 +38,7 @@ enum world_event {
     EV_ADVERSARY, /* adversary `entity` starts */
     EV_WINDOW,    /* the measured window opens (arg 0) or closes (1) */
     EV_NOTICE,    /* the user of request `entity` finds that its node cannot be reached */
+    EV_HANDOFF,   /* the KV of request `entity` reaches the node that decodes it */
     EV_KINDS
 };
 
@@ -53,6 +55,7 @@ struct world_node {
     /* state */
     int32_t adversary; /* index in adversaries[], -1: honest */
     uint32_t down;     /* outages that cover it */
+    uint32_t breaks;   /* times that it went down */
     /* counters */
     int64_t honest_busy_ns;
     uint64_t honest_tok, cheated_tok;
@@ -100,6 +103,8 @@ struct world {
     struct world_node *nodes;
     uint32_t node_count;
     struct perf *perfs; /* per node class, then per adversary x class */
+
+    struct transfer transfer;
 
     struct facilitator facilitator;
     uint32_t facilitator_region;
@@ -185,6 +190,10 @@ void front_end(struct world *w, uint32_t slot, enum request_state state);
 /* ---- fleet.c -------------------------------------------------------------------------------- */
 void fleet_open(struct world *w);
 void fleet_deliver(struct world *w, uint32_t slot);
+/* What a request asks of an engine. */
+struct serving_terms fleet_terms(const struct world *w, uint32_t slot);
+/* Hand it to the engine of a node, which holds it from then on; false: the engine refuses. */
+bool fleet_submit(struct world *w, uint32_t node, const struct serving_terms *terms);
 void fleet_serve(struct world *w, uint32_t node);
 /* False: the node has just finished it. */
 bool fleet_cancel(struct world *w, uint32_t slot);
@@ -199,7 +208,8 @@ int64_t fleet_busy_ns(const struct world *w);
 void fleet_window(struct world *w, bool closes);
 
 /* ---- outcome.c ------------------------------------------------------------------------------ */
-/* An answer is computed and starts its way to the user at the current time. */
+/* An answer is computed and starts its way to the user at the current time; its first token was
+ * there at `first_token_ns`, on the prefill node of the request if it had one. */
 void outcome_served(struct world *w, uint32_t slot, int64_t first_token_ns, uint32_t from_region);
 void outcome_answered(struct world *w, uint32_t slot);
 void outcome_act(struct world *w, uint32_t slot);
