@@ -64,7 +64,8 @@ static void checkpoint_requests(struct world *w, struct snap *snap)
                                     .payees = w->node_count + w->consensus.count,
                                     .classes = w->params->users.count,
                                     .models = w->params->models.count,
-                                    .regions = w->net.region_count};
+                                    .regions = w->net.region_count,
+                                    .sessions = (uint32_t)w->params->workload.sessions.limit};
     request_pool_snap(&w->requests, snap, &limits);
 }
 
@@ -172,7 +173,7 @@ static void checkpoint_economy(struct world *w, struct snap *snap)
 
 static void checkpoint_rest(struct world *w, struct snap *snap)
 {
-    SNAP_COVERS(struct world, 42016);
+    SNAP_COVERS(struct world, 42176);
     snap_begin(snap, "world");
     workload_arrival_snap(&w->next_arrival, snap, checkpoint_users(w));
     snap_flag(snap, &w->arrivals_over);
@@ -255,6 +256,8 @@ static uint32_t checkpoint_entities(const struct world *w, const struct scenario
         return past->events.count;
     case EV_ADVERSARY:
         return past->adversaries.count;
+    case EV_TURN:
+        return w->workload.sessions.capacity;
     default:
         return kind < EV_KINDS ? UINT32_MAX : 0;
     }

@@ -116,6 +116,9 @@ struct serving_terms fleet_terms(const struct world *w, uint32_t slot)
     return (struct serving_terms){.tag = slot,
                                   .prompt_tok = r->prompt_tok,
                                   .output_tok = r->output_tok,
+                                  .stream = r->stream,
+                                  .prefix = r->prefix,
+                                  .prefix_tok = r->prefix_tok,
                                   .priority = users[r->class].priority};
 }
 

@@ -291,6 +291,8 @@ static void metrics_fill_requests(const struct metrics *m, struct models_value *
     metrics_fill_hist(m, values, METRIC_ttft, HIST_TTFT, 1e9);
     metrics_fill_hist(m, values, METRIC_tpot, HIST_TPOT, 1e9);
     metrics_fill_hist(m, values, METRIC_e2e, HIST_E2E, 1e9);
+    metrics_set_real(values, METRIC_prefix_shared,
+                     metrics_ratio((double)m->shared_tok, (double)m->asked_tok));
     metrics_fill_hist(m, values, METRIC_transfer, HIST_TRANSFER, 1e9);
     metrics_fill_hist(m, values, METRIC_transfer_wait, HIST_TRANSFER_WAIT, 1e9);
     metrics_set_integer(values, METRIC_verify_submitted, (int64_t)m->submitted);
@@ -409,6 +411,8 @@ static void metrics_snap_counters(struct metrics *m, struct snap *snap)
                                 &m->prompt_tok,
                                 &m->output_tok,
                                 &m->verified_tok,
+                                &m->asked_tok,
+                                &m->shared_tok,
                                 &m->blocks,
                                 &m->blocks_total,
                                 &m->safety_violations};
@@ -428,7 +432,7 @@ static void metrics_snap_counters(struct metrics *m, struct snap *snap)
 
 void metrics_snap(struct metrics *m, struct snap *snap)
 {
-    SNAP_COVERS(struct metrics, 33040);
+    SNAP_COVERS(struct metrics, 33056);
     snap_begin(snap, "metrics");
     metrics_snap_counters(m, snap);
     snap_level(snap, &m->risk);

@@ -30,6 +30,7 @@ uint32_t request_take(struct request_pool *pool)
     uint32_t slot = pool->free[--pool->free_count];
     memset(&pool->items[slot], 0, sizeof pool->items[slot]);
     pool->items[slot].node = pool->items[slot].prefill_node = UINT32_MAX;
+    pool->items[slot].session = UINT32_MAX;
     uint64_t live = pool->capacity - pool->free_count;
     if (live > pool->live_peak) pool->live_peak = live;
     return slot;
@@ -43,7 +44,7 @@ void request_give(struct request_pool *pool, uint32_t slot)
 
 static void request_snap(struct request *r, struct snap *snap, const struct request_limits *limits)
 {
-    SNAP_COVERS(struct request, 176);
+    SNAP_COVERS(struct request, 192);
     snap_u32(snap, &r->id);
     snap_below(snap, &r->user, limits->users);
     snap_link(snap, &r->node, limits->payees);
@@ -54,6 +55,10 @@ static void request_snap(struct request *r, struct snap *snap, const struct requ
     snap_u16(snap, &r->model);
     snap_u32(snap, &r->prompt_tok);
     snap_u32(snap, &r->output_tok);
+    snap_link(snap, &r->session, limits->sessions);
+    snap_u32(snap, &r->prefix_tok);
+    snap_u64(snap, &r->stream);
+    snap_u64(snap, &r->prefix);
     snap_i64(snap, &r->value_nano);
     snap_below_u8(snap, &r->state, REQUEST_STATES);
     snap_below_u8(snap, &r->proof, PROOF_LOST + 1);

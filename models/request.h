@@ -45,6 +45,9 @@ struct request {
     uint16_t model;  /* index in models[] */
     /* parameters */
     uint32_t prompt_tok, output_tok;
+    uint32_t session;        /* of the workload; UINT32_MAX: none */
+    uint32_t prefix_tok;     /* of the system prompt */
+    uint64_t stream, prefix; /* what it continues, and begins with; 0: nothing */
     int64_t value_nano; /* at stake, nano-USD */
     /* state */
     uint8_t state, proof; /* enum request_state, request_proof */
@@ -81,7 +84,7 @@ void request_give(struct request_pool *pool, uint32_t slot);
 
 /* What the indices in a record are below. */
 struct request_limits {
-    uint32_t users, payees, classes, models, regions;
+    uint32_t users, payees, classes, models, regions, sessions;
 };
 void request_pool_snap(struct request_pool *pool, struct snap *snap,
                        const struct request_limits *limits);

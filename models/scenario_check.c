@@ -276,6 +276,40 @@ static void scenario_check_nodes(struct scenario_checker *c)
     }
 }
 
+/* Tokens that a node of this class can hold; 0: not known. */
+static int64_t scenario_room(struct scenario_checker *c, uint32_t i)
+{
+    const struct scenario_node *node = (const struct scenario_node *)c->s->nodes.items + i;
+    bool good = scenario_good(c, "nodes", i, "gpu") && scenario_good(c, "nodes", i, "model") &&
+                scenario_good_engine(c, i) && param_good(c->doc, "serving");
+    if (!good || !perf_hardware_find(node->gpu) || !perf_model_find(node->model)) return 0;
+    struct perf_terms terms = scenario_terms(node, node->model);
+    if (scenario_unfit(node, &terms)) return 0;
+    terms.tables = NULL; /* memory does not hang on them */
+    struct perf perf = perf_make(&terms, NULL);
+    int64_t blocks = serving_blocks(&c->s->serving, &perf, NULL) - 1; /* one is set aside */
+    return blocks > 0 ? blocks * c->s->serving.block_tokens : 0;
+}
+
+/* The longest request that some node can hold, if all of them are understood. */
+static void scenario_check_workload(struct scenario_checker *c)
+{
+    const struct scenario_node *nodes = c->s->nodes.items;
+    const struct verification_design *design = verification_find(c->s->verification.design);
+    int64_t most = 0;
+    const char *where = "";
+    bool known = param_good(c->doc, "verification.design") && !design->on_chain;
+    for (uint32_t i = 0; i < c->s->nodes.count; i++) {
+        int64_t room = scenario_room(c, i);
+        known = known && room > 0;
+        if (room <= most) continue;
+        most = room;
+        where = arena_print(c->diag->arena, "the largest node, of %s,",
+                            nodes[i].name ? nodes[i].name : "no name");
+    }
+    workload_check(&c->s->workload, c->doc, "workload", known ? most : 0, where, c->diag);
+}
+
 static void scenario_check_adversary(struct scenario_checker *c, uint32_t i)
 {
     const struct adversary_params *a = (const struct adversary_params *)c->s->adversaries.items + i;
@@ -468,10 +502,10 @@ void scenario_check(struct scenario *s, struct param_doc *doc, struct arena *are
     scenario_check_times(&c);
     struct models_metrics metrics = slo_metrics(&s->users, diag->arena);
     plan_check(&s->reps, &metrics, doc, "reps", diag);
-    workload_check(&s->workload, doc, "workload", diag);
     scenario_check_users(&c);
     scenario_check_models(&c);
     scenario_check_nodes(&c);
+    scenario_check_workload(&c);
     scenario_check_adversaries(&c);
     for (uint32_t i = 0; i < s->events.count; i++) {
         scenario_check_event(&c, i);

@@ -215,6 +215,9 @@ enum status world_dispatch(struct world *w, const struct event *e)
     case EV_POST:
         world_dispatch_request(w, e);
         break;
+    case EV_TURN:
+        front_turn(w, e->entity);
+        break;
     case EV_SERVE:
         fleet_serve(w, e->entity);
         break;

@@ -39,6 +39,7 @@ enum world_event {
     EV_WINDOW,    /* the measured window opens (arg 0) or closes (1) */
     EV_NOTICE,    /* the user of request `entity` finds that its node cannot be reached */
     EV_HANDOFF,   /* the KV of request `entity` reaches the node that decodes it */
+    EV_TURN,      /* the next request of session `entity` */
     EV_KINDS
 };
 
@@ -179,6 +180,8 @@ void world_set_state(struct world *w, uint32_t slot, enum request_state state);
 /* ---- front.c -------------------------------------------------------------------------------- */
 enum status front_open(struct world *w);
 enum status front_arrival(struct world *w);
+/* A session goes on. */
+void front_turn(struct world *w, uint32_t session);
 void front_timeout(struct world *w, uint32_t slot);
 /* The node cannot be reached, which its client notices in time. */
 void front_unreached(struct world *w, uint32_t slot);
