@@ -120,6 +120,7 @@ static bool front_route(struct world *w, uint32_t slot)
                                  .attempt = r->attempt,
                                  .prompt_tok = r->prompt_tok,
                                  .output_tok = r->output_tok,
+                                 .shares = r->stream ? r->stream : r->prefix,
                                  .now_ns = world_now(w)};
     r->node = router_pick(&w->router, &w->registry, &w->net, &query);
     if (r->node == UINT32_MAX) return false;
