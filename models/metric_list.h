@@ -69,6 +69,7 @@
     VALUE(kwh_per_mtok, "cost.kwh_per_mtok", "energy of the GPU nodes per million tokens, kWh")      \
     VALUE(network_usd, "cost.network_usd", "rent of all GPU nodes and validators over the measured window, USD") \
     VALUE(replicated_ratio, "cost.replicated_ratio", "cost if every validator rented the GPU fleet, over the network's cost; under replicated: its cost over that of the fleet and hosts") \
+    VALUE(node_gpus, "node.gpus", "GPUs of all nodes")                                               \
     SPREAD(node_profit, "node.profit_usd", "fees minus rent, gas, burns and slashed stake of each node, USD") \
     SPREAD(node_utilisation, "node.utilisation_ratio", "busy share of each node in the measured window")                    \
     VALUE(supply_total, "econ.supply_opg.total", "OPG in existence at the end")                      \

@@ -169,6 +169,11 @@ static void record_nodes(struct world *w, struct models_value *values)
     double price = money_real(price_spot(&w->price), 9), window_h = record_window_h(w);
     double *profit = arena_alloc(w->arena, w->node_count, sizeof *profit);
     double *busy = arena_alloc(w->arena, w->node_count, sizeof *busy);
+    const struct scenario_node *classes = w->params->nodes.items;
+    int64_t gpus = 0;
+    for (uint32_t i = 0; i < w->node_count; i++)
+        gpus += classes[w->nodes[i].class].gpus;
+    metrics_set_integer(values, METRIC_node_gpus, gpus);
     if (w->design->on_chain) return;
     for (uint32_t i = 0; i < w->node_count; i++) {
         const struct world_node *node = &w->nodes[i];
