@@ -126,7 +126,7 @@ static void checkpoint_chain(struct world *w, struct snap *snap)
 
 static void checkpoint_node(struct world *w, struct world_node *node, struct snap *snap)
 {
-    SNAP_COVERS(struct world_node, 624);
+    SNAP_COVERS(struct world_node, 144 + sizeof(struct serving));
     uint32_t classes = w->params->nodes.count;
     uint32_t perfs = classes * (1 + w->params->adversaries.count);
     uint32_t perf = snap->reading ? 0 : (uint32_t)(node->perf - w->perfs);
@@ -173,7 +173,7 @@ static void checkpoint_economy(struct world *w, struct snap *snap)
 
 static void checkpoint_rest(struct world *w, struct snap *snap)
 {
-    SNAP_COVERS(struct world, 42176);
+    SNAP_COVERS(struct world, 42192);
     snap_begin(snap, "world");
     workload_arrival_snap(&w->next_arrival, snap, checkpoint_users(w));
     snap_flag(snap, &w->arrivals_over);
@@ -193,6 +193,8 @@ static void checkpoint_rest(struct world *w, struct snap *snap)
     snap_i64(snap, &w->sample_step_ns);
     snap_money(snap, &w->window_burned);
     snap_money(snap, &w->window_issued);
+    snap_u64(snap, &w->window_queried_tok);
+    snap_u64(snap, &w->window_hit_tok);
     snap_real(snap, &w->last_interval_s);
     snap_i64(snap, &w->capacity_low_ns);
     snap_i64(snap, &w->price_low_ns);

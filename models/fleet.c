@@ -113,7 +113,13 @@ struct serving_terms fleet_terms(const struct world *w, uint32_t slot)
 {
     const struct request *r = &w->requests.items[slot];
     const struct scenario_user *users = w->params->users.items;
+    uint64_t draws = 0;
+    if (w->params->serving.speculative.tokens > 0) {
+        struct rng_stream s = world_stream(w, PURPOSE_SPECULATE, r->id);
+        draws = rng_u64(&s) | 1;
+    }
     return (struct serving_terms){.tag = slot,
+                                  .draws = draws,
                                   .prompt_tok = r->prompt_tok,
                                   .output_tok = r->output_tok,
                                   .stream = r->stream,

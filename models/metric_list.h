@@ -35,6 +35,7 @@
     VALUE(slo_open, "slo.open", "requests under way at the end that might yet meet theirs (in neither)") \
     VALUE(slo_goodput, "slo.goodput_per_s", "requests a second that met all targets of their class") \
     VALUE(slo_goodput_tok, "slo.goodput_tok_per_s", "output tokens a second in answers that met all targets") \
+    VALUE(prefix_hit, "serving.prefix_hit_ratio", "share of the prompt tokens that engines looked up in their prefix caches and found there") \
     VALUE(prefix_shared, "serving.prefix_shared_ratio", "share of the prompt tokens that stood in earlier prompts and answers: what a cache without bound could save") \
     SPREAD(transfer, "serving.kv_transfer_s", "from the first token on a prefill node to its KV on the node that decodes, s") \
     SPREAD(transfer_wait, "serving.kv_wait_s", "wait of a KV transfer for the links of its two nodes, s") \

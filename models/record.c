@@ -278,6 +278,20 @@ static void record_price(struct world *w, struct models_value *values)
                      record_ratio(cover, money_real(m->exploited_nano, 9)));
 }
 
+/* ---- prefix caches --------------------------------------------------------------------------- */
+
+void record_window(struct world *w, bool closes)
+{
+    uint64_t queried = 0, hit = 0;
+    for (uint32_t i = 0; i < w->node_count; i++) {
+        struct serving_counters c = serving_count(&w->nodes[i].serving, world_now(w));
+        queried += c.queried_tok;
+        hit += c.hit_tok;
+    }
+    w->window_queried_tok = closes ? queried - w->window_queried_tok : queried;
+    w->window_hit_tok = closes ? hit - w->window_hit_tok : hit;
+}
+
 /* ---- KV between nodes ------------------------------------------------------------------------ */
 
 static void record_transfers(const struct world *w, struct models_value *values)
@@ -364,6 +378,8 @@ void record_fill(struct world *w, struct models_record *record)
     metrics_fill(&w->metrics, values);
     slo_fill(&w->slo, values);
     record_transfers(w, values);
+    metrics_set_real(values, METRIC_prefix_hit,
+                     record_ratio((double)w->window_hit_tok, (double)w->window_queried_tok));
     record_costs(w, values);
     record_nodes(w, values);
     record_supply(w, values);

@@ -141,14 +141,14 @@ static uint32_t router_sticky(const struct router_view *view)
     return client->node_plus_1 - 1;
 }
 
-/* Load in requests that a node may have for its part of the capacity, one more coming: `excess`
- * above the mean, rounded up. */
+/* May the node get one more?  It may be above its part of all requests, that one included, by
+ * `excess` of its own capacity. */
 static bool router_below_bound(const struct router_view *view, uint32_t node, uint64_t load,
                                uint64_t capacity)
 {
     const struct registry_node *n = &view->reg->nodes[node];
     double fair = (double)(load + 1) * n->terms.capacity / (double)capacity;
-    return n->in_flight < fair * (1.0 + view->router->params.excess);
+    return n->in_flight < fair + view->router->params.excess * n->terms.capacity;
 }
 
 /* Consistent hashing with bounded loads (Mirrokni, Thorup and Zadimoghaddam 2018): what shares a
@@ -171,7 +171,7 @@ static uint32_t router_prefix(const struct router_view *view)
         uint32_t node = view->nodes[(first + i) % view->count];
         if (router_below_bound(view, node, load, capacity)) return node;
     }
-    return router_least_loaded(view); /* not met: one of them is at or below the mean */
+    return router_least_loaded(view); /* not met: one of them is below the mean */
 }
 
 /* ---- the table ----------------------------------------------------------------------------- */
@@ -209,10 +209,10 @@ static const struct param router_rows[] = {
     PARAM(router_params, refresh, PARAM_DURATION, "300 s", "1 s", "30 d",
           "sticky: how often a client looks whether its node is still active",
           "OpenGradient SDK tee_connection.py _TEE_REFRESH_INTERVAL"),
-    PARAM(router_params, excess, PARAM_RATIO, "25%", "0%", "100000%",
-          "prefix: how far above the mean a node may be loaded before what shares a prefix goes on "
-          "to the next",
-          "assumption; Mirrokni et al. 2018 have 10% to 100%"),
+    PARAM(router_params, excess, PARAM_RATIO, "10%", "0%", "10000%",
+          "prefix: requests that a node may have above the mean before what shares a prefix goes on "
+          "to the next, as a share of its capacity (serving.max_num_seqs)",
+          "assumption"),
 };
 const struct param_table router_table = PARAM_TABLE("router", router_params, router_rows);
 

@@ -141,6 +141,7 @@ struct world {
     int64_t sampled_busy_ns;
     int64_t sample_step_ns;
     money_t window_burned, window_issued; /* at the start of the window; after it what fell in it */
+    uint64_t window_queried_tok, window_hit_tok; /* likewise: of all prefix caches */
     double last_interval_s;
     int64_t capacity_low_ns, price_low_ns; /* since when below `collapse:`; -1: not below */
     bool collapsed;
@@ -252,6 +253,8 @@ const char *invariant_text(const struct world *w);
 
 /* ---- record.c ------------------------------------------------------------------------------- */
 void record_sample(struct world *w);
+/* The measured window opens or closes: note what the prefix caches had done by then. */
+void record_window(struct world *w, bool closes);
 void record_fill(struct world *w, struct models_record *record);
 
 #endif

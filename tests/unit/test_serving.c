@@ -20,9 +20,9 @@ enum { PURPOSE = 901 };
 enum action { SUBMIT, CANCEL, SWAP, FAIL, COUNT };
 
 struct call {
-    int64_t time_ns, prompt, output;
+    int64_t time_ns;
     enum action action;
-    uint32_t tag;
+    struct serving_terms terms; /* of a submission; tag of a cancel; prompt_tok chooses a swap */
 };
 
 enum { CALLS_MAX = 160 };
@@ -33,6 +33,7 @@ struct world {
     struct perf perfs[2];
     struct call calls[CALLS_MAX];
     int call_count;
+    bool named; /* requests have streams, prefixes and the like */
 };
 
 /* What a node answered; `word` folds everything that is not a completion. */
@@ -66,27 +67,59 @@ static struct toy draw_toy(struct rng_stream *s, int64_t grid_ns)
     return t;
 }
 
+/* Few streams and prefixes, so that requests meet; lengths often at the edge of a block. */
+static void draw_names(struct rng_stream *s, const struct world *w, struct serving_terms *terms)
+{
+    int64_t block = w->params.block_tokens;
+    if (rng_below(s, 2)) terms->stream = (uint64_t)between(s, 1, 5);
+    if (rng_below(s, 2)) terms->prefix = (uint64_t)between(s, 1, 3);
+    terms->prefix_tok = rng_below(s, 2) ? block * between(s, 0, 4) : between(s, 0, 60);
+    if (rng_below(s, 8) == 0) terms->prompt_tok = block * between(s, 1, 3);
+    if (rng_below(s, 8) == 0) terms->prompt_tok = terms->prefix_tok + 1;
+    terms->priority = between(s, -2, 2);
+    if (rng_below(s, 8) == 0) terms->ready_tok = between(s, 1, terms->prompt_tok + 3);
+    terms->handoff = rng_below(s, 10) == 0;
+}
+
 static void draw_call(struct rng_stream *s, struct world *w, int64_t *now_ns, int64_t gap_ns,
                       int64_t grid_ns, int64_t prompt_max, int64_t output_max)
 {
     struct call *c = &w->calls[w->call_count];
     if (rng_below(s, 4) > 0) *now_ns += between(s, 0, gap_ns) / grid_ns * grid_ns;
-    *c = (struct call){
-        .time_ns = *now_ns,
-        .prompt = between(s, 1, prompt_max),
-        .output = rng_below(s, 4) == 0 ? 1 : between(s, 1, output_max),
-        .action = SUBMIT,
-        .tag = (uint32_t)w->call_count,
-    };
+    *c = (struct call){.time_ns = *now_ns, .action = SUBMIT};
+    c->terms.tag = (uint32_t)w->call_count;
+    c->terms.prompt_tok = between(s, 1, prompt_max);
+    c->terms.output_tok = rng_below(s, 4) == 0 ? 1 : between(s, 1, output_max);
+    if (w->named) draw_names(s, w, &c->terms);
     uint64_t kind = rng_below(s, 40);
     if (kind < 5) c->action = CANCEL;
     if (kind == 5 || kind == 6) c->action = SWAP;
     if (kind == 7) c->action = rng_below(s, 3) ? COUNT : FAIL;
     if (kind > 34) c->action = COUNT;
     if (c->action == CANCEL && w->call_count > 0)
-        c->tag =
+        c->terms.tag =
             (uint32_t)between(s, w->call_count > 12 ? w->call_count - 12 : 0, w->call_count - 1);
     w->call_count++;
+}
+
+/* Any policy with any keys that go together; half of them what vLLM V1 does by default. */
+static void draw_policy(struct rng_stream *s, struct serving_params *p)
+{
+    p->prefix_caching = rng_below(s, 4) > 0;
+    p->async_scheduling = rng_below(s, 3) == 0;
+    if (rng_below(s, 3) == 0) p->order = (int)between(s, 1, 2);
+    if (rng_below(s, 2)) return;
+    p->policy = (int)between(s, 0, SERVING_POLICIES - 1);
+    if (rng_below(s, 4) == 0) p->chunked_prefill = SERVING_OFF;
+    if (rng_below(s, 4) == 0) p->reserve_full_isl = SERVING_OFF;
+    if (rng_below(s, 3) == 0) p->long_prefill_token_threshold = between(s, 1, 40);
+    if (rng_below(s, 4) == 0) p->watermark = 0.01 * (double)between(s, 1, 30);
+    if (rng_below(s, 4) == 0) p->max_model_len = between(s, 2, 200);
+    if (rng_below(s, 3) > 0) return;
+    p->speculative = (struct serving_speculative){between(s, 1, 5), rng_unit(s), 0.1};
+    p->async_scheduling = false;
+    p->long_prefill_token_threshold = 0;
+    p->max_num_batched_tokens += p->max_num_seqs * p->speculative.tokens;
 }
 
 static void draw_world(struct rng_stream *s, struct world *w)
@@ -96,6 +129,9 @@ static void draw_world(struct rng_stream *s, struct world *w)
     int64_t budget = seqs + between(s, 0, rng_below(s, 2) ? 40 : 1000);
     w->params = toy_params(seqs, budget, block, blocks);
     w->params.max_waiting = rng_below(s, 4) ? 1000 : between(s, 1, 4);
+    w->named = rng_below(s, 4) > 0;
+    draw_policy(s, &w->params);
+    assert_null(serving_table.check(&w->params));
     int64_t grid_ns = rng_below(s, 2) ? 1 : between(s, 2, 5);
     for (int i = 0; i < 2; i++) {
         w->toys[i] = draw_toy(s, grid_ns);
@@ -124,7 +160,10 @@ static uint64_t mixed(const struct serving_counters *c)
                                c->accepted,          c->completed,
                                c->cancelled,         c->lost,
                                c->rejected_full,     c->rejected_long,
-                               c->preemptions,       (uint64_t)c->blocks_peak};
+                               c->preemptions,       (uint64_t)c->blocks_peak,
+                               c->queried_tok,       c->hit_tok,
+                               c->evicted_blocks,    c->ready_tok,
+                               c->drafted_tok,       c->accepted_tok};
     uint64_t word = 0;
     for (size_t i = 0; i < sizeof fields / sizeof *fields; i++)
         word = (word ^ fields[i]) * 0x9E3779B97F4A7C15u;
@@ -138,6 +177,7 @@ static void take_done(struct serving *s, int64_t now_ns, struct answers *a)
         a->done_count += got;
 }
 
+/* Runs in the queue are as many blocks as are free, chains lie within what they should. */
 static void check_blocks(const struct serving *s)
 {
     assert_true(s->blocks_free >= 0 && s->blocks_free <= s->blocks_total);
@@ -145,6 +185,17 @@ static void check_blocks(const struct serving *s)
     for (int64_t i = 0; i < s->params->block_tokens; i++)
         in_phases += s->phase[i];
     assert_int_equal(in_phases, s->decoding);
+    if (!s->rules.caches) return;
+    int64_t free = 0;
+    for (int32_t i = s->cache.head; i != SERVING_NONE; i = s->cache.runs[i].next) {
+        const struct serving_run *run = &s->cache.runs[i];
+        assert_true(run->from < run->to);
+        free += run->to - run->from;
+        if (run->chain == SERVING_NONE) continue;
+        const struct serving_chain *chain = &s->cache.chains[run->chain];
+        assert_true(chain->held <= run->from && run->to <= chain->cached);
+    }
+    assert_int_equal(free, s->blocks_free);
 }
 
 static void make_call(struct serving *s, const struct world *w, const struct call *c,
@@ -154,14 +205,14 @@ static void make_call(struct serving *s, const struct world *w, const struct cal
     struct serving_counters counters;
     switch (c->action) {
     case SUBMIT:
-        submit_plainly(s, c->time_ns, c->tag, c->prompt, c->output, &why);
+        serving_submit(s, c->time_ns, &c->terms, &why);
         note(a, why);
         break;
     case CANCEL:
-        note(a, serving_cancel(s, c->time_ns, c->tag));
+        note(a, serving_cancel(s, c->time_ns, c->terms.tag));
         break;
     case SWAP:
-        serving_swap_perf(s, c->time_ns, &w->perfs[c->prompt % 2]);
+        serving_swap_perf(s, c->time_ns, &w->perfs[c->terms.prompt_tok % 2]);
         break;
     case FAIL:
         serving_fail(s, c->time_ns);
@@ -215,13 +266,13 @@ static void drive_plain(const struct world *w, struct answers *a)
         struct serving_counters counters;
         switch (c->action) {
         case SUBMIT:
-            note(a, plain_submit(&p, c->time_ns, c->tag, c->prompt, c->output));
+            note(a, plain_submit(&p, c->time_ns, &c->terms));
             break;
         case CANCEL:
-            note(a, plain_cancel(&p, c->time_ns, c->tag));
+            note(a, plain_cancel(&p, c->time_ns, c->terms.tag));
             break;
         case SWAP:
-            plain_swap(&p, c->time_ns, &w->perfs[c->prompt % 2]);
+            plain_swap(&p, c->time_ns, &w->perfs[c->terms.prompt_tok % 2]);
             break;
         case FAIL:
             plain_fail(&p, c->time_ns);
