@@ -163,11 +163,12 @@ static void snap_decoding(struct snap *snap, struct serving *s)
     snap_i64(snap, &s->clock);
     snap_i64(snap, &s->computed_tok);
     snap_count(snap, &s->decoding, s->request_used);
+    uint32_t finishing = s->params->speculative.tokens > 0 ? 0 : s->decoding;
     if (snap->reading) {
-        s->finish_capacity = s->decoding;
-        s->finish = arena_alloc(s->arena, s->decoding, sizeof *s->finish);
+        s->finish_capacity = finishing;
+        s->finish = arena_alloc(s->arena, finishing, sizeof *s->finish);
     }
-    for (uint32_t i = 0; i < s->decoding; i++) {
+    for (uint32_t i = 0; i < finishing; i++) {
         snap_i64(snap, &s->finish[i].clock);
         snap_u32(snap, &s->finish[i].order);
         snap_index(snap, &s->finish[i].request, s->request_used);
