@@ -115,8 +115,7 @@ static const struct argp_option find_options[] = {
     {.name = NULL},
 };
 
-static const struct argp_child find_children[] = {{.argp = &options_simulate_argp},
-                                                  {.argp = NULL}};
+static const struct argp_child find_children[] = {{.argp = &options_simulate_argp}, {.argp = NULL}};
 
 static const struct argp find_argp = {
     .options = find_options,
@@ -185,7 +184,8 @@ static void find_judge(struct find *find, const struct expect *until,
     seen->gpus = find_mean(values, reps, "node.gpus");
     seen->usd = find_mean(values, reps, "cost.network_usd");
     point->half = interval_half_width(seen->slack, reps, FIND_LEVEL, &point->slack);
-    point->holds = point->known && (point->slack > 0 || (point->slack == 0 && !expect_strict(until)));
+    point->holds =
+        point->known && (point->slack > 0 || (point->slack == 0 && !expect_strict(until)));
 }
 
 static enum status find_probe(void *context, struct threshold_point *point)
@@ -204,8 +204,7 @@ static enum status find_probe(void *context, struct threshold_point *point)
                            .until = options_stop(&find->simulate, &info),
                            .jobs = find->simulate.jobs,
                            .quiet = find->simulate.quiet};
-    enum status status =
-        pool_settle(scenario, job.seed, find->simulate.quiet, NULL, find->arena);
+    enum status status = pool_settle(scenario, job.seed, find->simulate.quiet, NULL, find->arena);
     if (status == STATUS_OK) status = pool_run(&job, find->arena, &result);
     if (status == STATUS_OK) {
         find->reps = pool_finished(&result, find->arena, &values);

@@ -224,8 +224,7 @@ static void pool_remember(struct pool *pool)
     for (uint32_t r = 0; pool->had && r < pool->job->reps; r++) {
         if (!pool->had[r]) continue;
         if (pool->metric >= 0)
-            result->values[r * result->metrics + (size_t)pool->metric] =
-                checkpoints->watched[r];
+            result->values[r * result->metrics + (size_t)pool->metric] = checkpoints->watched[r];
         result->finished[r] = true;
         result->trace_hash[r] = checkpoints->trace_hash[r];
         result->done++;

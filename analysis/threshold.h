@@ -33,10 +33,10 @@ struct threshold {
     /* the answer */
     struct threshold_point *points; /* asked for, in order of `at` */
     size_t count;
-    int64_t found;              /* smallest that holds; below `low`: none does */
+    int64_t found;               /* smallest that holds; below `low`: none does */
     int64_t sure_low, sure_high; /* it lies above the first and not above the second, as far as the
                                   * intervals tell; below `low`, above `high`: not known */
-    bool against; /* a point holds, and one further up does not */
+    bool against;                /* a point holds, and one further up does not */
     int64_t against_low, against_high;
 };
 

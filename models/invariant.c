@@ -62,9 +62,9 @@ static void invariant_transfers(struct world *w)
 {
     const struct transfer *t = &w->transfer;
     if (t->started != t->arrived + t->lost + t->moving) {
-        invariant_breach(w, "KV transfers: %llu were started, %llu have arrived, are lost or moving",
-                         (unsigned long long)t->started,
-                         (unsigned long long)(t->arrived + t->lost + t->moving));
+        invariant_breach(
+            w, "KV transfers: %llu were started, %llu have arrived, are lost or moving",
+            (unsigned long long)t->started, (unsigned long long)(t->arrived + t->lost + t->moving));
     }
 }
 

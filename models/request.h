@@ -35,20 +35,20 @@ enum request_proof {
 
 struct request {
     /* identity */
-    uint32_t id;     /* index of arrival: the key of its random streams */
-    uint32_t user;   /* index in the population */
-    uint32_t node;   /* that serves it; UINT32_MAX: none yet */
+    uint32_t id;            /* index of arrival: the key of its random streams */
+    uint32_t user;          /* index in the population */
+    uint32_t node;          /* that serves it; UINT32_MAX: none yet */
     uint32_t prefill_node;  /* that computed its prompt for another; UINT32_MAX: none */
     uint32_t source_breaks; /* how often that one had broken down when it sent the KV */
-    uint16_t region; /* of the user */
-    uint16_t class;  /* index in users[] */
-    uint16_t model;  /* index in models[] */
+    uint16_t region;        /* of the user */
+    uint16_t class;         /* index in users[] */
+    uint16_t model;         /* index in models[] */
     /* parameters */
     uint32_t prompt_tok, output_tok;
     uint32_t session;        /* of the workload; UINT32_MAX: none */
     uint32_t prefix_tok;     /* of the system prompt */
     uint64_t stream, prefix; /* what it continues, and begins with; 0: nothing */
-    int64_t value_nano; /* at stake, nano-USD */
+    int64_t value_nano;      /* at stake, nano-USD */
     /* state */
     uint8_t state, proof; /* enum request_state, request_proof */
     uint8_t holds;        /* scheduled events and queues that name this slot */

@@ -22,10 +22,9 @@ struct router_view {
 static uint64_t router_draw(const struct router_view *view, uint64_t below)
 {
     const struct router *router = view->router;
-    struct rng_stream stream =
-        rng_open(router->seed, router->replication,
-                 view->query->decode ? ROUTER_STREAM_DECODE : ROUTER_STREAM_PICK,
-                 view->query->request);
+    struct rng_stream stream = rng_open(
+        router->seed, router->replication,
+        view->query->decode ? ROUTER_STREAM_DECODE : ROUTER_STREAM_PICK, view->query->request);
     for (uint32_t i = 0; i < view->query->attempt; i++)
         rng_u64(&stream);
     return rng_below(&stream, below);
@@ -209,10 +208,11 @@ static const struct param router_rows[] = {
     PARAM(router_params, refresh, PARAM_DURATION, "300 s", "1 s", "30 d",
           "sticky: how often a client looks whether its node is still active",
           "OpenGradient SDK tee_connection.py _TEE_REFRESH_INTERVAL"),
-    PARAM(router_params, excess, PARAM_RATIO, "10%", "0%", "10000%",
-          "prefix: requests that a node may have above the mean before what shares a prefix goes on "
-          "to the next, as a share of its capacity (serving.max_num_seqs)",
-          "assumption"),
+    PARAM(
+        router_params, excess, PARAM_RATIO, "10%", "0%", "10000%",
+        "prefix: requests that a node may have above the mean before what shares a prefix goes on "
+        "to the next, as a share of its capacity (serving.max_num_seqs)",
+        "assumption"),
 };
 const struct param_table router_table = PARAM_TABLE("router", router_params, router_rows);
 

@@ -68,8 +68,8 @@ struct router_query {
     uint32_t model, client_region, client;
     uint32_t request, attempt;       /* attempt: 0, then 1 for the retry after a failure, ... */
     uint32_t prompt_tok, output_tok; /* what the price is worked out for */
-    uint64_t shares; /* name of what its prompt shares with others; 0: nothing */
-    bool decode;     /* its prompt was computed elsewhere: who goes on with it? */
+    uint64_t shares;                 /* name of what its prompt shares with others; 0: nothing */
+    bool decode;                     /* its prompt was computed elsewhere: who goes on with it? */
     int64_t now_ns;
 };
 

@@ -21,7 +21,8 @@ static const struct param user_rows[] = {
     PARAM_SUB(scenario_user, acts, PARAM_CHOICE, act_table, "at_once",
               "when the user acts on an answer", "docs/claims.md 8"),
     PARAM(scenario_user, priority, PARAM_COUNT, "0", "0", "1000000",
-          "lower is served first, where serving.order is priority", "vLLM: 0, and lower is earlier"),
+          "lower is served first, where serving.order is priority",
+          "vLLM: 0, and lower is earlier"),
     PARAM_SUB(scenario_user, slo, PARAM_GROUP, slo_table, "{}",
               "what the class was promised, and how often it must be kept", "see its keys"),
 };
@@ -68,10 +69,11 @@ static const struct param node_rows[] = {
      .meaning = "number format of the weights",
      .source = "assumption",
      .names = perf_dtype_names},
-    PARAM_NAMES(scenario_node, role, role_names, "both",
-                "both: whole requests; prefill: prompts, whose KV then goes to a node that decodes; "
-                "decode: what follows",
-                "docs/decisions/0015-demand.md"),
+    PARAM_NAMES(
+        scenario_node, role, role_names, "both",
+        "both: whole requests; prefill: prompts, whose KV then goes to a node that decodes; "
+        "decode: what follows",
+        "docs/decisions/0015-demand.md"),
     PARAM(scenario_node, stake, PARAM_OPG, "10000 OPG", "0 OPG", "1000000000 OPG",
           "stake of each node", "assumption: no minimum is published"),
     PARAM(scenario_node, rent, PARAM_USD_PER_H, "$0/h", "$0/h", "$10000/h",

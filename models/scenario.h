@@ -149,7 +149,7 @@ struct models_scenario {
     struct param_doc *doc;
     struct models_info info;
     struct models_metrics metrics; /* of its classes */
-    const char **unused; /* caveats about keys without effect */
+    const char **unused;           /* caveats about keys without effect */
     uint32_t unused_count;
 };
 

@@ -246,7 +246,8 @@ static bool scenario_has_other(const struct scenario_checker *c, const char *mod
     return false;
 }
 
-/* A prefill node needs somebody to go on with what it has begun, a decode node somebody to begin. */
+/* A prefill node needs somebody to go on with what it has begun, a decode node somebody to begin.
+ */
 static void scenario_check_role(struct scenario_checker *c, uint32_t i)
 {
     const struct scenario_node *node = (const struct scenario_node *)c->s->nodes.items + i;

@@ -6,8 +6,8 @@
 
 static const struct param follow_rows[] = {
     PARAM_WORD("lengths", "drawn from workload.lengths"),
-    PARAM_SUB(session_follow, tokens, PARAM_CHOICE, param_dist_real, NULL, "drawn from this, tokens",
-              NULL),
+    PARAM_SUB(session_follow, tokens, PARAM_CHOICE, param_dist_real, NULL,
+              "drawn from this, tokens", NULL),
 };
 static const struct param_table follow_table =
     PARAM_TABLE("session_follow", session_follow, follow_rows);
@@ -27,7 +27,8 @@ static const struct param session_rows[] = {
           "not",
           "assumption"),
     PARAM(session_params, limit, PARAM_COUNT, "1000000", "1", "100000000",
-          "most sessions open at one time; beyond it a request begins none", "memory: 40 bytes each"),
+          "most sessions open at one time; beyond it a request begins none",
+          "memory: 40 bytes each"),
 };
 const struct param_table session_table = PARAM_TABLE("sessions", session_params, session_rows);
 
@@ -133,7 +134,8 @@ static void session_put_system(struct sessions *s, struct session_text *text, ui
     if (system == 0) return;
     text->prefix = system;
     text->prefix_tok = session_less(system_tok, text->prompt_tok);
-    if (s->seen[system - 1]) text->shared_tok = session_less(text->prefix_tok, text->prompt_tok - 1);
+    if (s->seen[system - 1])
+        text->shared_tok = session_less(text->prefix_tok, text->prompt_tok - 1);
     s->seen[system - 1] = true;
 }
 
@@ -212,8 +214,7 @@ bool session_turn(struct sessions *s, uint32_t session, uint32_t question_tok, u
     const struct session *one = &s->items[session];
     if (s->params->follow_up.kind == SESSION_TOKENS) {
         struct rng_stream stream = session_draw(s, session, SESSION_DRAW_QUESTION);
-        question_tok =
-            session_whole(&s->params->follow_up.tokens, &stream, SESSION_TOKENS_MAX / 2);
+        question_tok = session_whole(&s->params->follow_up.tokens, &stream, SESSION_TOKENS_MAX / 2);
     }
     uint64_t prompt = (uint64_t)one->context_tok + question_tok;
     uint64_t most = s->params->context > 0 ? (uint64_t)s->params->context : SESSION_TOKENS_MAX;

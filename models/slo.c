@@ -99,7 +99,9 @@ void slo_pending(struct slo *slo, uint32_t class, int64_t age_ns, int64_t ttft_n
 #define SLO_SPREAD(hist, unit, what)                                                               \
     {#hist "_" unit ".p50", "of class %s: " what ", s: median"},                                   \
         {#hist "_" unit ".p90", "of class %s: " what ", s: 90 % quantile"},                        \
-        {#hist "_" unit ".p99", "of class %s: " what ", s: 99 % quantile"}
+    {                                                                                              \
+#hist "_" unit ".p99", "of class %s: " what ", s: 99 % quantile"                           \
+    }
 
 static const struct models_metric slo_class_metrics[] = {
     {"attainment_ratio", "share of the requests of class %s that met all targets"},
@@ -230,7 +232,7 @@ void slo_snap(struct slo *slo, struct snap *snap)
     for (uint32_t i = 0; i < slo->count; i++) {
         struct slo_class *c = &slo->classes[i];
         if (!slo_given(c->params)) continue;
-        uint64_t *const counts[] = {&c->met,        &c->missed,    &c->open,     &c->met_tok,
+        uint64_t *const counts[] = {&c->met,        &c->missed,    &c->open,      &c->met_tok,
                                     &c->unanswered, &c->late_ttft, &c->late_tpot, &c->late_e2e};
         for (size_t k = 0; k < sizeof counts / sizeof counts[0]; k++)
             snap_u64(snap, counts[k]);

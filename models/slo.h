@@ -25,8 +25,8 @@ bool slo_given(const struct slo_params *params);
 struct slo_class {
     const struct slo_params *params;
     const char *name;
-    uint64_t met, missed, open, met_tok; /* met_tok: output tokens of those that met */
-    uint64_t unanswered;                 /* of the missed */
+    uint64_t met, missed, open, met_tok;     /* met_tok: output tokens of those that met */
+    uint64_t unanswered;                     /* of the missed */
     uint64_t late_ttft, late_tpot, late_e2e; /* of those answered; one may be late in all three */
     struct hist ttft, tpot, e2e;
 };

@@ -4,8 +4,8 @@
  * A trace is a CSV file of requests in order of time.  Its header line tells its format:
  *
  *     TIMESTAMP,ContextTokens,GeneratedTokens                         Azure 2023 and 2024
- *     TIMESTAMP,NumImages,ContextTokens,GeneratedTokens               Azure LMM 2025 (images and text)
- *     Timestamp,Session ID,Elapsed time,Model,Request tokens,...      BurstGPT from v1.2 on
+ *     TIMESTAMP,NumImages,ContextTokens,GeneratedTokens               Azure LMM 2025 (images and
+ * text) Timestamp,Session ID,Elapsed time,Model,Request tokens,...      BurstGPT from v1.2 on
  *     Timestamp,Model,Request tokens,Response tokens,...              BurstGPT up to v1.1
  *     time_s,prompt_tok,output_tok                                    own
  *     time_s,session,prompt_tok,output_tok                            own, with sessions

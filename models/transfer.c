@@ -19,8 +19,7 @@ static const struct param transfer_rows[] = {
     PARAM(transfer_params, retries, PARAM_COUNT, "1", "0", "100",
           "other nodes asked when the one that was to decode is down or refuses", "assumption"),
 };
-const struct param_table transfer_table =
-    PARAM_TABLE("transfer", transfer_params, transfer_rows);
+const struct param_table transfer_table = PARAM_TABLE("transfer", transfer_params, transfer_rows);
 
 int64_t transfer_link_ns(double bytes, double bandwidth)
 {

@@ -12,9 +12,9 @@
 _Static_assert((int)WATCH_KINDS == (int)EV_KINDS, "the filter names every kind of event");
 
 const char *const watch_kind_names[WATCH_KINDS + 1] = {
-    "arrival", "deliver",   "serve",    "answer",    "act",    "timeout", "post",    "relay",
-    "tx",      "heartbeat", "lost",     "release",   "height", "commit",  "session", "feed",
-    "market",  "sample",    "incident", "adversary", "window", "notice",   "handoff",  "turn", NULL};
+    "arrival",   "deliver",   "serve",   "answer", "act",     "timeout", "post", "relay",  "tx",
+    "heartbeat", "lost",      "release", "height", "commit",  "session", "feed", "market", "sample",
+    "incident",  "adversary", "window",  "notice", "handoff", "turn",    NULL};
 
 const char *const watch_track_names[WATCH_TRACKS + 1] = {"totals", "blocks",   "validators",
                                                          "nodes",  "requests", NULL};

@@ -436,9 +436,9 @@ static enum status workload_next_recorded(struct workload *w, struct workload_ar
     out->output_tok = row.output_tok;
     bool whole = w->params->arrivals.trace.turns == WORKLOAD_TURNS_WHOLE;
     struct session_text text =
-        row.session ? session_recorded(&w->sessions, row.session, whole, row.prompt_tok,
-                                       row.output_tok)
-                    : session_open_text(&w->sessions, w->count, row.prompt_tok);
+        row.session
+            ? session_recorded(&w->sessions, row.session, whole, row.prompt_tok, row.output_tok)
+            : session_open_text(&w->sessions, w->count, row.prompt_tok);
     workload_put_text(out, &text);
     return STATUS_OK;
 }

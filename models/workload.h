@@ -112,7 +112,7 @@ struct workload_arrival {
     uint32_t session; /* index in sessions; UINT32_MAX: none */
     uint32_t prefix_tok, shared_tok;
     uint64_t stream, prefix; /* names of what it continues and begins with (struct session_text) */
-    money_t value_usd_nano; /* what a wrong answer would cost its user */
+    money_t value_usd_nano;  /* what a wrong answer would cost its user */
 };
 
 struct workload_curve { /* quantile function of a length */
@@ -135,8 +135,8 @@ struct workload {
     uint32_t surge_count;
     struct arena *arena;
     /* state */
-    uint32_t count;    /* arrivals given out */
-    uint32_t ids;      /* of requests, later turns included */
+    uint32_t count; /* arrivals given out */
+    uint32_t ids;   /* of requests, later turns included */
     struct sessions sessions;
     int64_t now_ns;    /* arrivals are known up to here */
     int64_t replay_ns; /* time in the trace that belongs to now_ns */

@@ -136,15 +136,15 @@ static void snap_world_demand(struct snap_world *w)
                    "{exponential: {mean: %s s}}, limit: %s}",
                    snap_world_pick(w, "0%|50%|100%"), snap_world_pick(w, "2|20"),
                    snap_world_pick(w, "3|1000000"));
-    snap_world_set(w, "workload.system_prompts={count: %s, added: %s}",
-                   snap_world_pick(w, "0|5"), snap_world_pick(w, "true|false"));
+    snap_world_set(w, "workload.system_prompts={count: %s, added: %s}", snap_world_pick(w, "0|5"),
+                   snap_world_pick(w, "true|false"));
     snap_world_set(w, "users[0].slo={ttft: %s ms, e2e: 9 s}", snap_world_pick(w, "0|300"));
     const char *prefill = snap_world_pick(w, "both|prefill");
     const char *decode = snap_world_pick(w, "both|decode");
     snap_world_set(w, "nodes[0].role=%s", prefill);
     snap_world_set(w, "nodes[1].role=%s", decode);
-    snap_world_set(w, "transfer={bandwidth: %s Gbit/s, retries: %s}",
-                   snap_world_pick(w, "1|400"), snap_world_pick(w, "0|2"));
+    snap_world_set(w, "transfer={bandwidth: %s Gbit/s, retries: %s}", snap_world_pick(w, "1|400"),
+                   snap_world_pick(w, "0|2"));
 }
 
 /* Fill `w`, which must stay where it is: its list points into it. */

@@ -86,14 +86,13 @@ static void sessions_hit_what_an_unbounded_cache_would(void **state)
 {
     (void)state;
     enum { P = 100, O = 50, T = 5 };
-    struct models_scenario *scenario =
-        load("workload:\n"
-             "  arrivals: {poisson: 0.5/s}\n"
-             "  lengths: {fixed: {prompt: 100, output: 50}}\n"
-             "  sessions: {share: 100%, turns: 5, think_time: 0 s}\n"
-             "nodes: [{name: n, gpu: h100-sxm}]\n"
-             "serving: {block_tokens: 1}\n"
-             "warmup: 1 min\n");
+    struct models_scenario *scenario = load("workload:\n"
+                                            "  arrivals: {poisson: 0.5/s}\n"
+                                            "  lengths: {fixed: {prompt: 100, output: 50}}\n"
+                                            "  sessions: {share: 100%, turns: 5, think_time: 0 s}\n"
+                                            "nodes: [{name: n, gpu: h100-sxm}]\n"
+                                            "serving: {block_tokens: 1}\n"
+                                            "warmup: 1 min\n");
     struct models_record record = run(scenario);
     double asked = 0, found = 0;
     for (int k = 1; k <= T; k++) {
@@ -128,8 +127,8 @@ static uint32_t watch_requests(struct world *w, int64_t until_ns, struct seen *s
                 known = known || seen[i].id == r->id;
             if (known) continue;
             assert_true(count < most);
-            seen[count++] = (struct seen){r->id,    r->prompt_tok, r->user,
-                                          r->class, r->arrived_ns, r->stream};
+            seen[count++] =
+                (struct seen){r->id, r->prompt_tok, r->user, r->class, r->arrived_ns, r->stream};
         }
     }
     return count;
@@ -193,12 +192,12 @@ static void recorded_sessions_are_followed(void **state)
     } cases[] = {{"whole", 100 + 80 + 180 + 250 + 60 + 300, 149 + 229},
                  {"new", 100 + 80 + 330 + 630 + 160 + 300, 149 + 379 + 99}};
     for (int i = 0; i < 2; i++) {
-        struct models_scenario *scenario = load(arena_print(
-            &arena,
-            "workload: {arrivals: {trace: {file: tests/data/chat.csv, turns: %s}}}\n"
-            "serving: {block_tokens: 1}\n"
-            "nodes: [{name: n, gpu: h100-sxm}]\n",
-            cases[i].turns));
+        struct models_scenario *scenario = load(
+            arena_print(&arena,
+                        "workload: {arrivals: {trace: {file: tests/data/chat.csv, turns: %s}}}\n"
+                        "serving: {block_tokens: 1}\n"
+                        "nodes: [{name: n, gpu: h100-sxm}]\n",
+                        cases[i].turns));
         struct models_record record = run(scenario);
         assert_true(real(scenario, &record, "requests.completed") == 6);
         double shared = real(scenario, &record, "serving.prefix_shared_ratio");
@@ -298,8 +297,7 @@ static void objectives_cover_what_arrived(void **state)
                                  cases[i]);
         struct diag diag;
         diag_init(&diag, &arena);
-        struct models_scenario *scenario =
-            models_load_text(&arena, "x.yaml", text, NULL, 0, &diag);
+        struct models_scenario *scenario = models_load_text(&arena, "x.yaml", text, NULL, 0, &diag);
         assert_non_null(scenario);
         struct models_record record = run(scenario);
         double met = real(scenario, &record, "slo.met");

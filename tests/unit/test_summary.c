@@ -229,8 +229,12 @@ static void test_side_by_side(void **state)
     (void)state;
     const struct models_value *const *values = three();
     struct summary_column columns[] = {
-        {.summary = summary_build(&arena, NULL, values, 3), .title = {"many"}, .price_rule = "fixed $2"},
-        {.summary = summary_build(&arena, NULL, values + 1, 1), .title = {"one"}, .price_rule = "amm"},
+        {.summary = summary_build(&arena, NULL, values, 3),
+         .title = {"many"},
+         .price_rule = "fixed $2"},
+        {.summary = summary_build(&arena, NULL, values + 1, 1),
+         .title = {"one"},
+         .price_rule = "amm"},
     };
     char *text = printed(print_three, columns);
     assert_non_null(strstr(text, "many    one\n"));

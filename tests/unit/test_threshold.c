@@ -7,9 +7,9 @@
 #include "tests/unit/unit.h"
 
 struct truth {
-    int64_t step;      /* holds from here on */
-    int64_t dip;       /* but not here; -1: nowhere */
-    double noise;      /* half-width; NaN: none */
+    int64_t step; /* holds from here on */
+    int64_t dip;  /* but not here; -1: nowhere */
+    double noise; /* half-width; NaN: none */
     uint32_t asked[200];
     int64_t fails_at; /* the probe itself fails there; -1: nowhere */
 };
@@ -30,12 +30,8 @@ static enum status probe(void *context, struct threshold_point *point)
 static struct threshold search(struct arena *arena, struct truth *truth, int64_t low, int64_t high,
                                bool every)
 {
-    struct threshold t = {.low = low,
-                          .high = high,
-                          .every = every,
-                          .probe = probe,
-                          .context = truth,
-                          .arena = arena};
+    struct threshold t = {
+        .low = low, .high = high, .every = every, .probe = probe, .context = truth, .arena = arena};
     assert_int_equal(threshold_find(&t), STATUS_OK);
     return t;
 }
@@ -48,7 +44,8 @@ static void every_step_is_found(void **state)
     for (int64_t low = 0; low < 4; low++) {
         for (int64_t high = low; high < 70; high += 1 + high / 3) {
             for (int64_t step = low - 1; step <= high + 1; step++) {
-                struct truth truth = {.step = step, .dip = -1, .noise = (double)NAN, .fails_at = -1};
+                struct truth truth = {
+                    .step = step, .dip = -1, .noise = (double)NAN, .fails_at = -1};
                 struct threshold t = search(&arena, &truth, low, high, false);
                 int64_t want = step < low ? low : step > high ? low - 1 : step;
                 assert_int_equal(t.found, want);

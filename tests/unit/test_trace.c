@@ -89,16 +89,20 @@ static void expect_rows(const char *path, const char *format, const struct trace
 static void azure_2023_is_read(void **state)
 {
     (void)state; /* CR LF, no final newline, 100-ns decimals, over midnight, equal times */
-    static const struct trace_row rows[] = {
-        {0, 374, 44, 0, 0}, {1499999900, 396, 109, 0, 0}, {1500000100, 12, 7, 0, 0}, {1500000100, 4083, 1000, 0, 0}};
+    static const struct trace_row rows[] = {{0, 374, 44, 0, 0},
+                                            {1499999900, 396, 109, 0, 0},
+                                            {1500000100, 12, 7, 0, 0},
+                                            {1500000100, 4083, 1000, 0, 0}};
     expect_rows("tests/data/azure-2023.csv", "Azure", rows, 4, 0);
 }
 
 static void azure_2024_is_read(void **state)
 {
     (void)state; /* with offsets from UTC, over a leap day, decimals of any number */
-    static const struct trace_row rows[] = {
-        {0, 2162, 5, 0, 0}, {19860000, 2399, 6, 0, 0}, {1009930000, 76, 15, 0, 0}, {2259930000, 1, 1, 0, 0}};
+    static const struct trace_row rows[] = {{0, 2162, 5, 0, 0},
+                                            {19860000, 2399, 6, 0, 0},
+                                            {1009930000, 76, 15, 0, 0},
+                                            {2259930000, 1, 1, 0, 0}};
     expect_rows("tests/data/azure-2024.csv", "Azure", rows, 4, 0);
 }
 
@@ -114,7 +118,8 @@ static void burstgpt_is_read(void **state)
 static void own_format_is_read(void **state)
 {
     (void)state; /* UTF-8 mark, epoch seconds, decimals below a nanosecond, an empty line */
-    static const struct trace_row rows[] = {{0, 10, 20, 0, 0}, {1, 30, 40, 0, 0}, {3599750000000, 10000000, 1, 0, 0}};
+    static const struct trace_row rows[] = {
+        {0, 10, 20, 0, 0}, {1, 30, 40, 0, 0}, {3599750000000, 10000000, 1, 0, 0}};
     expect_rows("tests/data/own.csv", "own", rows, 3, 0);
 }
 

@@ -397,7 +397,8 @@ static void a_trace_is_replayed_as_recorded(void **state)
     (void)state;
     struct workload_params params = replay("tests/data/own.csv", 1.0, 0);
     struct workload w = open_workload(&params, 1);
-    static const struct trace_row rows[] = {{0, 10, 20, 0, 0}, {1, 30, 40, 0, 0}, {3599750000000, 10000000, 1, 0, 0}};
+    static const struct trace_row rows[] = {
+        {0, 10, 20, 0, 0}, {1, 30, 40, 0, 0}, {3599750000000, 10000000, 1, 0, 0}};
     struct workload_params other = poisson(1.0);
     struct workload v = open_workload(&other, 1);
     for (uint32_t i = 0; i < 3; i++) {
