@@ -56,6 +56,7 @@ static void fleet_add(struct world *w, uint32_t index, uint16_t class)
                                 .wake_ns = INT64_MAX,
                                 .adversary = -1};
     serving_init(&node->serving, &w->params->serving, node->perf, w->arena);
+    gauge_attach(w, index);
     struct registry_terms terms = {.class = class,
                                    .region = node->region,
                                    .model = node->model,
@@ -133,6 +134,7 @@ bool fleet_submit(struct world *w, uint32_t index, const struct serving_terms *t
     if (!serving_submit(&w->nodes[index].serving, world_now(w), terms, NULL)) return false;
     world_hold(w, terms->tag);
     fleet_wake(w, index);
+    invariant_node(w, index);
     return true;
 }
 
@@ -205,6 +207,7 @@ void fleet_serve(struct world *w, uint32_t index)
         }
     } while (count == FLEET_BATCH);
     fleet_wake(w, index);
+    invariant_node(w, index);
 }
 
 bool fleet_cancel(struct world *w, uint32_t slot)
@@ -217,6 +220,7 @@ bool fleet_cancel(struct world *w, uint32_t slot)
         world_drop(w, slot);
     }
     fleet_wake(w, index);
+    invariant_node(w, index);
     return held;
 }
 

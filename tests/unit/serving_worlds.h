@@ -172,9 +172,12 @@ static inline void take_done(struct serving *s, int64_t now_ns, struct answers *
         a->done_count += got;
 }
 
-/* Runs in the queue are as many blocks as are free, chains lie within what they should. */
+/* Runs in the queue are as many blocks as are free, chains lie within what they should; and the
+ * laws that hold whatever is decided. */
 static void check_blocks(const struct serving *s)
 {
+    char law[160];
+    if (serving_laws_audit(s, law, sizeof law)) fail_msg("%s", law);
     assert_true(s->blocks_free >= 0 && s->blocks_free <= s->blocks_total);
     uint32_t in_phases = 0;
     for (int64_t i = 0; i < s->params->block_tokens; i++)
@@ -194,7 +197,7 @@ static void check_blocks(const struct serving *s)
 }
 
 static inline void make_call(struct serving *s, const struct world *w, const struct call *c,
-                      struct answers *a)
+                             struct answers *a)
 {
     enum serving_reject why;
     struct serving_counters counters;
@@ -286,7 +289,7 @@ static inline void drive_plain(const struct world *w, struct answers *a)
 }
 
 static inline void check_same(const struct answers *a, const struct answers *b, int world,
-                       const char *what)
+                              const char *what)
 {
     bool same = a->done_count == b->done_count && a->word_count == b->word_count &&
                 mixed(&a->counters) == mixed(&b->counters) &&
