@@ -4,6 +4,7 @@
 #include <math.h>
 
 #include "models/caveat.h"
+#include "models/scenario_own.h"
 #include "models/world.h"
 
 #define YEAR_S (365.25 * 86400.0)
@@ -15,15 +16,6 @@ static double record_rate(uint64_t now, uint64_t *before, double step_s)
     double rate = step_s > 0 ? (double)(now - *before) / step_s : (double)NAN;
     *before = now;
     return rate;
-}
-
-static double record_waiting(struct world *w)
-{
-    double waiting = 0;
-    for (uint32_t i = 0; i < w->node_count; i++) {
-        waiting += w->nodes[i].serving.waiting.count;
-    }
-    return waiting;
 }
 
 static double record_utilisation(struct world *w, double step_s)
@@ -73,7 +65,6 @@ void record_sample(struct world *w)
         [SERIES_ARRIVED] = record_rate(w->arrived, &w->sampled_arrived, step_s),
         [SERIES_COMPLETED] =
             record_rate(w->states[REQUEST_COMPLETED], &w->sampled_completed, step_s),
-        [SERIES_WAITING] = record_waiting(w),
         [SERIES_UTILISATION] = record_utilisation(w, step_s),
         [SERIES_BASE_FEE] = money_real(w->base_fee, 0),
         [SERIES_MEMPOOL] = (double)w->mempool.waiting,
@@ -83,6 +74,7 @@ void record_sample(struct world *w)
         [SERIES_CIRCULATING] = money_real(supply.circulating, 18),
         [SERIES_PRICE] = money_real(price_spot(&w->price), 9),
     };
+    gauge_sample(w, row);
     metrics_sample(m, world_now(w), row);
     record_collapse(w);
 }
@@ -93,7 +85,7 @@ static double record_rent_usd_per_h(const struct world *w, uint32_t node)
 {
     const struct scenario_node *c =
         (const struct scenario_node *)w->params->nodes.items + w->nodes[node].class;
-    double gpu = c->rent > 0 ? c->rent : perf_hardware_find(c->gpu)->rental_usd_per_h;
+    double gpu = c->rent > 0 ? c->rent : scenario_own_hardware(c->own, c->gpu)->rental_usd_per_h;
     return gpu * (double)c->gpus;
 }
 
@@ -121,7 +113,7 @@ static double record_hosts_usd(const struct world *w)
 static double record_replicas_usd(const struct world *w)
 {
     const struct verification_replicated *p = &w->params->verification.replicated;
-    return perf_hardware_find(p->gpu)->rental_usd_per_h * (double)p->gpus *
+    return scenario_own_hardware(w->params->own, p->gpu)->rental_usd_per_h * (double)p->gpus *
            (double)w->consensus.count * record_window_h(w);
 }
 
@@ -131,7 +123,7 @@ static double record_kwh(struct world *w)
     for (uint32_t i = 0; i < w->node_count; i++) {
         const struct scenario_node *c =
             (const struct scenario_node *)w->params->nodes.items + w->nodes[i].class;
-        double watts = perf_hardware_find(c->gpu)->power_w * (double)c->gpus;
+        double watts = scenario_own_hardware(c->own, c->gpu)->power_w * (double)c->gpus;
         double busy_s = (double)w->nodes[i].window_busy_ns / 1e9;
         sum += watts * (idle * window_s + (1 - idle) * busy_s);
     }
@@ -314,6 +306,7 @@ void record_fill(struct world *w, struct models_record *record)
     metrics_fill(&w->metrics, values);
     record_costs(w, values);
     record_nodes(w, values);
+    gauge_fill(w, values);
     record_supply(w, values);
     record_price(w, values);
     metrics_set_real(values, METRIC_cheat_profit, record_cheat_profit(w));

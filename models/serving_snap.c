@@ -163,11 +163,12 @@ static void snap_decoding(struct snap *snap, struct serving *s)
     snap_i64(snap, &s->clock);
     snap_i64(snap, &s->computed_tok);
     snap_count(snap, &s->decoding, s->request_used);
+    uint32_t finishing = s->params->speculative.tokens > 0 ? 0 : s->decoding;
     if (snap->reading) {
-        s->finish_capacity = s->decoding;
-        s->finish = arena_alloc(s->arena, s->decoding, sizeof *s->finish);
+        s->finish_capacity = finishing;
+        s->finish = arena_alloc(s->arena, finishing, sizeof *s->finish);
     }
-    for (uint32_t i = 0; i < s->decoding; i++) {
+    for (uint32_t i = 0; i < finishing; i++) {
         snap_i64(snap, &s->finish[i].clock);
         snap_u32(snap, &s->finish[i].order);
         snap_index(snap, &s->finish[i].request, s->request_used);
@@ -184,7 +185,7 @@ static void snap_decoding(struct snap *snap, struct serving *s)
 static void snap_plan(struct snap *snap, struct serving *s)
 {
     SNAP_COVERS(struct perf_line, 32);
-    SNAP_COVERS(struct perf_batch, 72);
+    SNAP_COVERS(struct perf_batch, 88);
     int64_t *const values[] = {
         &s->now_ns,
         &s->blocks_free,
@@ -204,6 +205,8 @@ static void snap_plan(struct snap *snap, struct serving *s)
         &s->batch.prefill_context_tok,
         &s->batch.prefill_pairs,
         &s->batch.sampled,
+        &s->batch.image_tok,
+        &s->batch.image_tok_squares,
         &s->budget,
         &s->busy_since_ns,
         &s->seen_ns,
@@ -217,8 +220,10 @@ static void snap_plan(struct snap *snap, struct serving *s)
     snap_flag(snap, &s->left);
     if (s->params->speculative.tokens == 0) return;
     if (s->planned < 0 || s->planned > SERVING_SPEC_LEAP) snap_fail(snap, "the plan is too long");
-    for (int64_t i = 0; snap_sound(snap) && i < s->planned; i++)
+    for (int64_t i = 0; snap_sound(snap) && i < s->planned; i++) {
         snap_i64(snap, &s->ticks[i]);
+        snap_i64(snap, &s->taken[i]);
+    }
 }
 
 /* Those not yet taken, from the first place on. */
@@ -257,10 +262,22 @@ static void snap_counters(struct snap *snap, struct serving_counters *c)
         snap_u64(snap, counts[i]);
 }
 
+static void snap_laws(struct snap *snap, struct serving_laws *l)
+{
+    SNAP_COVERS(struct serving_laws, 88);
+    uint64_t *const sums[] = {&l->area_ns,     &l->waiting_ns, &l->sojourn_ns, &l->arrived_ns,
+                              &l->sampled_tok, &l->asked_tok,  &l->due_tok,    &l->dropped_tok};
+    snap_i64(snap, &l->since_ns);
+    snap_i64(snap, &l->held_ns);
+    snap_i64(snap, &l->period_ticks);
+    for (size_t i = 0; i < sizeof sums / sizeof sums[0]; i++)
+        snap_u64(snap, sums[i]);
+}
+
 void serving_snap(struct serving *s, struct snap *snap, const struct perf *perfs,
                   uint32_t perf_count, uint32_t tags)
 {
-    SNAP_COVERS(struct serving, 672);
+    SNAP_COVERS(struct serving, 792);
     SNAP_COVERS(struct serving_rules, 32);
     snap_perf(snap, &s->perf, perfs, perf_count);
     snap_perf(snap, &s->next_perf, perfs, perf_count);
@@ -277,4 +294,5 @@ void serving_snap(struct serving *s, struct snap *snap, const struct perf *perfs
     snap_plan(snap, s);
     snap_finished(snap, s, tags);
     snap_counters(snap, &s->counters);
+    snap_laws(snap, &s->laws);
 }

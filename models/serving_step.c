@@ -37,7 +37,7 @@ static int64_t blocks_of(const struct serving *s, int64_t tok)
     return (tok + s->params->block_tokens - 1) / s->params->block_tokens;
 }
 
-static uint32_t *phase_of(struct serving *s, int64_t clock)
+static uint32_t *phase_of(const struct serving *s, int64_t clock)
 {
     return &s->phase[clock % s->params->block_tokens];
 }
@@ -211,6 +211,12 @@ static int64_t ticks_to(const struct serving *s, int64_t steps)
     return plan_ticks(&s->line, steps);
 }
 
+int64_t serving_step_end_ns(const struct serving *s, int64_t steps)
+{
+    int64_t ticks = s->start_ticks + ticks_to(s, steps);
+    return s->start_ns + (ticks + PERF_TICKS - 1) / PERF_TICKS;
+}
+
 /* Of `steps` equal steps (the first has its blocks), how many find blocks.  Each request takes one
  * in every block_tokens steps. */
 static int64_t affordable(struct serving *s, int64_t steps)
@@ -228,7 +234,7 @@ static int64_t affordable(struct serving *s, int64_t steps)
 }
 
 /* Blocks that `steps` steps take after the first. */
-static int64_t leap_blocks(struct serving *s, int64_t steps)
+static int64_t leap_blocks(const struct serving *s, int64_t steps)
 {
     int64_t size = s->params->block_tokens;
     if (s->rules.reserve == SERVING_RESERVE_ALL) return 0;
@@ -263,9 +269,8 @@ static void go_idle(struct serving *s)
 
 void serving_step_set_plan(struct serving *s, int64_t steps)
 {
-    int64_t ticks = s->start_ticks + ticks_to(s, steps);
     s->planned = steps;
-    s->end_ns = s->start_ns + (ticks + PERF_TICKS - 1) / PERF_TICKS;
+    s->end_ns = serving_step_end_ns(s, steps);
 }
 
 /* The smallest and the largest context, for a perf that asks. */
@@ -433,7 +438,9 @@ static void schedule_running(struct serving *s)
         need = serving_spec_need(s);
     else if (s->rules.reserve != SERVING_RESERVE_ALL)
         need = *phase_of(s, s->clock);
-    bool several = s->prefill_head != SERVING_NONE && s->rules.threshold < INT64_MAX;
+    /* Tokens that a preempted request gave back may have let others in behind a prompt. */
+    bool several = s->prefill_head != SERVING_NONE &&
+                   (s->rules.threshold < INT64_MAX || s->running.tail != s->prefill_head);
     if (need > s->blocks_free || several) {
         schedule_in_order(s);
         forget_marks(s);
@@ -595,6 +602,7 @@ static void pass_time(struct serving *s, int64_t steps)
 
 static void drop_cancelled(struct serving *s, int32_t index)
 {
+    serving_laws_leave(s, &s->requests[index], serving_step_start_ns(s), false);
     leave_running(s, index, false);
     s->counters.wasted_tok += (uint64_t)s->requests[index].computed_tok;
     s->cancels--;
@@ -608,6 +616,7 @@ static void complete(struct serving *s, int32_t index)
         drop_cancelled(s, index);
         return;
     }
+    serving_laws_leave(s, r, serving_step_start_ns(s), true);
     serving_queue_report(s, r, SERVING_DONE, serving_step_start_ns(s));
     s->counters.completed++;
     if (s->rules.ahead) {
@@ -681,6 +690,7 @@ static void lose_waiting(struct serving *s, int32_t index)
 {
     struct serving_request *r = &s->requests[index];
     serving_queue_report(s, r, SERVING_LOST, serving_step_start_ns(s));
+    serving_laws_leave(s, r, serving_step_start_ns(s), false);
     s->counters.lost++;
     if (r->state == SERVING_COMING)
         serving_queue_remove(s, &s->coming, index);
@@ -725,11 +735,14 @@ static void swap_perf(struct serving *s)
 
 void serving_step_finish(struct serving *s, int64_t steps)
 {
+    uint64_t before = s->counters.decode_tok;
+    serving_laws_steps(s, steps);
     pass_time(s, steps);
     s->counters.steps += (uint64_t)steps;
     if (s->line.outside) s->counters.outside_steps += (uint64_t)steps;
     if (is_speculating(s) && s->decodes) {
         serving_spec_apply(s, steps);
+        serving_laws_gain(s, s->counters.decode_tok - before);
         note_peak(s);
     } else if (s->decodes) {
         if (steps > 1) {
@@ -759,6 +772,14 @@ static int64_t reached(const struct serving *s, int64_t now_ns)
             high = middle;
     }
     return low;
+}
+
+int64_t serving_step_blocks_used(const struct serving *s, int64_t at_ns)
+{
+    int64_t used = s->blocks_total - s->blocks_free;
+    if (s->planned <= 1 || at_ns <= s->start_ns) return used;
+    int64_t ended = reached(s, at_ns - 1);
+    return used + (is_speculating(s) ? s->taken[ended] : leap_blocks(s, ended + 1));
 }
 
 void serving_step_settle(struct serving *s, int64_t now_ns)

@@ -14,6 +14,11 @@
 /* Time at which the running step started, as the caller sees it. */
 int64_t serving_step_start_ns(const struct serving *s);
 
+/* Time at which the first `steps` of the plan have ended, as the caller sees it. */
+int64_t serving_step_end_ns(const struct serving *s, int64_t steps);
+/* KV blocks that are taken just before `at_ns`, which is at most the end of the plan. */
+int64_t serving_step_blocks_used(const struct serving *s, int64_t at_ns);
+
 void serving_step_begin(struct serving *s);
 /* A request was appended at the very time the open step started: let it join. */
 void serving_step_extend(struct serving *s);
