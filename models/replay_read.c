@@ -547,7 +547,9 @@ static int by_arrival(const void *a, const void *b)
 static void settle(struct replay *r, struct rows *rows, struct arena *arena)
 {
     double base = INFINITY, offset = 0.0;
-    r->looks = align(rows, &offset);
+    r->looks = r->params.arrivals == REPLAY_ARRIVED && align(rows, &offset);
+    if (r->params.arrivals == REPLAY_ARRIVED && !r->looks)
+        replay_note(r, "arrival_time cannot be laid beside queued_ts, which is used");
     for (uint32_t i = 0; i < rows->count; i++) {
         const struct row *row = &rows->items[i];
         base = fmin(base, r->looks ? row->arrival + offset : row->queued);
