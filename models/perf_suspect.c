@@ -128,13 +128,13 @@ static void judge_unit(const struct perf_tables *t, const struct perf_points *p,
              p->name, roof->hardware->name, what, times[count / 2]);
 }
 
-/* The load of experts that is quickest to work out: a factor of 200 tells it from no other. */
-static double even_roof_ns(const struct perf_roof *roof, const int64_t *at)
+/* What a row should take about.  For experts the bound will do: a factor of 200 tells it from what
+ * uneven loads and groups make of it, which takes long to work out. */
+static double about_ns(const struct perf_roof *roof, const int64_t *at)
 {
-    int64_t even[PERF_AXES];
-    memcpy(even, at, sizeof even);
-    if (roof->op == PERF_MOE) even[6] = 0;
-    return perf_kernel_roof_ns(roof, even);
+    double ns =
+        roof->op == PERF_MOE ? perf_kernel_bound_ns(roof, at) : perf_kernel_roof_ns(roof, at);
+    return ns > SMALLEST_NS ? ns : SMALLEST_NS;
 }
 
 void perf_suspect_times(struct perf_tables *t, const struct perf_points *p,
@@ -147,12 +147,10 @@ void perf_suspect_times(struct perf_tables *t, const struct perf_points *p,
     for (uint32_t i = 0; i < p->count; i++) {
         const struct perf_point *point = &p->items[i];
         double bound_ns = perf_kernel_bound_ns(roof, point->at);
-        double roof_ns = even_roof_ns(roof, point->at);
         fast[i] = (struct doubt){bound_ns / point->ns, point};
         launch[i] =
             (struct doubt){(bound_ns > launch_ns ? bound_ns : launch_ns) / point->ns, point};
-        slow[i] =
-            (struct doubt){point->ns / (roof_ns > SMALLEST_NS ? roof_ns : SMALLEST_NS), point};
+        slow[i] = (struct doubt){point->ns / about_ns(roof, point->at), point};
     }
     uint32_t above = worst(fast, p->count, 1.0), below = worst(slow, p->count, SLOW);
     worst(launch, p->count, 1.0);
