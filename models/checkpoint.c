@@ -126,7 +126,7 @@ static void checkpoint_chain(struct world *w, struct snap *snap)
 
 static void checkpoint_node(struct world *w, struct world_node *node, struct snap *snap)
 {
-    SNAP_COVERS(struct world_node, 624);
+    SNAP_COVERS(struct world_node, (144 + sizeof(struct serving)) / 16 * 16);
     uint32_t classes = w->params->nodes.count;
     uint32_t perfs = classes * (1 + w->params->adversaries.count);
     uint32_t perf = snap->reading ? 0 : (uint32_t)(node->perf - w->perfs);
@@ -172,7 +172,7 @@ static void checkpoint_economy(struct world *w, struct snap *snap)
 
 static void checkpoint_rest(struct world *w, struct snap *snap)
 {
-    SNAP_COVERS(struct world, 37568);
+    SNAP_COVERS(struct world, 44144);
     snap_begin(snap, "world");
     workload_arrival_snap(&w->next_arrival, snap, checkpoint_users(w));
     snap_flag(snap, &w->arrivals_over);
@@ -190,6 +190,7 @@ static void checkpoint_rest(struct world *w, struct snap *snap)
     snap_u64(snap, &w->sampled_completed);
     snap_i64(snap, &w->sampled_busy_ns);
     snap_i64(snap, &w->sample_step_ns);
+    gauge_snap(w, snap);
     snap_money(snap, &w->window_burned);
     snap_money(snap, &w->window_issued);
     snap_real(snap, &w->last_interval_s);

@@ -56,6 +56,7 @@ static void fleet_add(struct world *w, uint32_t index, uint16_t class)
                                 .wake_ns = INT64_MAX,
                                 .adversary = -1};
     serving_init(&node->serving, &w->params->serving, node->perf, w->arena);
+    gauge_attach(w, index);
     struct registry_terms terms = {.class = class,
                                    .region = node->region,
                                    .model = node->model,
@@ -121,13 +122,16 @@ void fleet_deliver(struct world *w, uint32_t slot)
         return;
     }
     world_set_state(w, slot, REQUEST_SERVED);
-    if (!serving_submit(&node->serving, world_now(w), slot, r->prompt_tok, r->output_tok, NULL)) {
+    struct serving_terms terms = {
+        .tag = slot, .prompt_tok = r->prompt_tok, .output_tok = r->output_tok};
+    if (!serving_submit(&node->serving, world_now(w), &terms, NULL)) {
         registry_end(&w->registry, r->node);
         front_end(w, slot, REQUEST_REJECTED);
         return;
     }
     world_hold(w, slot);
     fleet_wake(w, r->node);
+    invariant_node(w, r->node);
 }
 
 static const struct adversary_params *fleet_master(const struct world *w, uint32_t node)
@@ -172,6 +176,7 @@ void fleet_serve(struct world *w, uint32_t index)
         }
     } while (count == FLEET_BATCH);
     fleet_wake(w, index);
+    invariant_node(w, index);
 }
 
 bool fleet_cancel(struct world *w, uint32_t slot)
@@ -183,6 +188,7 @@ bool fleet_cancel(struct world *w, uint32_t slot)
         world_drop(w, slot);
     }
     fleet_wake(w, index);
+    invariant_node(w, index);
     return held;
 }
 

@@ -93,6 +93,7 @@ enum status world_open(struct world *w, const struct models_scenario *scenario, 
     request_pool_init(&w->requests, arena, (uint32_t)p->limits.requests);
     metrics_init(&w->metrics, arena, p->warmup, p->horizon);
     net_init(&w->net, &p->net, arena);
+    gauge_open(w);
     fleet_open(w);
     relay_open(w);
     TRY(front_open(w), "replication %u", replication);
@@ -151,6 +152,7 @@ static void world_window(struct world *w, bool closes)
     struct token_supply supply = token_supply(&w->token);
     money_t issued = supply.minted + w->ledger.total[LEDGER_OPG][LEDGER_EMISSION];
     fleet_window(w, closes);
+    gauge_window(w, closes);
     w->window_burned = closes ? supply.burned - w->window_burned : supply.burned;
     w->window_issued = closes ? issued - w->window_issued : issued;
     if (closes) metrics_close_window(&w->metrics);
@@ -320,7 +322,7 @@ enum status models_run(const struct models_scenario *scenario, uint64_t seed, ui
     }
     if (status == STATUS_OK) {
         payment_flush(&w->payment);
-        if (!invariant_check(w)) status = world_breach(w);
+        if (!invariant_final(w)) status = world_breach(w);
     }
     if (status == STATUS_OK) status = engine_status(w);
     if (status == STATUS_BREACH) watch_crash_report("an invariant broke");

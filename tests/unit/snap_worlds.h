@@ -120,6 +120,12 @@ static void snap_world_service(struct snap_world *w)
                    "events=[{at: %s s, do: %s, for: %s s}, {at: 60 s, do: outage, region: "
                    "Frankfurt, for: 20 s}]",
                    at, what, snap_world_pick(w, "10|50"));
+    snap_world_set(w, "serving={policy: %s, order: %s}",
+                   snap_world_pick(w, "vllm_v1|vllm_v1|vllm_v0|sarathi|orca|static"),
+                   snap_world_pick(w, "fcfs|priority|shortest"));
+    snap_world_set(w, "serving=%s",
+                   snap_world_pick(w, "{}|{async_scheduling: true}|{speculative: {tokens: 3}}|"
+                                      "{prefix_caching: false}|{chunked_prefill: off}"));
 }
 
 /* Fill `w`, which must stay where it is: its list points into it. */
