@@ -112,10 +112,10 @@ struct perf perf_make(const struct perf_terms *t, struct arena *arena)
                         .tp = t->tp,
                         .pp = t->pp,
                         .ep = t->ep,
-                         .kv_dtype = t->kv_dtype,
-                         .expert_skew = t->expert_skew,
-                         .tables = t->tables,
-                         .engine = t->engine};
+                        .kv_dtype = t->kv_dtype,
+                        .expert_skew = t->expert_skew,
+                        .tables = t->tables,
+                        .engine = t->engine};
     perf_roofline_set(&perf, t->tee_step_ns, t->tee_share);
     if (t->tables != NULL && t->tables->profile)
         perf_profile_set(&perf, arena);

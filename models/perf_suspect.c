@@ -159,14 +159,14 @@ void perf_suspect_times(struct perf_tables *t, const struct perf_points *p,
     }
     uint32_t above = worst(fast, p->count, 1.0), below = worst(slow, p->count, SLOW);
     worst(launch, p->count, 1.0);
-    uint32_t before = diag->count;
+    uint32_t before = diag->count + t->warning_count;
     for (uint32_t file = 0; file < t->opened; file++) {
         judge_unit(t, p, file, launch, 2.0, "are faster than its peak", roof, arena, diag);
         judge_unit(t, p, file, slow, SLOW, "are slower than its roofline", roof, arena, diag);
     }
     t->above_peak += above;
     t->slow += below;
-    if (diag->count > before) return;
+    if (diag->count + t->warning_count > before) return;
     if (above > 0)
         perf_tables_warn(t, arena,
                          "%s: %u of %u points imply more than the peak of %s (a cache, or another "
