@@ -63,7 +63,9 @@ struct expect_parser {
     const struct param_text *line;
     const char *at;
     int depth;
-    bool failed; /* one finding a line is enough */
+    bool failed;              /* one finding a line is enough */
+    const char *const *names; /* of the metrics, NULL: those of a world */
+    size_t count;
 };
 
 static const struct expect_node *expect_sum(struct expect_parser *p);
@@ -140,12 +142,20 @@ static const struct expect_node *expect_number(struct expect_parser *p)
     return node;
 }
 
+static long expect_find(const struct expect_parser *p, const char *name)
+{
+    if (p->names == NULL) return models_metric_find(name);
+    for (size_t i = 0; i < p->count; i++)
+        if (strcmp(p->names[i], name) == 0) return (long)i;
+    return -1;
+}
+
 static const struct expect_node *expect_unknown(struct expect_parser *p, const char *name)
 {
-    size_t count = models_metric_count();
+    size_t count = p->names ? p->count : models_metric_count();
     const char **names = arena_alloc(p->arena, count, sizeof *names);
     for (size_t i = 0; i < count; i++)
-        names[i] = models_metric(i)->name;
+        names[i] = p->names ? p->names[i] : models_metric(i)->name;
     const char *near = diag_nearest(name, names, count);
     if (near == NULL) return expect_error(p, "there is no metric '%s'", name);
     return expect_error(p, "there is no metric '%s'; did you mean '%s'?", name, near);
@@ -157,7 +167,7 @@ static const struct expect_node *expect_metric(struct expect_parser *p)
     while (isalnum((unsigned char)*p->at) || *p->at == '_' || *p->at == '.')
         p->at++;
     struct expect_node *node = expect_node(p, EXPECT_METRIC, start);
-    long metric = models_metric_find(node->text);
+    long metric = expect_find(p, node->text);
     if (metric < 0) return expect_unknown(p, node->text);
     node->metric = (size_t)metric;
     return node;
@@ -268,7 +278,18 @@ static bool expect_range(struct expect_parser *p, struct expect *expect)
 
 struct expect *expect_parse(struct arena *arena, const struct param_text *line, struct diag *diag)
 {
-    struct expect_parser p = {.arena = arena, .diag = diag, .line = line, .at = line->text};
+    return expect_parse_among(arena, line, diag, NULL, 0);
+}
+
+struct expect *expect_parse_among(struct arena *arena, const struct param_text *line,
+                                  struct diag *diag, const char *const *names, size_t count)
+{
+    struct expect_parser p = {.arena = arena,
+                              .diag = diag,
+                              .line = line,
+                              .at = line->text,
+                              .names = names,
+                              .count = count};
     struct expect *expect = arena_alloc(arena, 1, sizeof *expect);
     if (strlen(line->text) > EXPECT_LENGTH) {
         diag_add(diag, line->where, "expect", "is longer than %d characters", EXPECT_LENGTH);

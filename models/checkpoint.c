@@ -8,6 +8,7 @@
 #include "models/checkpoint.h"
 
 #include "models/branch.h"
+#include "models/engine.h"
 #include "models/perf_tables.h"
 #include "models/serving_snap.h"
 
@@ -210,6 +211,7 @@ static void checkpoint_snap(struct world *w, struct snap *snap)
     consensus_snap(&w->consensus, snap);
     checkpoint_chain(w, snap);
     checkpoint_nodes(w, snap);
+    engine_snap(w, snap);
     checkpoint_design(w, snap);
     checkpoint_economy(w, snap);
     metrics_snap(&w->metrics, snap);

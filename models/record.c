@@ -4,6 +4,7 @@
 #include <math.h>
 
 #include "models/caveat.h"
+#include "models/scenario_own.h"
 #include "models/world.h"
 
 #define YEAR_S (365.25 * 86400.0)
@@ -84,7 +85,7 @@ static double record_rent_usd_per_h(const struct world *w, uint32_t node)
 {
     const struct scenario_node *c =
         (const struct scenario_node *)w->params->nodes.items + w->nodes[node].class;
-    double gpu = c->rent > 0 ? c->rent : perf_hardware_find(c->gpu)->rental_usd_per_h;
+    double gpu = c->rent > 0 ? c->rent : scenario_own_hardware(c->own, c->gpu)->rental_usd_per_h;
     return gpu * (double)c->gpus;
 }
 
@@ -112,7 +113,7 @@ static double record_hosts_usd(const struct world *w)
 static double record_replicas_usd(const struct world *w)
 {
     const struct verification_replicated *p = &w->params->verification.replicated;
-    return perf_hardware_find(p->gpu)->rental_usd_per_h * (double)p->gpus *
+    return scenario_own_hardware(w->params->own, p->gpu)->rental_usd_per_h * (double)p->gpus *
            (double)w->consensus.count * record_window_h(w);
 }
 
@@ -122,7 +123,7 @@ static double record_kwh(struct world *w)
     for (uint32_t i = 0; i < w->node_count; i++) {
         const struct scenario_node *c =
             (const struct scenario_node *)w->params->nodes.items + w->nodes[i].class;
-        double watts = perf_hardware_find(c->gpu)->power_w * (double)c->gpus;
+        double watts = scenario_own_hardware(c->own, c->gpu)->power_w * (double)c->gpus;
         double busy_s = (double)w->nodes[i].window_busy_ns / 1e9;
         sum += watts * (idle * window_s + (1 - idle) * busy_s);
     }

@@ -6,10 +6,13 @@
  * check relies only on keys that read well (param_good), so one mistake is reported once; what
  * could not be read has its default here, or zero where it has none. */
 #include <assert.h>
+#include <errno.h>
 #include <string.h>
 
+#include "models/perf_log.h"
 #include "models/perf_tables.h"
 #include "models/scenario.h"
+#include "models/scenario_own.h"
 
 struct scenario_checker {
     const struct scenario *s;
@@ -54,16 +57,22 @@ static void scenario_check_region(struct scenario_checker *c, const char *path, 
 static bool scenario_check_gpu(struct scenario_checker *c, const char *path, const char *name)
 {
     if (!param_good(c->doc, path)) return false;
-    if (perf_hardware_find(name)) return true;
-    scenario_unknown(c, path, "hardware", name, perf_hardware_names, PERF_HARDWARE);
+    if (scenario_own_hardware(c->s->own, name)) return true;
+    if (scenario_own_refused(c->s, name)) return false;
+    size_t count;
+    const char *const *known = scenario_own_hardware_names(c->s->own, c->diag->arena, &count);
+    scenario_unknown(c, path, "hardware", name, known, count);
     return false;
 }
 
 static bool scenario_check_model(struct scenario_checker *c, const char *path, const char *name)
 {
     if (!param_good(c->doc, path)) return false;
-    if (perf_model_find(name)) return true;
-    scenario_unknown(c, path, "model", name, perf_model_names, PERF_MODELS);
+    if (scenario_own_model(c->s->own, name)) return true;
+    if (scenario_own_refused(c->s, name)) return false;
+    size_t count;
+    const char *const *known = scenario_own_model_names(c->s->own, c->diag->arena, &count);
+    scenario_unknown(c, path, "model", name, known, count);
     return false;
 }
 
@@ -125,7 +134,7 @@ static bool scenario_offered(const struct scenario_checker *c, const char *model
 {
     const struct scenario_model *models = c->s->models.items;
     for (uint32_t i = 0; i < c->s->models.count; i++) {
-        if (!models[i].name || !perf_model_find(models[i].name)) return true;
+        if (!models[i].name || !scenario_own_model(c->s->own, models[i].name)) return true;
         if (strcmp(models[i].name, model) == 0) return true;
     }
     return !param_good(c->doc, "models");
@@ -136,9 +145,11 @@ struct perf_terms scenario_terms(const struct scenario_node *class, const char *
     bool own = strcmp(model, class->model) == 0;
     assert(class->pipeline > 0); /* the table's range */
     return (struct perf_terms){
-        .hardware = perf_hardware_find(class->gpu),
-        .model = perf_model_find(model),
+        .hardware = scenario_own_hardware(class->own, class->gpu),
+        .model = scenario_own_model(class->own, model),
         .dtype = (enum perf_dtype) class->dtype,
+        .kv_dtype = (enum perf_dtype) class->kv_dtype,
+        .expert_skew = perf_expert_skew(class->expert_load),
         .tp = (int32_t)(class->gpus / class->pipeline),
         .pp = (int32_t) class->pipeline,
         .ep = (int32_t)(own ? class->expert_groups : 1),
@@ -190,8 +201,8 @@ static void scenario_read_tables(struct scenario_checker *c, struct scenario_nod
 {
     if (node->timing.kind != SCENARIO_TABLES || !param_good(c->doc, path)) return;
     struct perf_tables_ask ask = {.folder = node->timing.tables,
-                                  .hardware = perf_hardware_find(node->gpu),
-                                  .model = perf_model_find(node->model),
+                                  .hardware = scenario_own_hardware(c->s->own, node->gpu),
+                                  .model = scenario_own_model(c->s->own, node->model),
                                   .dtype = (enum perf_dtype)node->dtype,
                                   .tp = (int32_t)(node->gpus / node->pipeline),
                                   .where = param_where(c->doc, path),
@@ -199,9 +210,37 @@ static void scenario_read_tables(struct scenario_checker *c, struct scenario_nod
     node->tables = perf_tables_load(&ask, c->arena, c->diag);
 }
 
+/* A file that several classes name is read once. */
+static const struct perf_recording *scenario_recording(struct scenario_checker *c, const char *file,
+                                                       const char *path)
+{
+    const struct scenario_node *nodes = c->s->nodes.items;
+    for (uint32_t i = 0; i < c->s->nodes.count; i++)
+        if (nodes[i].recording && strcmp(nodes[i].recording->path, file) == 0)
+            return nodes[i].recording;
+    FILE *stream = fopen(file, "rb");
+    if (stream != NULL) return perf_log_read(stream, file, c->arena, c->diag);
+    param_error(c->doc, c->diag, path, "%s cannot be read (%s)", file, strerror(errno));
+    return NULL;
+}
+
+/* Times that come one by one: a pilot for the warm-up would take those of the run. */
+static void scenario_read_steps(struct scenario_checker *c, struct scenario_node *node,
+                                const char *path)
+{
+    int kind = node->timing.kind;
+    if ((kind != SCENARIO_RECORDED && kind != SCENARIO_LIVE) || !param_good(c->doc, path)) return;
+    if (c->s->warmup_rule.kind == PLAN_WARMUP_MSER5)
+        param_error(c->doc, c->diag, path, "steps that are %s need a fixed warmup, not mser5",
+                    kind == SCENARIO_LIVE ? "live" : "recorded");
+    if (kind == SCENARIO_RECORDED)
+        node->recording = scenario_recording(c, node->timing.recorded, path);
+}
+
 static void scenario_check_node(struct scenario_checker *c, uint32_t i)
 {
     struct scenario_node *node = (struct scenario_node *)c->s->nodes.items + i;
+    node->own = c->s->own;
     bool gpu = scenario_check_gpu(c, scenario_path(c, "nodes", i, "gpu"), node->gpu);
     bool model = scenario_check_model(c, scenario_path(c, "nodes", i, "model"), node->model);
     scenario_check_region(c, scenario_path(c, "nodes", i, "region"), node->region);
@@ -212,6 +251,7 @@ static void scenario_check_node(struct scenario_checker *c, uint32_t i)
     if (gpu && model && scenario_good_engine(c, i) &&
         scenario_check_fit(c, scenario_path(c, "nodes", i, "gpus"), node, node->model)) {
         scenario_read_tables(c, node, scenario_path(c, "nodes", i, "timing"));
+        scenario_read_steps(c, node, scenario_path(c, "nodes", i, "timing"));
     }
 }
 
@@ -239,7 +279,7 @@ static void scenario_check_adversary(struct scenario_checker *c, uint32_t i)
     if (!scenario_check_model(c, path, a->substitute)) return;
     for (uint32_t n = 0; n < c->s->nodes.count; n++) {
         bool good = scenario_good_engine(c, n) && scenario_good(c, "nodes", n, "gpu");
-        if (good && perf_hardware_find(nodes[n].gpu)) {
+        if (good && scenario_own_hardware(c->s->own, nodes[n].gpu)) {
             scenario_check_fit(c, path, &nodes[n], a->substitute);
         }
     }
@@ -324,6 +364,7 @@ static void scenario_check_replicated(struct scenario_checker *c)
                                             .pipeline = 1,
                                             .expert_groups = 1,
                                             .model = p->model,
+                                            .own = c->s->own,
                                             .dtype = PERF_BF16};
     bool gpu = scenario_check_gpu(c, "verification.replicated.gpu", p->gpu);
     bool model = scenario_check_model(c, "verification.replicated.model", p->model);
@@ -419,6 +460,7 @@ void scenario_check(struct scenario *s, struct param_doc *doc, struct arena *are
                     struct diag *diag)
 {
     struct scenario_checker c = {.s = s, .doc = doc, .arena = arena, .diag = diag};
+    scenario_own_check(s, doc, arena, diag);
     scenario_check_times(&c);
     plan_check(&s->reps, doc, "reps", diag);
     workload_check(&s->workload, doc, "workload", diag);

@@ -289,20 +289,26 @@ static void add_spread(struct serving *s, struct perf_batch *batch)
     batch->decode_max_tok = s->clock - s->first_birth + 1;
 }
 
+struct perf_batch serving_step_batch(struct serving *s)
+{
+    struct perf_batch batch = s->batch;
+    if (!s->decodes || s->decoding == 0) return batch;
+    if (is_speculating(s)) {
+        serving_spec_add(s, &batch);
+        return batch;
+    }
+    batch.decode_seqs = s->decoding;
+    batch.decode_context_tok = s->computed_tok + s->decoding;
+    batch.sampled += s->decoding;
+    add_spread(s, &batch);
+    return batch;
+}
+
 /* False: there is nothing to compute. */
 static bool plan(struct serving *s)
 {
-    struct perf_batch batch = s->batch;
-    if (!s->decodes || s->decoding == 0) {
-        if (batch.prefill_seqs == 0) return false;
-    } else if (is_speculating(s)) {
-        serving_spec_add(s, &batch);
-    } else {
-        batch.decode_seqs = s->decoding;
-        batch.decode_context_tok = s->computed_tok + s->decoding;
-        batch.sampled += s->decoding;
-        add_spread(s, &batch);
-    }
+    struct perf_batch batch = serving_step_batch(s);
+    if (batch.prefill_seqs == 0 && (!s->decodes || s->decoding == 0)) return false;
     s->line = perf_step_line(s->perf, &batch);
     /* At least a nanosecond, so that a boundary is never before its step. */
     assert(s->line.first_ticks >= PERF_TICKS && s->line.holds >= 1);
@@ -789,4 +795,11 @@ void serving_step_cut(struct serving *s, int64_t now_ns)
 {
     serving_step_settle(s, now_ns);
     if (s->planned > 1) serving_step_set_plan(s, 1);
+}
+
+void serving_step_until(struct serving *s, int64_t end_ns)
+{
+    assert(s->planned == 1 && end_ns > s->start_ns);
+    s->line.first_ticks = (end_ns - s->start_ns) * PERF_TICKS - s->start_ticks;
+    serving_step_set_plan(s, 1);
 }

@@ -36,6 +36,12 @@ void serving_step_settle(struct serving *s, int64_t now_ns);
 /* And plan no further than its end. */
 void serving_step_cut(struct serving *s, int64_t now_ns);
 
+/* What the running step computes, as its perf was asked about it. */
+struct perf_batch serving_step_batch(struct serving *s);
+/* The one step that runs ends at this time and not when its perf says: it is taken together with
+ * steps of other nodes. */
+void serving_step_until(struct serving *s, int64_t end_ns);
+
 /* Take a running request's blocks and put it back at the head of the queue. */
 void serving_step_preempt(struct serving *s, int32_t index);
 
