@@ -20,6 +20,7 @@
 /* ---- scenario ------------------------------------------------------------------------------ */
 
 struct models_scenario;
+struct models_metrics;
 
 /* The parameter table of a whole scenario file (for `hacasim schema`). */
 const struct param_table *models_table(void);
@@ -29,8 +30,8 @@ const struct param_table *models_table(void);
 struct models_scenario *models_load(struct arena *arena, const char *path, const char *const *sets,
                                     size_t set_count, struct diag *diag);
 /* The same, but a scenario with findings comes back as well, for the reading of its `expect:`
- * lines (models_info has only those then; a line that did not read has text NULL).  It must not be
- * run.  NULL when there is no document to read. */
+ * lines (models_info has only those and the metrics then; a line that did not read has text NULL).
+ * It must not be run.  NULL when there is no document to read. */
 struct models_scenario *models_read(struct arena *arena, const char *path, const char *const *sets,
                                     size_t set_count, struct diag *diag);
 /* As models_load, from the text of a stored run (models_info's canonical), called `name` in
@@ -71,7 +72,8 @@ struct models_info {
     struct models_until until;
     struct models_warmup warmup;
     int64_t horizon_ns, drain_ns;
-    const struct param_text *expects; /* `expect:` lines with their positions */
+    const struct models_metrics *metrics; /* the scenario's own */
+    const struct param_text *expects;     /* `expect:` lines with their positions */
     uint32_t expect_count;
     const struct param_effective *effective;
     size_t effective_count;
@@ -146,6 +148,13 @@ enum models_timing_source models_timing_kernel(const struct models_timing *timin
 bool models_proposers(struct arena *arena, const int64_t *powers, const int64_t *priorities,
                       uint32_t count, uint32_t rounds, int64_t *proposers, int64_t *after);
 
+/* A consensus script or a list of changes of a validator set (docs/consensus.md), read and run: a
+ * result to print by the function beside it, or NULL after findings.  It lives in `arena`. */
+const void *models_consensus_script(const char *path, struct arena *arena, struct diag *diag);
+struct json_node *models_consensus_script_json(struct json *json, const void *result);
+const void *models_validator_set(const char *path, struct arena *arena, struct diag *diag);
+struct json_node *models_validator_set_json(struct json *json, const void *result);
+
 /* ---- results ------------------------------------------------------------------------------- */
 
 enum models_kind {
@@ -169,11 +178,25 @@ struct models_metric {
     const char *name;    /* "gap.s.p99" */
     const char *meaning; /* one line */
 };
-/* The metrics of a record, in this order; the same for every scenario and design. */
+/* The common metrics, which every record has in this order, whatever the scenario and design. */
 size_t models_metric_count(void);
 const struct models_metric *models_metric(size_t index);
 /* Index of a name, or -1. */
 long models_metric_find(const char *name);
+
+/* The metrics of a scenario's own classes ("slo.class.apps.met"), behind the common ones.  NULL
+ * stands for a scenario without any. */
+struct models_metrics {
+    const struct models_metric *own;
+    size_t count;
+};
+/* All of them: the common ones, then the scenario's own. */
+size_t models_metrics_count(const struct models_metrics *metrics);
+const struct models_metric *models_metrics_at(const struct models_metrics *metrics, size_t index);
+long models_metrics_find(const struct models_metrics *metrics, const char *name);
+/* The name that is most like one that there is not, or NULL. */
+const char *models_metrics_nearest(const struct models_metrics *metrics, const char *name,
+                                   struct arena *arena);
 
 struct models_series { /* sampled over simulated time */
     const char *name, *unit;
@@ -199,7 +222,8 @@ struct models_steady {   /* mean of a stationary series by batch means (sim/batc
 struct models_record {
     uint32_t replication;
     uint64_t seed, trace_hash;
-    struct models_value *values; /* models_metric_count() of them */
+    const struct models_metrics *metrics; /* the scenario's own; NULL: none */
+    struct models_value *values;          /* models_metrics_count(metrics) of them */
     const struct models_series *series;
     uint32_t series_count;
     const struct models_curve *curves;

@@ -161,6 +161,11 @@ static void record_nodes(struct world *w, struct models_value *values)
     double price = money_real(price_spot(&w->price), 9), window_h = record_window_h(w);
     double *profit = arena_alloc(w->arena, w->node_count, sizeof *profit);
     double *busy = arena_alloc(w->arena, w->node_count, sizeof *busy);
+    const struct scenario_node *classes = w->params->nodes.items;
+    int64_t gpus = 0;
+    for (uint32_t i = 0; i < w->node_count; i++)
+        gpus += classes[w->nodes[i].class].gpus;
+    metrics_set_integer(values, METRIC_node_gpus, gpus);
     if (w->design->on_chain) return;
     for (uint32_t i = 0; i < w->node_count; i++) {
         const struct world_node *node = &w->nodes[i];
@@ -265,6 +270,31 @@ static void record_price(struct world *w, struct models_value *values)
                      record_ratio(cover, money_real(m->exploited_nano, 9)));
 }
 
+/* ---- prefix caches --------------------------------------------------------------------------- */
+
+void record_window(struct world *w, bool closes)
+{
+    uint64_t queried = 0, hit = 0;
+    for (uint32_t i = 0; i < w->node_count; i++) {
+        struct serving_counters c = serving_count(&w->nodes[i].serving, world_now(w));
+        queried += c.queried_tok;
+        hit += c.hit_tok;
+    }
+    w->window_queried_tok = closes ? queried - w->window_queried_tok : queried;
+    w->window_hit_tok = closes ? hit - w->window_hit_tok : hit;
+}
+
+/* ---- KV between nodes ------------------------------------------------------------------------ */
+
+static void record_transfers(const struct world *w, struct models_value *values)
+{
+    const struct transfer *t = &w->transfer;
+    metrics_set_integer(values, METRIC_transfers, (int64_t)t->sent);
+    metrics_set_exact(values, METRIC_transfer_bytes, t->bytes, 0);
+    metrics_set_integer(values, METRIC_transfer_resent, (int64_t)t->resent);
+    metrics_set_integer(values, METRIC_transfer_failed, (int64_t)t->failed);
+}
+
 /* ---- the whole ------------------------------------------------------------------------------- */
 
 /* A user who has an answer, waits, and will act on it as things stand. */
@@ -293,17 +323,55 @@ static void record_pending(struct world *w)
     }
 }
 
+/* When the first token of each request in flight came; -1: not yet. */
+static int64_t *record_first_tokens(struct world *w)
+{
+    int64_t *first_ns = arena_alloc(w->arena, w->requests.capacity, sizeof *first_ns);
+    for (uint32_t slot = 0; slot < w->requests.capacity; slot++) {
+        const struct request *r = world_request(w, slot);
+        first_ns[slot] = r->state == REQUEST_RETURN ? r->first_token_ns : -1;
+    }
+    for (uint32_t i = 0; i < w->node_count; i++)
+        serving_first_tokens(&w->nodes[i].serving, world_now(w), first_ns);
+    for (uint32_t slot = 0; slot < w->requests.capacity; slot++) {
+        const struct request *r = world_request(w, slot);
+        if (r->state == REQUEST_SERVED && r->prefill_node != UINT32_MAX)
+            first_ns[slot] = r->handoff_ns;
+    }
+    return first_ns;
+}
+
+/* Requests under way at the end: late already, or still in time. */
+static void record_under_way(struct world *w)
+{
+    const int64_t *first_ns = record_first_tokens(w);
+    for (uint32_t slot = 0; slot < w->requests.capacity; slot++) {
+        const struct request *r = world_request(w, slot);
+        if (r->holds == 0 || r->state >= REQUEST_COMPLETED || !r->counted) continue;
+        slo_pending(&w->slo, r->class, world_now(w) - r->arrived_ns,
+                    first_ns[slot] < 0 ? -1 : first_ns[slot] - r->arrived_ns);
+    }
+}
+
 void record_fill(struct world *w, struct models_record *record)
 {
-    struct models_value *values = arena_alloc(w->arena, METRIC_COUNT, sizeof *values);
+    const struct models_metrics *metrics = &w->scenario->metrics;
+    struct models_value *values =
+        arena_alloc(w->arena, models_metrics_count(metrics), sizeof *values);
     *record = (struct models_record){.replication = w->replication,
                                      .seed = w->seed,
                                      .trace_hash = w->events.hash,
+                                     .metrics = metrics,
                                      .values = values};
     bool halted = w->halt_since_ns >= 0;
     chain_halt_ends(w);
     record_pending(w);
+    record_under_way(w);
     metrics_fill(&w->metrics, values);
+    slo_fill(&w->slo, values);
+    record_transfers(w, values);
+    metrics_set_real(values, METRIC_prefix_hit,
+                     record_ratio((double)w->window_hit_tok, (double)w->window_queried_tok));
     record_costs(w, values);
     record_nodes(w, values);
     gauge_fill(w, values);

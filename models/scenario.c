@@ -22,6 +22,11 @@ static const struct param user_rows[] = {
           "assumption"),
     PARAM_SUB(scenario_user, acts, PARAM_CHOICE, act_table, "at_once",
               "when the user acts on an answer", "docs/claims.md 8"),
+    PARAM(scenario_user, priority, PARAM_COUNT, "0", "0", "1000000",
+          "lower is served first, where serving.order is priority",
+          "vLLM: 0, and lower is earlier"),
+    PARAM_SUB(scenario_user, slo, PARAM_GROUP, slo_table, "{}",
+              "what the class was promised, and how often it must be kept", "see its keys"),
 };
 static const struct param_table user_table = PARAM_TABLE("user", scenario_user, user_rows);
 
@@ -35,6 +40,7 @@ static const struct param timing_rows[] = {
 };
 static const struct param_table timing_table = PARAM_TABLE("timing", scenario_timing, timing_rows);
 
+static const char *const role_names[REGISTRY_ROLES + 1] = {"both", "prefill", "decode", NULL};
 static const struct param node_rows[] = {
     PARAM(scenario_node, name, PARAM_NAME, NULL, NULL, NULL, "name of the node class", NULL),
     PARAM(scenario_node, region, PARAM_NAME, "N_Virginia", NULL, NULL, "where its nodes stand",
@@ -61,6 +67,11 @@ static const struct param node_rows[] = {
      .meaning = "number format of the weights",
      .source = "assumption",
      .names = perf_dtype_names},
+    PARAM_NAMES(
+        scenario_node, role, role_names, "both",
+        "both: whole requests; prefill: prompts, whose KV then goes to a node that decodes; "
+        "decode: what follows",
+        "docs/decisions/0015-demand.md"),
     PARAM_NAMES(scenario_node, kv_dtype, perf_dtype_names, "bf16", "number format of the KV cache",
                 "vLLM: kv_cache_dtype auto"),
     PARAM_NAMES(scenario_node, expert_load, perf_expert_load_names, "as_measured",
@@ -187,6 +198,8 @@ static const struct param scenario_rows[] = {
     SCENARIO_GROUP(payment, payment_table, "prices, sessions, price feed", "docs/model.md 3"),
     SCENARIO_GROUP(net, net_table, "delays between regions", "docs/model.md 4"),
     SCENARIO_GROUP(serving, serving_table, "the inference engine", "docs/model.md 5"),
+    SCENARIO_GROUP(transfer, transfer_table, "KV between prefill and decode nodes",
+                   "docs/model.md 5"),
     SCENARIO_GROUP(verification, verification_table, "how answers are verified", "docs/model.md 6"),
     SCENARIO_GROUP(facilitator, facilitator_table, "the central relay", "docs/model.md 7"),
     SCENARIO_GROUP(storage, storage_table, "blob storage", "docs/model.md 7"),

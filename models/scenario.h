@@ -18,8 +18,10 @@
 #include "models/registry.h"
 #include "models/router.h"
 #include "models/serving.h"
+#include "models/slo.h"
 #include "models/staking.h"
 #include "models/token/token.h"
+#include "models/transfer.h"
 #include "models/verification/verification.h"
 #include "models/workload.h"
 #include "net/net.h"
@@ -34,6 +36,8 @@ struct scenario_user {
     const char *class;
     double share;
     struct scenario_act acts;
+    int64_t priority; /* in the engine; lower is served first */
+    struct slo_params slo;
 };
 
 /* A model of the catalog, or one of the scenario's own (scenario_own.h). */
@@ -65,6 +69,7 @@ struct scenario_node {
     const char *name, *region, *gpu, *model;
     int64_t count, gpus;
     int64_t pipeline, expert_groups;
+    int role;            /* enum registry_role */
     int dtype, kv_dtype; /* enum perf_dtype */
     int expert_load;     /* enum perf_expert_load */
     struct scenario_timing timing;
@@ -119,6 +124,7 @@ struct scenario {
     struct registry_params registry;
     struct router_params router;
     struct serving_params serving;
+    struct transfer_params transfer;
     struct payment_params payment;
     struct facilitator_params facilitator;
     struct storage_params storage;
@@ -161,7 +167,8 @@ struct models_scenario {
     struct scenario params;
     struct param_doc *doc;
     struct models_info info;
-    const char **unused; /* caveats about keys without effect */
+    struct models_metrics metrics; /* of its classes */
+    const char **unused;           /* caveats about keys without effect */
     uint32_t unused_count;
 };
 

@@ -370,6 +370,15 @@ void serving_swap_perf(struct serving *s, int64_t now_ns, const struct perf *per
     s->next_perf = perf;
 }
 
+void serving_first_tokens(struct serving *s, int64_t now_ns, int64_t *first_ns)
+{
+    run_until(s, now_ns);
+    for (uint32_t i = 0; i < s->request_used; i++) {
+        const struct serving_request *r = &s->requests[i];
+        if (r->state != SERVING_FREE && !r->cancelled) first_ns[r->tag] = r->first_token_ns;
+    }
+}
+
 uint32_t serving_load(struct serving *s, int64_t now_ns)
 {
     run_until(s, now_ns);

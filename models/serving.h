@@ -295,6 +295,10 @@ void serving_fail(struct serving *s, int64_t now_ns);
  * running requests are recomputed; those the new model has no room for are lost. */
 void serving_swap_perf(struct serving *s, int64_t now_ns, const struct perf *perf);
 
+/* For each request that the node holds, when its first token was sampled (-1: not yet), to
+ * first_ns[tag]. */
+void serving_first_tokens(struct serving *s, int64_t now_ns, int64_t *first_ns);
+
 /* Requests held at `now_ns`, for routing. */
 uint32_t serving_load(struct serving *s, int64_t now_ns);
 

@@ -92,9 +92,11 @@ enum status world_open(struct world *w, const struct models_scenario *scenario, 
     event_list_init(&w->events, arena, (uint32_t)p->limits.events);
     request_pool_init(&w->requests, arena, (uint32_t)p->limits.requests);
     metrics_init(&w->metrics, arena, p->warmup, p->horizon);
+    slo_init(&w->slo, &p->users, p->horizon - p->warmup, arena);
     net_init(&w->net, &p->net, arena);
     gauge_open(w);
     fleet_open(w);
+    transfer_open(w);
     relay_open(w);
     TRY(front_open(w), "replication %u", replication);
     chain_open(w);
@@ -152,6 +154,7 @@ static void world_window(struct world *w, bool closes)
     struct token_supply supply = token_supply(&w->token);
     money_t issued = supply.minted + w->ledger.total[LEDGER_OPG][LEDGER_EMISSION];
     fleet_window(w, closes);
+    record_window(w, closes);
     gauge_window(w, closes);
     w->window_burned = closes ? supply.burned - w->window_burned : supply.burned;
     w->window_issued = closes ? issued - w->window_issued : issued;
@@ -186,6 +189,9 @@ static void world_dispatch_request(struct world *w, const struct event *e)
     case EV_NOTICE:
         front_notice(w, slot);
         break;
+    case EV_HANDOFF:
+        transfer_arrive(w, slot);
+        break;
     case EV_LOST:
         outcome_proof(w, slot, PROOF_LOST);
         break;
@@ -208,9 +214,13 @@ enum status world_dispatch(struct world *w, const struct event *e)
     case EV_ACT:
     case EV_TIMEOUT:
     case EV_NOTICE:
+    case EV_HANDOFF:
     case EV_LOST:
     case EV_POST:
         world_dispatch_request(w, e);
+        break;
+    case EV_TURN:
+        front_turn(w, e->entity);
         break;
     case EV_SERVE:
         fleet_serve(w, e->entity);
