@@ -84,18 +84,29 @@ struct models_steps *engine_steps(const struct world *w)
     return steps;
 }
 
+static void engine_log_snap(struct perf_log *log, struct snap *snap)
+{
+    uint64_t digest = log->replay ? log->replay->digest : 0, here = digest;
+    snap_u64(snap, &digest);
+    if (digest != here)
+        snap_refuse(snap, "the recorded steps of engine %u have changed", log->engine);
+    snap_u64(snap, &log->asked);
+    snap_u64(snap, &log->next);
+}
+
+/* Engines without a log have nothing to keep; a branch may have more or fewer of those. */
 void engine_snap(struct world *w, struct snap *snap)
 {
     SNAP_COVERS(struct perf_log, 112);
+    uint32_t logs = 0;
+    for (uint32_t e = 0; e < engine_count(w); e++)
+        logs += w->perfs[e].log != NULL;
+    uint32_t here = logs;
     snap_begin(snap, "engines");
-    for (uint32_t e = 0; e < engine_count(w); e++) {
-        struct perf_log *log = w->perfs[e].log;
-        uint64_t none = 0, length = log && log->replay ? log->replay->digest : 0, here = length;
-        snap_u64(snap, &length);
-        if (length != here) snap_refuse(snap, "the recorded steps of engine %u have changed", e);
-        snap_u64(snap, log ? &log->asked : &none);
-        snap_u64(snap, log ? &log->next : &none);
-    }
+    snap_u32(snap, &logs);
+    if (logs != here) snap_refuse(snap, "steps of other engines are recorded here");
+    for (uint32_t e = 0; e < engine_count(w) && logs == here; e++)
+        if (w->perfs[e].log != NULL) engine_log_snap(w->perfs[e].log, snap);
     snap_end(snap);
 }
 
