@@ -275,6 +275,7 @@ bool serving_cancel(struct serving *s, int64_t now_ns, uint32_t tag)
     }
     /* It may have been what blocked the queue. */
     if (serving_queue_first(s) == index) serving_step_cut(s, now_ns);
+    serving_step_settle(s, now_ns); /* until now its blocks could be found, and evicted */
     serving_laws_leave(s, &s->requests[index], now_ns, false);
     serving_cache_forget(s, index);
     if (s->requests[index].state == SERVING_COMING)
