@@ -21,7 +21,7 @@ static double record_waiting(struct world *w)
 {
     double waiting = 0;
     for (uint32_t i = 0; i < w->node_count; i++) {
-        waiting += w->nodes[i].serving.waiting.count;
+        waiting += fleet_engine_waiting(&w->nodes[i]);
     }
     return waiting;
 }
@@ -89,14 +89,6 @@ void record_sample(struct world *w)
 
 /* ---- costs ----------------------------------------------------------------------------------- */
 
-static double record_rent_usd_per_h(const struct world *w, uint32_t node)
-{
-    const struct scenario_node *c =
-        (const struct scenario_node *)w->params->nodes.items + w->nodes[node].class;
-    double gpu = c->rent > 0 ? c->rent : perf_hardware_find(c->gpu)->rental_usd_per_h;
-    return gpu * (double)c->gpus;
-}
-
 /* Rent is counted over the measured window, like the tokens it is set against. */
 static double record_window_h(const struct world *w)
 {
@@ -107,9 +99,9 @@ static double record_fleet_usd(const struct world *w)
 {
     double sum = 0;
     for (uint32_t i = 0; i < w->node_count; i++) {
-        sum += record_rent_usd_per_h(w, i);
+        sum += fleet_cost_rent_usd(w, i) + fleet_cost_api_usd(w, i);
     }
-    return sum * record_window_h(w);
+    return sum;
 }
 
 static double record_hosts_usd(const struct world *w)
@@ -125,17 +117,13 @@ static double record_replicas_usd(const struct world *w)
            (double)w->consensus.count * record_window_h(w);
 }
 
-static double record_kwh(struct world *w)
+static double record_kwh(const struct world *w)
 {
-    double idle = w->params->costs.idle_power, sum = 0, window_s = record_window_h(w) * 3600;
+    double sum = 0;
     for (uint32_t i = 0; i < w->node_count; i++) {
-        const struct scenario_node *c =
-            (const struct scenario_node *)w->params->nodes.items + w->nodes[i].class;
-        double watts = perf_hardware_find(c->gpu)->power_w * (double)c->gpus;
-        double busy_s = (double)w->nodes[i].window_busy_ns / 1e9;
-        sum += watts * (idle * window_s + (1 - idle) * busy_s);
+        sum += fleet_cost_kwh(w, i);
     }
-    return sum / 3.6e6;
+    return sum;
 }
 
 static double record_ratio(double part, double whole)
@@ -174,7 +162,7 @@ static void record_nodes(struct world *w, struct models_value *values)
         const struct world_node *node = &w->nodes[i];
         double income = money_real(w->token.node_income[i] - node->income_before, 18) * price;
         double lost = money_real(node->slashed_atto + node->paid_atto, 18) * price;
-        profit[i] = income - lost - record_rent_usd_per_h(w, i) * window_h;
+        profit[i] = income - lost - fleet_cost_rent_usd(w, i) - fleet_cost_api_usd(w, i);
         busy[i] = (double)node->window_busy_ns / 3600e9 / window_h;
     }
     metrics_set_spread(values, METRIC_node_profit, profit, w->node_count);
@@ -192,8 +180,8 @@ static struct record_work record_class_work(struct world *w, uint16_t class)
     for (uint32_t i = 0; i < w->node_count; i++) {
         const struct world_node *n = &w->nodes[i];
         if (n->class != class) continue;
-        double usd_per_ns = record_rent_usd_per_h(w, i) / 3600e9;
-        int64_t busy = serving_count(&w->nodes[i].serving, world_now(w)).busy_ns;
+        double usd_per_ns = fleet_cost_rent_usd_per_h(w, i) / 3600e9;
+        int64_t busy = fleet_engine_count(w, i).busy_ns;
         int64_t honest = n->adversary < 0 ? busy : n->honest_busy_ns;
         work.honest_usd += usd_per_ns * (double)honest;
         work.cheat_usd += usd_per_ns * (double)(busy - honest);
@@ -310,9 +298,12 @@ void record_fill(struct world *w, struct models_record *record)
                                      .values = values};
     bool halted = w->halt_since_ns >= 0;
     chain_halt_ends(w);
+    for (uint32_t i = 0; i < w->node_count; i++)
+        fleet_life_note(w, i);
     record_pending(w);
     metrics_fill(&w->metrics, values);
     record_costs(w, values);
+    fleet_cost_fill(w, values);
     record_nodes(w, values);
     record_supply(w, values);
     record_price(w, values);

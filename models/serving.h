@@ -36,11 +36,6 @@
 
 enum serving_fidelity { SERVING_LEAP, SERVING_STEP };
 
-struct serving_tee { /* toll of confidential computing, for perf_build */
-    int64_t step;    /* ns */
-    double share;
-};
-
 struct serving_params {
     int64_t max_num_seqs, max_num_batched_tokens;
     double gpu_memory_utilization;
@@ -49,7 +44,6 @@ struct serving_params {
     int64_t max_waiting;
     int fidelity; /* enum serving_fidelity */
     int64_t api;  /* ns; the caller delays serving_submit by it */
-    struct serving_tee tee;
 };
 extern const struct param_table serving_table; /* checks the keys against each other too */
 
@@ -190,6 +184,9 @@ void serving_fail(struct serving *s, int64_t now_ns);
 /* Another model (or engine) from the end of the running step on.  The KV cache is dropped and
  * running requests are recomputed; those the new model has no room for are lost. */
 void serving_swap_perf(struct serving *s, int64_t now_ns, const struct perf *perf);
+
+/* Is the request held and not admitted? */
+bool serving_waits(struct serving *s, int64_t now_ns, uint32_t tag);
 
 /* Requests held at `now_ns`, for routing. */
 uint32_t serving_load(struct serving *s, int64_t now_ns);
