@@ -359,7 +359,7 @@ static enum status run_summary(struct run *run, const struct summary **out)
     struct summary *stored;
     if (run->going_on == NULL || run->resume.branch) {
         uint32_t reps = pool_finished(&run->result, run->arena, &values);
-        *out = summary_build(run->arena, values, reps);
+        *out = summary_build(run->arena, run->info.metrics, values, reps);
         return STATUS_OK;
     }
     run->row.done = run->row.reps;

@@ -60,6 +60,7 @@ struct expect {
 struct expect_parser {
     struct arena *arena;
     struct diag *diag;
+    const struct models_metrics *metrics;
     const struct param_text *line;
     const char *at;
     int depth;
@@ -142,11 +143,7 @@ static const struct expect_node *expect_number(struct expect_parser *p)
 
 static const struct expect_node *expect_unknown(struct expect_parser *p, const char *name)
 {
-    size_t count = models_metric_count();
-    const char **names = arena_alloc(p->arena, count, sizeof *names);
-    for (size_t i = 0; i < count; i++)
-        names[i] = models_metric(i)->name;
-    const char *near = diag_nearest(name, names, count);
+    const char *near = models_metrics_nearest(p->metrics, name, p->arena);
     if (near == NULL) return expect_error(p, "there is no metric '%s'", name);
     return expect_error(p, "there is no metric '%s'; did you mean '%s'?", name, near);
 }
@@ -157,7 +154,7 @@ static const struct expect_node *expect_metric(struct expect_parser *p)
     while (isalnum((unsigned char)*p->at) || *p->at == '_' || *p->at == '.')
         p->at++;
     struct expect_node *node = expect_node(p, EXPECT_METRIC, start);
-    long metric = models_metric_find(node->text);
+    long metric = models_metrics_find(p->metrics, node->text);
     if (metric < 0) return expect_unknown(p, node->text);
     node->metric = (size_t)metric;
     return node;
@@ -266,9 +263,11 @@ static bool expect_range(struct expect_parser *p, struct expect *expect)
     return expect->high != NULL;
 }
 
-struct expect *expect_parse(struct arena *arena, const struct param_text *line, struct diag *diag)
+struct expect *expect_parse(struct arena *arena, const struct models_metrics *metrics,
+                            const struct param_text *line, struct diag *diag)
 {
-    struct expect_parser p = {.arena = arena, .diag = diag, .line = line, .at = line->text};
+    struct expect_parser p = {
+        .arena = arena, .diag = diag, .metrics = metrics, .line = line, .at = line->text};
     struct expect *expect = arena_alloc(arena, 1, sizeof *expect);
     if (strlen(line->text) > EXPECT_LENGTH) {
         diag_add(diag, line->where, "expect", "is longer than %d characters", EXPECT_LENGTH);

@@ -24,9 +24,10 @@
 
 struct expect;
 
-/* Check one line before anything is simulated; findings go to `diag` at the line's position, and
- * NULL comes back. */
-struct expect *expect_parse(struct arena *arena, const struct param_text *line, struct diag *diag);
+/* Check one line before anything is simulated; it may name the common metrics and those of the
+ * scenario.  Findings go to `diag` at the line's position, and NULL comes back. */
+struct expect *expect_parse(struct arena *arena, const struct models_metrics *metrics,
+                            const struct param_text *line, struct diag *diag);
 
 struct expect_outcome {
     uint32_t failures;  /* replications in which it does not hold; 0: it holds */
@@ -35,7 +36,7 @@ struct expect_outcome {
     const char *parts;  /* the metrics that a compound side is made of; NULL: none is */
     const char *miss;   /* "misses by 4.2 (14 %)"; NULL when it holds */
 };
-/* `values`: for each of `reps` replications the models_metric_count() values. */
+/* `values`: for each of `reps` replications all values of its record. */
 struct expect_outcome expect_judge(const struct expect *expect, struct arena *arena,
                                    const struct models_value *const *values, uint32_t reps);
 

@@ -172,7 +172,8 @@ struct models_scenario *options_load_present(const struct options_simulate *opti
     *expects = arena_alloc(options->arena, info.expect_count, sizeof(struct expect *));
     for (uint32_t i = 0; i < info.expect_count; i++) {
         const struct param_text *line = &info.expects[i];
-        if (line->text != NULL) (*expects)[i] = expect_parse(options->arena, line, &diag);
+        if (line->text != NULL)
+            (*expects)[i] = expect_parse(options->arena, info.metrics, line, &diag);
     }
     if (diag.count == 0 || scenario == NULL) {
         diag_print(&diag, stderr);

@@ -59,7 +59,8 @@ struct pool_result {
     double wall_s;
     bool *finished;              /* [replication] */
     uint64_t *trace_hash;        /* [replication] */
-    struct models_value *values; /* [replication * models_metric_count() + metric] */
+    size_t metrics;              /* models_metrics_count() of the scenario */
+    struct models_value *values; /* [replication * metrics + metric] */
     uint32_t failed;             /* replication that failed, when pool_run did */
 };
 

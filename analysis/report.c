@@ -347,6 +347,14 @@ static void write_columns(const struct page *page, const char *first, const char
     html_print(page->out, *last ? "<th>%s</th></tr>\n" : "</tr>\n", last);
 }
 
+/* Has any run a value of it? */
+static bool measured(const struct page *page, const char *metric)
+{
+    for (int r = 0; r < page->run_count; r++)
+        if (!isnan(result_metric(page->runs[r], metric))) return true;
+    return false;
+}
+
 static void write_values(const struct page *page, const char *metric)
 {
     for (int r = 0; r < page->run_count; r++)
@@ -373,6 +381,7 @@ static void write_comparison(const struct page *page)
     fputs("<div class=\"scroll\"><table>\n", page->out);
     write_columns(page, "", "");
     for (size_t i = 0; i < count; i++) {
+        if (summary_optional(lines[i].metric) && !measured(page, lines[i].metric)) continue;
         if (lines[i].section) write_group(page, lines[i].section, 1 + page->run_count);
         html_print(page->out, "<tr><td>%s</td>", lines[i].label);
         write_values(page, lines[i].metric);

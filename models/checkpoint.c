@@ -140,7 +140,7 @@ static void checkpoint_economy(struct world *w, struct snap *snap)
 
 static void checkpoint_rest(struct world *w, struct snap *snap)
 {
-    SNAP_COVERS(struct world, 37792);
+    SNAP_COVERS(struct world, 37824);
     snap_begin(snap, "world");
     workload_arrival_snap(&w->next_arrival, snap, checkpoint_users(w));
     snap_flag(snap, &w->arrivals_over);
@@ -181,6 +181,7 @@ static void checkpoint_snap(struct world *w, struct snap *snap)
     checkpoint_design(w, snap);
     checkpoint_economy(w, snap);
     metrics_snap(&w->metrics, snap);
+    slo_snap(&w->slo, snap);
     workload_snap(&w->workload, snap);
     checkpoint_rest(w, snap);
     snap_events(snap, &w->events);

@@ -7,6 +7,7 @@
 #ifndef HACASIM_MODELS_FLEET_H
 #define HACASIM_MODELS_FLEET_H
 
+#include "models/models.h"
 #include "models/serving.h"
 #include "sim/sim.h"
 
@@ -113,20 +114,27 @@ struct fleet_engine { /* what a class runs, or what a swap makes it run */
 };
 
 struct fleet_life {
-    uint8_t phase;                   /* enum fleet_phase */
-    bool registered, leaving;        /* leaving: as soon as it has loaded */
-    bool refusing;                   /* counts as down while it loads */
-    uint32_t cycles;                 /* failures so far: place in the stream */
-    uint32_t attestations;           /* sent so far: likewise */
-    struct event_handle fault;       /* the next failure, or the end of the repair */
-    struct event_handle ready;       /* the end of loading */
-    int64_t since_ns;                /* of the phase, or of the start of the window */
-    int64_t spent_ns[FLEET_PHASES];  /* in the measured window */
-    uint32_t *held;                  /* slots of requests that wait for the engine to load */
-    uint32_t held_count, held_room;  /* in order */
-    struct serving_counters before;  /* of the engines before the one that runs */
-    uint64_t answered_tok;           /* of counted answers */
-    money_t api_nano;                /* what an API charged for counted requests, nano-USD */
+    uint8_t phase;                  /* enum fleet_phase */
+    bool registered, leaving;       /* leaving: as soon as it has loaded */
+    bool refusing;                  /* counts as down while it loads */
+    uint32_t cycles;                /* failures so far: place in the stream */
+    uint32_t attestations;          /* sent so far: likewise */
+    struct event_handle fault;      /* the next failure, or the end of the repair */
+    struct event_handle ready;      /* the end of loading */
+    int64_t since_ns;               /* of the phase, or of the start of the window */
+    int64_t spent_ns[FLEET_PHASES]; /* in the measured window */
+    uint32_t *held;                 /* slots of requests that wait for the engine to load */
+    uint32_t held_count, held_room; /* in order */
+    struct serving_counters before; /* of the engines before the one that runs */
+    uint64_t answered_tok;          /* of counted answers */
+    money_t api_nano;               /* what an API charged for counted requests, nano-USD */
 };
+
+/* ---- metrics -------------------------------------------------------------------------------- */
+
+/* Appends the metrics of each node class ("cost.class.eu.usd_per_mtok") to `metrics`, in order of
+ * class.  `nodes`: of struct scenario_node. */
+void fleet_cost_metrics(const struct param_list *nodes, struct models_metrics *metrics,
+                        struct arena *arena);
 
 #endif

@@ -36,9 +36,25 @@ static void check_enclave(struct scenario_checker *c, uint32_t i, const struct s
                 i);
 }
 
+/* Two names that differ only in signs would give their metrics one name. */
+static void check_key(struct scenario_checker *c, uint32_t i)
+{
+    const struct scenario_node *nodes = c->s->nodes.items;
+    if (!scenario_good(c, "nodes", i, "name")) return;
+    const char *key = slo_class_key(nodes[i].name, c->diag->arena);
+    for (uint32_t k = 0; k < i; k++) {
+        if (!nodes[k].name || strcmp(nodes[k].name, nodes[i].name) == 0) continue;
+        if (strcmp(slo_class_key(nodes[k].name, c->diag->arena), key) != 0) continue;
+        param_error(c->doc, c->diag, scenario_path(c, "nodes", i, "name"),
+                    "the metrics of '%s' and '%s' would both be called cost.class.%s",
+                    nodes[i].name, nodes[k].name, key);
+    }
+}
+
 void fleet_check_class(struct scenario_checker *c, uint32_t i)
 {
     const struct scenario_node *node = (const struct scenario_node *)c->s->nodes.items + i;
+    check_key(c, i);
     if (!scenario_good(c, "nodes", i, "kind")) return;
     check_leave(c, i, node);
     check_power(c, i, node);
@@ -145,9 +161,10 @@ void fleet_check_swap(struct scenario_checker *c, uint32_t event)
     swap->class = swap_class(c, event, swap->nodes);
     if (swap->class == UINT32_MAX || !swap_terms(c, event, swap)) return;
     if (!swap_changes(swap)) {
-        param_error(c->doc, c->diag, scenario_path(c, "events", event, ""),
-                    "a swap must change something: model, dtype, pipeline, expert_groups, timing or "
-                    "engine");
+        param_error(
+            c->doc, c->diag, scenario_path(c, "events", event, ""),
+            "a swap must change something: model, dtype, pipeline, expert_groups, timing or "
+            "engine");
         return;
     }
     if (!other && !param_good(c->doc, "serving")) return;

@@ -3,9 +3,9 @@
  * an engine which is not there yet.
  *
  * Answers for: which timing and settings each class, adversary and swap has, and one face to both
- * kinds of node.  While an engine loads, requests are held by slot in order of arrival (`life.held`)
- * and submitted when it is up.  A swap takes the requests out of the old engine in the same way:
- * another model answers from the beginning, so nothing computed is kept. */
+ * kinds of node.  While an engine loads, requests are held by slot in order of arrival
+ * (`life.held`) and submitted when it is up.  A swap takes the requests out of the old engine in
+ * the same way: another model answers from the beginning, so nothing computed is kept. */
 #include <assert.h>
 #include <string.h>
 
@@ -155,7 +155,9 @@ static enum request_reason engine_take(struct world *w, struct world_node *node,
     const struct request *r = world_request(w, slot);
     enum serving_reject why;
     if (node->proxy) return engine_call(w, node, slot);
-    serving_submit(&node->serving, world_now(w), slot, r->prompt_tok, r->output_tok, &why);
+    struct serving_terms terms = {
+        .tag = slot, .prompt_tok = r->prompt_tok, .output_tok = r->output_tok};
+    serving_submit(&node->serving, world_now(w), &terms, &why);
     return reasons[why];
 }
 
@@ -190,8 +192,7 @@ bool fleet_engine_cancel(struct world *w, uint32_t slot)
     uint32_t at = engine_held(life, slot);
     if (at < life->held_count) {
         life->held_count--;
-        memmove(life->held + at, life->held + at + 1,
-                (life->held_count - at) * sizeof *life->held);
+        memmove(life->held + at, life->held + at + 1, (life->held_count - at) * sizeof *life->held);
         return true;
     }
     return node->proxy ? proxy_cancel(node->proxy, world_now(w), slot)

@@ -12,7 +12,8 @@ const char *const fleet_kind_names[] = {"gpu", "proxy", NULL};
 
 /* ---- toll ----------------------------------------------------------------------------------- */
 
-#define TOLL_LOAD 34.0 /* arXiv 2606.23969: model load 34 times slower; no engine is known to help */
+#define TOLL_LOAD                                                                                  \
+    34.0 /* arXiv 2606.23969: model load 34 times slower; no engine is known to help */
 
 struct fleet_toll_custom fleet_toll_terms(const struct fleet_toll *toll)
 {
@@ -34,8 +35,8 @@ static const struct param custom_rows[] = {
           "on each engine step (host-device crossings)", "as cc_aware"),
     PARAM(fleet_toll_custom, share, PARAM_RATIO, "0.2%", "0%", "100%",
           "and on what the step computes", "arXiv 2606.23969: GPU matrix product at 0.998"),
-    PARAM(fleet_toll_custom, load, PARAM_REAL, "34", "1", "1000",
-          "times as long to load a model", "arXiv 2606.23969"),
+    PARAM(fleet_toll_custom, load, PARAM_REAL, "34", "1", "1000", "times as long to load a model",
+          "arXiv 2606.23969"),
 };
 static const struct param_table custom_table =
     PARAM_TABLE("fleet_toll_custom", fleet_toll_custom, custom_rows);
@@ -81,8 +82,9 @@ static const struct param power_rows[] = {
           "catalog"),
     PARAM(fleet_power, idle, PARAM_RATIO, "30%", "0%", "100%", "drawn without work, share of rated",
           "assumption"),
-    PARAM(fleet_power, busy, PARAM_RATIO, "100%", "0%", "100%", "drawn with work, share of rated",
-          "aiconfigurator, vLLM 0.22 on an H200: 691 of 700 W in a large product; less in decoding"),
+    PARAM(
+        fleet_power, busy, PARAM_RATIO, "100%", "0%", "100%", "drawn with work, share of rated",
+        "aiconfigurator, vLLM 0.22 on an H200: 691 of 700 W in a large product; less in decoding"),
 };
 const struct param_table fleet_power_table = PARAM_TABLE("fleet_power", fleet_power, power_rows);
 

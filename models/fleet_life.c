@@ -365,6 +365,5 @@ void fleet_life_open(struct world *w, uint32_t index, struct fleet_points *point
         life_schedule(w, index, join_ns, FLEET_JOINS);
     }
     life_schedule(w, index, leave_ns, FLEET_LEAVES);
-    if (refresh > 0 && life_attests(w, index))
-        life_schedule(w, index, refresh, FLEET_ATTESTS);
+    if (refresh > 0 && life_attests(w, index)) life_schedule(w, index, refresh, FLEET_ATTESTS);
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * The state of the fleet in a checkpoint.
  *
- * Answers for: nodes, their engines and their lives.  What a node runs follows from the index of its
- * engine and its master.  Events of its life (EV_LIFE) are stored with the event list. */
+ * Answers for: nodes, their engines and their lives.  What a node runs follows from the index of
+ * its engine and its master.  Events of its life (EV_LIFE) are stored with the event list. */
 #include "models/serving_snap.h"
 #include "models/world.h"
 

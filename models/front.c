@@ -97,6 +97,7 @@ void front_end(struct world *w, uint32_t slot, enum request_state state)
     m->rejected += state == REQUEST_REJECTED;
     m->failed += state == REQUEST_FAILED;
     m->timed_out += state == REQUEST_TIMED_OUT;
+    if (state != REQUEST_COMPLETED) slo_unanswered(&w->slo, r->class);
 }
 
 void front_refuse(struct world *w, uint32_t slot, enum request_reason why)
@@ -173,6 +174,16 @@ static void front_begin(struct world *w, uint32_t slot)
         event_schedule_cancellable(&w->events, world_now(w) + limit, EV_TIMEOUT, slot, r->id);
 }
 
+/* Rejected unseen: there is no record of it, but its class follows from its number. */
+static void front_overflow(struct world *w)
+{
+    if (world_now(w) < w->params->warmup) return;
+    struct rng_stream who = world_stream(w, PURPOSE_USER, w->next_arrival.request);
+    w->metrics.rejected++;
+    w->metrics.reasons[REASON_NO_RECORD]++;
+    slo_unanswered(&w->slo, front_user_class(w->params, rng_unit(&who)));
+}
+
 enum status front_arrival(struct world *w)
 {
     uint32_t slot = request_take(&w->requests);
@@ -181,8 +192,7 @@ enum status front_arrival(struct world *w)
     if (slot == UINT32_MAX) {
         w->overflowed++;
         w->states[REQUEST_REJECTED]++;
-        w->metrics.rejected += world_now(w) >= w->params->warmup;
-        w->metrics.reasons[REASON_NO_RECORD] += world_now(w) >= w->params->warmup;
+        front_overflow(w);
         return front_fetch(w);
     }
     struct request *r = world_request(w, slot);

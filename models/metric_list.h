@@ -41,6 +41,13 @@
     SPREAD(ttft, "latency.ttft_s", "time to first token at the user, s")                             \
     SPREAD(tpot, "latency.tpot_s", "time per output token after the first, s")                       \
     SPREAD(e2e, "latency.e2e_s", "from sending a request to acting on its answer, s")                \
+    VALUE(slo_attainment, "slo.attainment_ratio", "share of the requests with targets (users[].slo) that met them all") \
+    VALUE(slo_unmet, "slo.unmet_classes", "classes of users whose attainment is below what they ask (users[].slo.attainment)") \
+    VALUE(slo_met, "slo.met", "requests that met all targets of their class")                        \
+    VALUE(slo_missed, "slo.missed", "requests that missed one, or were not answered")                \
+    VALUE(slo_open, "slo.open", "requests under way at the end that might yet meet theirs (in neither)") \
+    VALUE(slo_goodput, "slo.goodput_per_s", "requests a second that met all targets of their class") \
+    VALUE(slo_goodput_tok, "slo.goodput_tok_per_s", "output tokens a second in answers that met all targets") \
     VALUE(verify_submitted, "verify.submitted", "proofs or records sent toward the chain")           \
     VALUE(verify_accepted, "verify.accepted", "proofs checked and accepted in a final block")        \
     VALUE(verify_rejected, "verify.rejected", "proofs checked and rejected in a final block")        \

@@ -78,6 +78,34 @@ char *models_value_text(char *buffer, const struct models_value *value)
     return memcpy(buffer, "null", sizeof "null");
 }
 
+size_t models_metrics_count(const struct models_metrics *metrics)
+{
+    return METRIC_COUNT + (metrics ? metrics->count : 0);
+}
+
+const struct models_metric *models_metrics_at(const struct models_metrics *metrics, size_t index)
+{
+    return index < METRIC_COUNT ? &metric_names[index] : &metrics->own[index - METRIC_COUNT];
+}
+
+long models_metrics_find(const struct models_metrics *metrics, const char *name)
+{
+    size_t count = models_metrics_count(metrics);
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(models_metrics_at(metrics, i)->name, name) == 0) return (long)i;
+    return -1;
+}
+
+const char *models_metrics_nearest(const struct models_metrics *metrics, const char *name,
+                                   struct arena *arena)
+{
+    size_t count = models_metrics_count(metrics);
+    const char **names = arena_alloc(arena, count, sizeof *names);
+    for (size_t i = 0; i < count; i++)
+        names[i] = models_metrics_at(metrics, i)->name;
+    return diag_nearest(name, names, count);
+}
+
 void metrics_init(struct metrics *m, struct arena *arena, int64_t start_ns, int64_t end_ns)
 {
     *m = (struct metrics){.arena = arena, .start_ns = start_ns, .end_ns = end_ns};

@@ -19,6 +19,7 @@
 /* ---- scenario ------------------------------------------------------------------------------ */
 
 struct models_scenario;
+struct models_metrics;
 
 /* The parameter table of a whole scenario file (for `hacasim schema`). */
 const struct param_table *models_table(void);
@@ -28,8 +29,8 @@ const struct param_table *models_table(void);
 struct models_scenario *models_load(struct arena *arena, const char *path, const char *const *sets,
                                     size_t set_count, struct diag *diag);
 /* The same, but a scenario with findings comes back as well, for the reading of its `expect:`
- * lines (models_info has only those then; a line that did not read has text NULL).  It must not be
- * run.  NULL when there is no document to read. */
+ * lines (models_info has only those and the metrics then; a line that did not read has text NULL).
+ * It must not be run.  NULL when there is no document to read. */
 struct models_scenario *models_read(struct arena *arena, const char *path, const char *const *sets,
                                     size_t set_count, struct diag *diag);
 /* As models_load, from the text of a stored run (models_info's canonical), called `name` in
@@ -70,7 +71,8 @@ struct models_info {
     struct models_until until;
     struct models_warmup warmup;
     int64_t horizon_ns, drain_ns;
-    const struct param_text *expects; /* `expect:` lines with their positions */
+    const struct models_metrics *metrics; /* the scenario's own */
+    const struct param_text *expects;     /* `expect:` lines with their positions */
     uint32_t expect_count;
     const struct param_effective *effective;
     size_t effective_count;
@@ -163,11 +165,25 @@ struct models_metric {
     const char *name;    /* "gap.s.p99" */
     const char *meaning; /* one line */
 };
-/* The metrics of a record, in this order; the same for every scenario and design. */
+/* The common metrics, which every record has in this order, whatever the scenario and design. */
 size_t models_metric_count(void);
 const struct models_metric *models_metric(size_t index);
 /* Index of a name, or -1. */
 long models_metric_find(const char *name);
+
+/* The metrics of a scenario's own classes ("slo.class.apps.met"), behind the common ones.  NULL
+ * stands for a scenario without any. */
+struct models_metrics {
+    const struct models_metric *own;
+    size_t count;
+};
+/* All of them: the common ones, then the scenario's own. */
+size_t models_metrics_count(const struct models_metrics *metrics);
+const struct models_metric *models_metrics_at(const struct models_metrics *metrics, size_t index);
+long models_metrics_find(const struct models_metrics *metrics, const char *name);
+/* The name that is most like one that there is not, or NULL. */
+const char *models_metrics_nearest(const struct models_metrics *metrics, const char *name,
+                                   struct arena *arena);
 
 struct models_series { /* sampled over simulated time */
     const char *name, *unit;
@@ -193,7 +209,8 @@ struct models_steady {   /* mean of a stationary series by batch means (sim/batc
 struct models_record {
     uint32_t replication;
     uint64_t seed, trace_hash;
-    struct models_value *values; /* models_metric_count() of them */
+    const struct models_metrics *metrics; /* the scenario's own; NULL: none */
+    struct models_value *values;          /* models_metrics_count(metrics) of them */
     const struct models_series *series;
     uint32_t series_count;
     const struct models_curve *curves;

@@ -46,6 +46,13 @@ static void outcome_measure_latency(struct world *w, const struct request *r)
     m->cheats += r->cheated;
     if (!w->design->verifies) m->cheats_undetected += r->cheated; /* and never will be */
     metrics_observe(m, HIST_TTFT, r->first_token_ns - r->arrived_ns);
+    struct slo_answer answer = {
+        .ttft_ns = r->first_token_ns - r->arrived_ns,
+        .rest_ns = w->design->on_chain ? 0 : r->answered_ns - r->first_token_ns,
+        .e2e_ns = r->answered_ns - r->arrived_ns,
+        .output_tok = r->output_tok,
+    };
+    slo_answered(&w->slo, r->class, &answer);
     if (r->output_tok > 1 && !w->design->on_chain) { /* an answer in a block comes whole */
         int64_t rest = r->answered_ns - r->first_token_ns;
         metrics_observe(m, HIST_TPOT, rest / (r->output_tok - 1));

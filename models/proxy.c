@@ -122,8 +122,8 @@ int64_t proxy_latency_draw(const struct proxy_latency *latency, struct rng_strea
 
 money_t proxy_price(const struct proxy_params *params, uint64_t prompt_tok, uint64_t output_tok)
 {
-    money_t micro = params->input_price * (money_t)prompt_tok +
-                    params->output_price * (money_t)output_tok;
+    money_t micro =
+        params->input_price * (money_t)prompt_tok + params->output_price * (money_t)output_tok;
     return (micro + 999999) / 1000000;
 }
 
@@ -309,6 +309,16 @@ bool proxy_waits(struct proxy *p, int64_t now_ns, uint32_t tag)
 {
     run_until(p, now_ns);
     return find_waiting(p, tag) < p->waiting_count;
+}
+
+void proxy_first_tokens(struct proxy *p, int64_t now_ns, int64_t *first_ns)
+{
+    run_until(p, now_ns);
+    for (uint32_t i = 0; i < p->open_count; i++) {
+        const struct proxy_open *call = &p->open[i];
+        if (!call->fails && call->first_token_ns <= now_ns)
+            first_ns[call->tag] = call->first_token_ns;
+    }
 }
 
 int64_t proxy_next_ns(const struct proxy *p)

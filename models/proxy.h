@@ -32,10 +32,10 @@ struct proxy_latency {
 
 struct proxy_params {
     struct proxy_latency first_token, token;
-    int64_t concurrency; /* calls */
-    double rate;         /* calls/s; 0: no limit */
-    int64_t burst;       /* calls */
-    double failure;      /* ratio */
+    int64_t concurrency;               /* calls */
+    double rate;                       /* calls/s; 0: no limit */
+    int64_t burst;                     /* calls */
+    double failure;                    /* ratio */
     money_t input_price, output_price; /* nano-USD per 1e6 tokens */
     double host_rent;                  /* USD/h */
 };
@@ -106,6 +106,8 @@ bool proxy_cancel(struct proxy *p, int64_t now_ns, uint32_t tag);
 void proxy_fail(struct proxy *p, int64_t now_ns);
 /* Does the request wait for a call to begin? */
 bool proxy_waits(struct proxy *p, int64_t now_ns, uint32_t tag);
+/* For each open call whose first token has come: when, to first_ns[tag]. */
+void proxy_first_tokens(struct proxy *p, int64_t now_ns, int64_t *first_ns);
 /* When to call proxy_advance next; INT64_MAX: idle. */
 int64_t proxy_next_ns(const struct proxy *p);
 /* Take up to `max` that finished by `now_ns`, in that order.  Call again while it fills `out`. */

@@ -289,19 +289,52 @@ static void record_pending(struct world *w)
     }
 }
 
+/* When the first token of each request in flight came; -1: not yet. */
+static int64_t *record_first_tokens(struct world *w)
+{
+    int64_t *first_ns = arena_alloc(w->arena, w->requests.capacity, sizeof *first_ns);
+    for (uint32_t slot = 0; slot < w->requests.capacity; slot++) {
+        const struct request *r = world_request(w, slot);
+        first_ns[slot] = r->state == REQUEST_RETURN ? r->first_token_ns : -1;
+    }
+    for (uint32_t i = 0; i < w->node_count; i++)
+        if (w->nodes[i].proxy)
+            proxy_first_tokens(w->nodes[i].proxy, world_now(w), first_ns);
+        else
+            serving_first_tokens(&w->nodes[i].serving, world_now(w), first_ns);
+    return first_ns;
+}
+
+/* Requests under way at the end: late already, or still in time. */
+static void record_under_way(struct world *w)
+{
+    const int64_t *first_ns = record_first_tokens(w);
+    for (uint32_t slot = 0; slot < w->requests.capacity; slot++) {
+        const struct request *r = world_request(w, slot);
+        if (r->holds == 0 || r->state >= REQUEST_COMPLETED || !r->counted) continue;
+        slo_pending(&w->slo, r->class, world_now(w) - r->arrived_ns,
+                    first_ns[slot] < 0 ? -1 : first_ns[slot] - r->arrived_ns);
+    }
+}
+
 void record_fill(struct world *w, struct models_record *record)
 {
-    struct models_value *values = arena_alloc(w->arena, METRIC_COUNT, sizeof *values);
+    const struct models_metrics *metrics = &w->scenario->metrics;
+    struct models_value *values =
+        arena_alloc(w->arena, models_metrics_count(metrics), sizeof *values);
     *record = (struct models_record){.replication = w->replication,
                                      .seed = w->seed,
                                      .trace_hash = w->events.hash,
+                                     .metrics = metrics,
                                      .values = values};
     bool halted = w->halt_since_ns >= 0;
     chain_halt_ends(w);
     for (uint32_t i = 0; i < w->node_count; i++)
         fleet_life_note(w, i);
     record_pending(w);
+    record_under_way(w);
     metrics_fill(&w->metrics, values);
+    slo_fill(&w->slo, values);
     record_costs(w, values);
     fleet_cost_fill(w, values);
     record_nodes(w, values);

@@ -20,6 +20,11 @@ static const struct param user_rows[] = {
           "assumption"),
     PARAM_SUB(scenario_user, acts, PARAM_CHOICE, act_table, "at_once",
               "when the user acts on an answer", "docs/claims.md 8"),
+    PARAM(scenario_user, priority, PARAM_COUNT, "0", "0", "1000000",
+          "lower is served first, where serving.order is priority",
+          "vLLM: 0, and lower is earlier"),
+    PARAM_SUB(scenario_user, slo, PARAM_GROUP, slo_table, "{}",
+              "what the class was promised, and how often it must be kept", "see its keys"),
 };
 static const struct param_table user_table = PARAM_TABLE("user", scenario_user, user_rows);
 

@@ -20,6 +20,7 @@
 #include "models/registry.h"
 #include "models/router.h"
 #include "models/serving.h"
+#include "models/slo.h"
 #include "models/staking.h"
 #include "models/token/token.h"
 #include "models/verification/verification.h"
@@ -36,6 +37,8 @@ struct scenario_user {
     const char *class;
     double share;
     struct scenario_act acts;
+    int64_t priority; /* in the engine; lower is served first */
+    struct slo_params slo;
 };
 
 struct scenario_model {
@@ -181,7 +184,8 @@ struct models_scenario {
     struct scenario params;
     struct param_doc *doc;
     struct models_info info;
-    const char **unused; /* caveats about keys without effect */
+    struct models_metrics metrics; /* of its classes */
+    const char **unused;           /* caveats about keys without effect */
     uint32_t unused_count;
 };
 

@@ -78,6 +78,25 @@ static void scenario_check_name(struct scenario_checker *c, const char *list, co
     }
 }
 
+/* Two class names that differ only in signs would give their metrics one name. */
+static void scenario_check_class_keys(struct scenario_checker *c)
+{
+    const struct scenario_user *users = c->s->users.items;
+    for (uint32_t i = 0; i < c->s->users.count; i++) {
+        if (!scenario_good(c, "users", i, "class") || !slo_given(&users[i].slo)) continue;
+        const char *key = slo_class_key(users[i].class, c->diag->arena);
+        for (uint32_t k = 0; k < i; k++) {
+            if (!users[k].class || !slo_given(&users[k].slo)) continue;
+            bool same_name = strcmp(users[k].class, users[i].class) == 0; /* has been reported */
+            if (same_name || strcmp(slo_class_key(users[k].class, c->diag->arena), key) != 0)
+                continue;
+            param_error(c->doc, c->diag, scenario_path(c, "users", i, "class"),
+                        "the metrics of '%s' and '%s' would both be called slo.class.%s",
+                        users[i].class, users[k].class, key);
+        }
+    }
+}
+
 static void scenario_check_users(struct scenario_checker *c)
 {
     const struct scenario_user *users = c->s->users.items;
@@ -91,7 +110,19 @@ static void scenario_check_users(struct scenario_checker *c)
         shares = scenario_good(c, "users", i, "share") && shares;
         sum += users[i].share;
     }
+    scenario_check_class_keys(c);
     if (count > 0 && shares) scenario_check_shares(c, "users", sum);
+}
+
+/* Behind a proxy may be a model that no catalog has. */
+static bool scenario_proxied(const struct scenario_checker *c, const char *model)
+{
+    const struct scenario_node *nodes = c->s->nodes.items;
+    for (uint32_t i = 0; i < c->s->nodes.count; i++) {
+        bool proxy = nodes[i].kind == FLEET_PROXY && nodes[i].model;
+        if (proxy && strcmp(nodes[i].model, model) == 0) return true;
+    }
+    return false;
 }
 
 static void scenario_check_models(struct scenario_checker *c)
@@ -104,7 +135,8 @@ static void scenario_check_models(struct scenario_checker *c)
     for (uint32_t i = 0; i < count; i++) {
         names[i] = models[i].name;
         scenario_check_name(c, "models", "name", names, i);
-        scenario_check_model(c, scenario_path(c, "models", i, "name"), models[i].name);
+        if (!models[i].name || !scenario_proxied(c, models[i].name))
+            scenario_check_model(c, scenario_path(c, "models", i, "name"), models[i].name);
         shares = scenario_good(c, "models", i, "share") && shares;
         sum += models[i].share;
     }
@@ -116,8 +148,8 @@ static bool scenario_offered(const struct scenario_checker *c, const char *model
 {
     const struct scenario_model *models = c->s->models.items;
     for (uint32_t i = 0; i < c->s->models.count; i++) {
-        if (!models[i].name || !perf_model_find(models[i].name)) return true;
-        if (strcmp(models[i].name, model) == 0) return true;
+        if (!models[i].name || strcmp(models[i].name, model) == 0) return true;
+        if (!perf_model_find(models[i].name) && !scenario_proxied(c, models[i].name)) return true;
     }
     return !param_good(c->doc, "models");
 }
@@ -262,8 +294,10 @@ static void scenario_check_event(struct scenario_checker *c, uint32_t i)
     const struct scenario_event *e = (const struct scenario_event *)c->s->events.items + i;
     if (!scenario_good(c, "events", i, "do")) return;
     if (e->what != EVENT_SWAP && e->duration == 0 && scenario_good(c, "events", i, "for")) {
+        bool given = param_given(c->doc, c->path);
         param_error(c->doc, c->diag, c->path,
-                    "must be above 0: only a swap can be for good (how long it lasts)");
+                    given ? "must be above 0: only a swap can be for good"
+                          : "required key is missing (how long it lasts)");
     }
     if (e->what == EVENT_SWAP) fleet_check_swap(c, i);
     if (e->what == EVENT_OUTAGE) {
@@ -423,7 +457,9 @@ void scenario_check(struct scenario *s, struct param_doc *doc, struct arena *are
 {
     struct scenario_checker c = {.s = s, .doc = doc, .arena = arena, .diag = diag};
     scenario_check_times(&c);
-    plan_check(&s->reps, doc, "reps", diag);
+    struct models_metrics metrics = slo_metrics(&s->users, diag->arena);
+    fleet_cost_metrics(&s->nodes, &metrics, diag->arena);
+    plan_check(&s->reps, &metrics, doc, "reps", diag);
     workload_check(&s->workload, doc, "workload", diag);
     scenario_check_users(&c);
     scenario_check_models(&c);

@@ -116,22 +116,22 @@ static void join(struct serving *s, int32_t index, int64_t now_ns)
     }
 }
 
-bool serving_submit(struct serving *s, int64_t now_ns, uint32_t tag, int64_t prompt_tok,
-                    int64_t output_tok, enum serving_reject *why)
+bool serving_submit(struct serving *s, int64_t now_ns, const struct serving_terms *terms,
+                    enum serving_reject *why)
 {
-    assert(prompt_tok >= 1 && output_tok >= 1);
+    assert(terms->prompt_tok >= 1 && terms->output_tok >= 1);
     run_until(s, now_ns);
-    enum serving_reject verdict = refusal(s, prompt_tok + output_tok - 1);
+    enum serving_reject verdict = refusal(s, terms->prompt_tok + terms->output_tok - 1);
     if (why != NULL) *why = verdict;
     if (verdict == SERVING_TOO_LONG) s->counters.rejected_long++;
     if (verdict == SERVING_QUEUE_FULL) s->counters.rejected_full++;
     if (verdict != SERVING_ACCEPTED) return false;
     int32_t index = serving_queue_take(s);
     struct serving_request *r = &s->requests[index];
-    r->tag = tag;
+    r->tag = terms->tag;
     r->state = SERVING_WAITING;
-    r->prompt_tok = (int32_t)prompt_tok;
-    r->output_tok = (int32_t)output_tok;
+    r->prompt_tok = (int32_t)terms->prompt_tok;
+    r->output_tok = (int32_t)terms->output_tok;
     r->first_token_ns = -1;
     s->counters.accepted++;
     join(s, index, now_ns);
@@ -236,6 +236,15 @@ bool serving_waits(struct serving *s, int64_t now_ns, uint32_t tag)
     run_until(s, now_ns);
     int32_t index = find(s, tag);
     return index != SERVING_NONE && s->requests[index].state == SERVING_WAITING;
+}
+
+void serving_first_tokens(struct serving *s, int64_t now_ns, int64_t *first_ns)
+{
+    run_until(s, now_ns);
+    for (uint32_t i = 0; i < s->request_used; i++) {
+        const struct serving_request *r = &s->requests[i];
+        if (r->state != SERVING_FREE && !r->cancelled) first_ns[r->tag] = r->first_token_ns;
+    }
 }
 
 uint32_t serving_load(struct serving *s, int64_t now_ns)

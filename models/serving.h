@@ -162,10 +162,23 @@ struct serving {
 void serving_init(struct serving *s, const struct serving_params *params, const struct perf *perf,
                   struct arena *arena);
 
-/* `tag` is the caller's name for the request; prompt and output are at least 1 token.  False: not
- * taken, *why says why (may be NULL). */
-bool serving_submit(struct serving *s, int64_t now_ns, uint32_t tag, int64_t prompt_tok,
-                    int64_t output_tok, enum serving_reject *why);
+/* What is asked of the node.  Fields left at zero ask for nothing special. */
+struct serving_terms {
+    uint32_t tag;                   /* the caller's name for the request */
+    int64_t prompt_tok, output_tok; /* at least 1 each */
+    uint64_t stream; /* the token stream that the request continues, as the turns of a chat do; 0:
+                      * one of its own */
+    uint64_t prefix; /* what the first prefix_tok tokens of the prompt are, as a system prompt that
+                      * many requests share; 0: nothing known */
+    int64_t prefix_tok;
+    int64_t priority;  /* lower is served first, where serving.order is `priority` */
+    int64_t ready_tok; /* first tokens of the prompt whose KV comes with the request */
+    bool handoff;      /* it ends with its first token, and its KV leaves */
+};
+
+/* False: not taken, *why says why (may be NULL). */
+bool serving_submit(struct serving *s, int64_t now_ns, const struct serving_terms *terms,
+                    enum serving_reject *why);
 
 /* True if the request was held: it will never be reported, and its tag is free. */
 bool serving_cancel(struct serving *s, int64_t now_ns, uint32_t tag);
@@ -187,6 +200,10 @@ void serving_swap_perf(struct serving *s, int64_t now_ns, const struct perf *per
 
 /* Is the request held and not admitted? */
 bool serving_waits(struct serving *s, int64_t now_ns, uint32_t tag);
+
+/* For each request that the node holds, when its first token was sampled (-1: not yet), to
+ * first_ns[tag]. */
+void serving_first_tokens(struct serving *s, int64_t now_ns, int64_t *first_ns);
 
 /* Requests held at `now_ns`, for routing. */
 uint32_t serving_load(struct serving *s, int64_t now_ns);

@@ -91,6 +91,7 @@ enum status world_open(struct world *w, const struct models_scenario *scenario, 
     event_list_init(&w->events, arena, (uint32_t)p->limits.events);
     request_pool_init(&w->requests, arena, (uint32_t)p->limits.requests);
     metrics_init(&w->metrics, arena, p->warmup, p->horizon);
+    slo_init(&w->slo, &p->users, p->horizon - p->warmup, arena);
     net_init(&w->net, &p->net, arena);
     fleet_open(w);
     relay_open(w);

@@ -142,6 +142,7 @@ struct world {
     int64_t session_wake_ns;
 
     struct metrics metrics;
+    struct slo slo;
     money_t worst_residual;
     uint64_t sampled_arrived, sampled_completed; /* at the last row of the series */
     int64_t sampled_busy_ns;

@@ -65,7 +65,10 @@ static void serve(const struct serving_params *params, const struct perf *perf, 
             serving_advance(&s, wake_ns, done, DONE_MAX);
             o->wakes++;
         } else {
-            serving_submit(&s, call_ns, (uint32_t)next, prompt_tok[next], output_tok[next], NULL);
+            struct serving_terms terms = {.tag = (uint32_t)next,
+                                          .prompt_tok = prompt_tok[next],
+                                          .output_tok = output_tok[next]};
+            serving_submit(&s, call_ns, &terms, NULL);
             next += every;
         }
     }

@@ -47,6 +47,14 @@ static struct serving_params toy_params(int64_t seqs, int64_t budget, int64_t bl
                                    .fidelity = SERVING_LEAP};
 }
 
+/* A request that asks for nothing special. */
+static inline bool submit_plainly(struct serving *s, int64_t now_ns, uint32_t tag,
+                                  int64_t prompt_tok, int64_t output_tok, enum serving_reject *why)
+{
+    struct serving_terms terms = {.tag = tag, .prompt_tok = prompt_tok, .output_tok = output_tok};
+    return serving_submit(s, now_ns, &terms, why);
+}
+
 static int64_t between(struct rng_stream *s, int64_t low, int64_t high)
 {
     return low + (int64_t)rng_below(s, (uint64_t)(high - low + 1));

@@ -27,7 +27,7 @@ static struct expect *parse(const char *text, struct diag *diag)
 {
     struct param_text line = {.text = text, .where = {.file = "x.yaml", .line = 31, .column = 9}};
     diag_init(diag, &arena);
-    return expect_parse(&arena, &line, diag);
+    return expect_parse(&arena, NULL, &line, diag);
 }
 
 static struct expect *good(const char *text)

@@ -154,7 +154,7 @@ static void make_call(struct serving *s, const struct world *w, const struct cal
     struct serving_counters counters;
     switch (c->action) {
     case SUBMIT:
-        serving_submit(s, c->time_ns, c->tag, c->prompt, c->output, &why);
+        submit_plainly(s, c->time_ns, c->tag, c->prompt, c->output, &why);
         note(a, why);
         break;
     case CANCEL:
@@ -432,7 +432,7 @@ static void steps_of_one_request(void **state)
     struct node n;
     node_open(&n, 4, 100, 16, 100);
     assert_int_equal(serving_next_ns(&n.s), INT64_MAX);
-    assert_true(serving_submit(&n.s, 1000, 7, 250, 5, NULL));
+    assert_true(submit_plainly(&n.s, 1000, 7, 250, 5, NULL));
     /* Chunks of 100, 100 and 50, then four steps of decoding. */
     for (int64_t t = 1010; t <= 1030; t += 10) {
         struct serving_done done;
@@ -455,10 +455,10 @@ static void arrivals_join_at_step_starts(void **state)
     (void)state;
     struct node n;
     node_open(&n, 4, 100, 16, 100);
-    serving_submit(&n.s, 0, 1, 10, 10, NULL); /* first token 10, done 100 */
-    serving_submit(&n.s, 35, 2, 10, 2, NULL); /* joins at 40 */
-    serving_submit(&n.s, 40, 3, 10, 2, NULL); /* so does this one, with that step */
-    serving_submit(&n.s, 41, 4, 10, 1, NULL); /* and this one at 50 */
+    submit_plainly(&n.s, 0, 1, 10, 10, NULL); /* first token 10, done 100 */
+    submit_plainly(&n.s, 35, 2, 10, 2, NULL); /* joins at 40 */
+    submit_plainly(&n.s, 40, 3, 10, 2, NULL); /* so does this one, with that step */
+    submit_plainly(&n.s, 41, 4, 10, 1, NULL); /* and this one at 50 */
     struct serving_done done;
     assert_int_equal(serving_advance(&n.s, 50, &done, 1), 0);
     check_next(&n, 2, 50, 60);
@@ -473,8 +473,8 @@ static void last_is_preempted_and_recomputed(void **state)
     (void)state;
     struct node n;
     node_open(&n, 4, 100, 4, 5);
-    serving_submit(&n.s, 0, 1, 8, 9, NULL);  /* 2 blocks, 4 at its end */
-    serving_submit(&n.s, 0, 2, 8, 12, NULL); /* 2 blocks, 5 at its end: not both at once */
+    submit_plainly(&n.s, 0, 1, 8, 9, NULL);  /* 2 blocks, 4 at its end */
+    submit_plainly(&n.s, 0, 2, 8, 12, NULL); /* 2 blocks, 5 at its end: not both at once */
     struct serving_done done;
     while (serving_next_ns(&n.s) < 90)
         assert_int_equal(serving_advance(&n.s, serving_next_ns(&n.s), &done, 1), 0);
@@ -497,12 +497,12 @@ static void limits_reject(void **state)
     enum serving_reject why;
     node_open(&n, 1, 100, 4, 5);
     n.params.max_waiting = 1;
-    assert_false(serving_submit(&n.s, 0, 1, 20, 2, &why)); /* 21 tokens in 20 places */
+    assert_false(submit_plainly(&n.s, 0, 1, 20, 2, &why)); /* 21 tokens in 20 places */
     assert_int_equal(why, SERVING_TOO_LONG);
-    assert_true(serving_submit(&n.s, 0, 2, 20, 1, &why));
+    assert_true(submit_plainly(&n.s, 0, 2, 20, 1, &why));
     assert_int_equal(why, SERVING_ACCEPTED);
-    assert_true(serving_submit(&n.s, 0, 3, 1, 1, &why));
-    assert_false(serving_submit(&n.s, 0, 4, 1, 1, &why));
+    assert_true(submit_plainly(&n.s, 0, 3, 1, 1, &why));
+    assert_false(submit_plainly(&n.s, 0, 4, 1, 1, &why));
     assert_int_equal(why, SERVING_QUEUE_FULL);
     assert_int_equal(serving_load(&n.s, 5), 2);
     struct serving_counters c = serving_count(&n.s, 5);
@@ -517,9 +517,9 @@ static void cancel_frees_at_the_step_end(void **state)
     (void)state;
     struct node n;
     node_open(&n, 1, 100, 4, 5);
-    serving_submit(&n.s, 0, 1, 4, 10, NULL);
-    serving_submit(&n.s, 0, 2, 4, 1, NULL);
-    serving_submit(&n.s, 0, 3, 4, 1, NULL);
+    submit_plainly(&n.s, 0, 1, 4, 10, NULL);
+    submit_plainly(&n.s, 0, 2, 4, 1, NULL);
+    submit_plainly(&n.s, 0, 3, 4, 1, NULL);
     assert_true(serving_cancel(&n.s, 34, 1)); /* leaves at 40 */
     assert_false(serving_cancel(&n.s, 34, 1));
     assert_true(serving_cancel(&n.s, 34, 3)); /* still waits: leaves now */
@@ -539,8 +539,8 @@ static void failure_loses_all_at_once(void **state)
     struct node n;
     struct serving_done done[3];
     node_open(&n, 1, 100, 4, 5);
-    serving_submit(&n.s, 0, 1, 4, 10, NULL);
-    serving_submit(&n.s, 0, 2, 4, 1, NULL);
+    submit_plainly(&n.s, 0, 1, 4, 10, NULL);
+    submit_plainly(&n.s, 0, 2, 4, 1, NULL);
     serving_fail(&n.s, 37);
     assert_int_equal(serving_next_ns(&n.s), 37);
     assert_int_equal(serving_advance(&n.s, 37, done, 3), 2);
@@ -549,7 +549,7 @@ static void failure_loses_all_at_once(void **state)
     assert_int_equal(done[0].first_token_ns, 10);
     assert_int_equal(done[1].tag, 2);
     assert_int_equal(done[1].first_token_ns, -1);
-    serving_submit(&n.s, 37, 5, 4, 1, NULL);
+    submit_plainly(&n.s, 37, 5, 4, 1, NULL);
     check_next(&n, 5, 47, 47);
     assert_int_equal(serving_count(&n.s, 50).busy_ns, 47);
     arena_free(&n.arena);
@@ -562,7 +562,7 @@ static void swap_recomputes_on_the_new_model(void **state)
     node_open(&n, 4, 100, 4, 50);
     struct toy fast = {.base = 1 * PERF_TICKS};
     struct perf cheaper = toy_perf(&fast);
-    serving_submit(&n.s, 0, 1, 8, 6, NULL);
+    submit_plainly(&n.s, 0, 1, 8, 6, NULL);
     serving_swap_perf(&n.s, 25, &cheaper); /* at 30, with 3 tokens sampled */
     struct serving_done done;
     assert_int_equal(serving_advance(&n.s, 30, &done, 1), 0);
@@ -580,7 +580,7 @@ static void memory_follows_what_is_held(void **state)
     node_open(&n, 4, 100, 16, 100);
     size_t used = 0;
     for (int i = 0; i < 20000; i++) {
-        serving_submit(&n.s, 50 * i, (uint32_t)i, 10, 3, NULL);
+        submit_plainly(&n.s, 50 * i, (uint32_t)i, 10, 3, NULL);
         serving_advance(&n.s, 50 * i, done, 64);
         if (i == 1000) used = n.arena.used_bytes;
     }

@@ -54,8 +54,10 @@ static void run_node(struct run *r)
             r->done_ns[done.tag] = done.done_ns;
         }
         if (arrive_ns == now_ns) {
-            assert_true(
-                serving_submit(&s, now_ns, (uint32_t)next, r->prompt[next], r->output[next], NULL));
+            struct serving_terms terms = {.tag = (uint32_t)next,
+                                          .prompt_tok = r->prompt[next],
+                                          .output_tok = r->output[next]};
+            assert_true(serving_submit(&s, now_ns, &terms, NULL));
             next++;
         }
         load = serving_load(&s, now_ns);

@@ -115,7 +115,9 @@ static struct serving_counters replay(const struct perf *perf, int fidelity, str
         int64_t at_ns = (int64_t)(records[i].queued * 1e9);
         for (int64_t next; (next = serving_next_ns(&s)) <= at_ns;)
             take(&s, next);
-        assert_true(serving_submit(&s, at_ns, i, records[i].prompt, records[i].output, NULL));
+        struct serving_terms terms = {
+            .tag = i, .prompt_tok = records[i].prompt, .output_tok = records[i].output};
+        assert_true(serving_submit(&s, at_ns, &terms, NULL));
     }
     for (int64_t next; (next = serving_next_ns(&s)) != INT64_MAX;)
         take(&s, next);
