@@ -116,7 +116,7 @@ void fleet_deliver(struct world *w, uint32_t slot)
     uint32_t index = r->node;
     if (r->state != REQUEST_SENT)
         registry_end(&w->registry, index); /* given up on the way */
-    else if (w->nodes[index].down > 0)
+    else if (w->nodes[index].down > 0 || w->nodes[index].life.draining)
         front_unreached(w, slot);
     else
         fleet_receive(w, slot);
@@ -348,7 +348,7 @@ void fleet_jail(struct world *w, uint32_t index)
 void fleet_release(struct world *w, uint32_t index)
 {
     int64_t until = w->staking.stakers[index].jailed_until_ns;
-    if (w->nodes[index].life.phase >= FLEET_LEAVING) return;
+    if (fleet_life_delisted(w, index)) return; /* it asks when it is ready, or never again */
     if (until > world_now(w)) {
         if (until <= world_end_ns(w)) event_schedule(&w->events, until, EV_RELEASE, index, 0);
         return;

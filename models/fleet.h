@@ -39,7 +39,7 @@ struct fleet_power {
     double idle, busy; /* ratios of it */
 };
 
-enum fleet_meanwhile { FLEET_HOLD, FLEET_REFUSE };
+enum fleet_meanwhile { FLEET_HOLD, FLEET_REFUSE, FLEET_DELIST };
 struct fleet_load {
     double bandwidth;   /* B/s, of a node */
     int64_t time;       /* ns; 0: from the weights and the bandwidth */
@@ -117,6 +117,8 @@ struct fleet_life {
     uint8_t phase;                  /* enum fleet_phase */
     bool registered, leaving;       /* leaving: as soon as it has loaded */
     bool refusing;                  /* counts as down while it loads */
+    bool draining;                  /* takes nothing new: it will be swapped when it is empty */
+    uint32_t next_engine;           /* to that one */
     uint32_t cycles;                /* failures so far: place in the stream */
     uint32_t attestations;          /* sent so far: likewise */
     struct event_handle fault;      /* the next failure, or the end of the repair */

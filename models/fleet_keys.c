@@ -88,7 +88,7 @@ static const struct param power_rows[] = {
 };
 const struct param_table fleet_power_table = PARAM_TABLE("fleet_power", fleet_power, power_rows);
 
-static const char *const meanwhile_names[] = {"hold", "refuse", NULL};
+static const char *const meanwhile_names[] = {"hold", "refuse", "delist", NULL};
 
 static const struct param load_rows[] = {
     PARAM(fleet_load, bandwidth, PARAM_BANDWIDTH, "5 GB/s", "1 MB/s", "100 TB/s",
@@ -100,8 +100,12 @@ static const struct param load_rows[] = {
           "assumption"),
     PARAM(fleet_load, cold_start, PARAM_DURATION, "60 s", "0 s", "30 d",
           "start of the machine and of the engine (profiling, graphs) besides", "assumption"),
-    PARAM_NAMES(fleet_load, meanwhile, meanwhile_names, "hold",
-                "requests that come meanwhile wait at the node, or find nobody", "assumption"),
+    PARAM_NAMES(
+        fleet_load, meanwhile, meanwhile_names, "hold",
+        "requests that come meanwhile wait at the node (hold), find nobody (refuse), or are "
+        "sent elsewhere by the registry, which the operator tells before and after (delist); "
+        "but for hold, a swap lets the node finish first what it has",
+        "assumption"),
 };
 const struct param_table fleet_load_table = PARAM_TABLE("fleet_load", fleet_load, load_rows);
 

@@ -90,12 +90,34 @@ static int64_t life_repair_ns(const struct world *w, uint32_t index)
 
 /* ---- loading --------------------------------------------------------------------------------- */
 
+static enum fleet_meanwhile life_meanwhile(const struct world *w, uint32_t index)
+{
+    const struct fleet_engine *e = &w->engines[w->nodes[index].engine];
+    return e->perf ? (enum fleet_meanwhile)e->terms->load.meanwhile : FLEET_HOLD;
+}
+
 static void life_refuse(struct world *w, uint32_t index, bool refuse)
 {
     struct fleet_life *life = &w->nodes[index].life;
     if (life->refusing == refuse) return;
     life->refusing = refuse;
     fleet_set_down(w, index, refuse);
+}
+
+bool fleet_life_delisted(const struct world *w, uint32_t index)
+{
+    const struct fleet_life *life = &w->nodes[index].life;
+    bool away = life->refusing || life->draining;
+    return life->phase >= FLEET_LEAVING || (away && life_meanwhile(w, index) == FLEET_DELIST);
+}
+
+static void life_list(struct world *w, uint32_t index, bool listed)
+{
+    if (!w->nodes[index].life.registered || life_meanwhile(w, index) != FLEET_DELIST) return;
+    if (listed)
+        fleet_release(w, index);
+    else
+        registry_disable(&w->registry, index);
 }
 
 static void life_load(struct world *w, uint32_t index)
@@ -105,7 +127,8 @@ static void life_load(struct world *w, uint32_t index)
     life_enter(w, index, FLEET_LOADING);
     life_cancel(w, &node->life.ready);
     w->fleet.loads += e->perf != NULL;
-    if (e->perf && e->terms->load.meanwhile == FLEET_REFUSE) life_refuse(w, index, true);
+    life_list(w, index, false);
+    if (life_meanwhile(w, index) != FLEET_HOLD) life_refuse(w, index, true);
     node->life.ready = life_schedule(w, index, e->load_ns, FLEET_READY);
 }
 
@@ -128,14 +151,10 @@ static bool life_is_idle(const struct world *w, uint32_t index)
 
 static void life_depart(struct world *w, uint32_t index)
 {
+    w->nodes[index].life.draining = false;
     life_enter(w, index, FLEET_LEAVING);
     registry_disable(&w->registry, index);
     if (life_is_idle(w, index)) life_gone(w, index);
-}
-
-void fleet_life_idle(struct world *w, uint32_t index)
-{
-    if (w->nodes[index].life.phase == FLEET_LEAVING && life_is_idle(w, index)) life_gone(w, index);
 }
 
 /* ---- attestation ----------------------------------------------------------------------------- */
@@ -167,7 +186,10 @@ void fleet_life_attested(struct world *w, uint32_t index)
 {
     struct fleet_life *life = &w->nodes[index].life;
     w->fleet.attested++;
-    if (life->registered) return;
+    if (life->registered) {
+        registry_heartbeat(&w->registry, index, world_now(w), world_now(w));
+        return;
+    }
     life->registered = registry_register(&w->registry, index, world_now(w));
     if (life->phase == FLEET_LEAVING || life->phase == FLEET_GONE)
         registry_disable(&w->registry, index);
@@ -210,6 +232,7 @@ static void life_ready(struct world *w, uint32_t index)
     }
     fleet_engine_resume(w, index);
     life_refuse(w, index, false);
+    life_list(w, index, true);
     if (!node->life.registered || life_attests(w, index)) fleet_life_attest(w, index);
     fleet_serve(w, index);
     if (node->life.leaving) life_depart(w, index);
@@ -223,7 +246,7 @@ static void life_breaks(struct world *w, uint32_t index)
     w->fleet.failures++;
     life_cancel(w, &life->ready);
     life_enter(w, index, FLEET_BROKEN);
-    fleet_set_down(w, index, true);
+    fleet_set_down(w, index, true); /* which empties it: one that drains is swapped here */
     life_refuse(w, index, false);
     if (leaves) {
         life_gone(w, index);
@@ -262,18 +285,40 @@ static void life_leaves(struct world *w, uint32_t index)
     }
 }
 
-/* A node that is not there gets the new engine when it comes (back). */
-void fleet_life_swap(struct world *w, uint32_t index, uint32_t engine)
+static void life_swap_now(struct world *w, uint32_t index, uint32_t engine)
 {
     struct world_node *node = &w->nodes[index];
     enum fleet_phase phase = (enum fleet_phase)node->life.phase;
-    if (phase == FLEET_LEAVING || phase == FLEET_GONE) return;
     w->fleet.swapped++;
+    node->life.draining = false;
     fleet_engine_keep(w, index);
     node->engine = engine;
     fleet_engine_start(w, index);
     fleet_serve(w, index);
     if (phase == FLEET_UP || phase == FLEET_LOADING) life_load(w, index);
+}
+
+/* A node that is not there gets the new engine when it comes (back). */
+void fleet_life_swap(struct world *w, uint32_t index, uint32_t engine)
+{
+    struct fleet_life *life = &w->nodes[index].life;
+    if (life->phase == FLEET_LEAVING || life->phase == FLEET_GONE) return;
+    if (life->phase != FLEET_UP || life_meanwhile(w, index) == FLEET_HOLD ||
+        life_is_idle(w, index)) {
+        life_swap_now(w, index, engine);
+        return;
+    }
+    life->draining = true;
+    life->next_engine = engine;
+    life_list(w, index, false);
+}
+
+void fleet_life_idle(struct world *w, uint32_t index)
+{
+    struct fleet_life *life = &w->nodes[index].life;
+    if (!life_is_idle(w, index)) return;
+    if (life->phase == FLEET_LEAVING) life_gone(w, index);
+    if (life->draining) life_swap_now(w, index, life->next_engine);
 }
 
 void fleet_life_change(struct world *w, uint32_t index, uint32_t arg)

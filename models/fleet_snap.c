@@ -31,11 +31,14 @@ static void snap_counters(struct serving_counters *c, struct snap *snap)
 
 static void snap_life(struct world *w, struct fleet_life *life, struct snap *snap)
 {
-    SNAP_COVERS(struct fleet_life, 256);
+    SNAP_COVERS(struct fleet_life, 272);
     snap_below_u8(snap, &life->phase, FLEET_PHASES);
     snap_flag(snap, &life->registered);
     snap_flag(snap, &life->leaving);
     snap_flag(snap, &life->refusing);
+    snap_flag(snap, &life->draining);
+    snap_below(snap, &life->next_engine, snap_engine_count(w));
+    if (!w->engines[life->next_engine].terms) snap_fail(snap, "a swap to what there is not");
     snap_u32(snap, &life->cycles);
     snap_u32(snap, &life->attestations);
     snap_handle(snap, &life->fault);
@@ -74,7 +77,7 @@ static void snap_engine(struct world *w, uint32_t index, struct snap *snap)
 
 static void snap_node(struct world *w, uint32_t index, struct snap *snap)
 {
-    SNAP_COVERS(struct world_node, 896);
+    SNAP_COVERS(struct world_node, 912);
     struct world_node *node = &w->nodes[index];
     uint32_t model = node->model;
     snap_below(snap, &model, w->params->models.count);

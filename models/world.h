@@ -246,7 +246,9 @@ struct fleet_points { /* of the processes by which nodes of a class come and go,
 /* Called for each node of a class in turn; `points` is zero before the first. */
 void fleet_life_open(struct world *w, uint32_t node, struct fleet_points *points);
 void fleet_life_change(struct world *w, uint32_t node, uint32_t arg);
-/* The node has nothing left to do: one that leaves is gone. */
+/* Has its operator taken it off the registry's list? */
+bool fleet_life_delisted(const struct world *w, uint32_t node);
+/* The node has nothing left to do: one that leaves is gone, one that drains is swapped. */
 void fleet_life_idle(struct world *w, uint32_t node);
 /* From now on, or when it is there again, the node runs engines[engine]. */
 void fleet_life_swap(struct world *w, uint32_t node, uint32_t engine);
