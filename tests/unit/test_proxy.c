@@ -30,7 +30,8 @@ static struct rng_stream stream(uint32_t entity)
     return rng_open(5, 0, 0x9a01, entity);
 }
 
-/* ---- a queue with a known answer -------------------------------------------------------------- */
+/* ---- a queue with a known answer --------------------------------------------------------------
+ */
 
 /* Probability that an arrival waits in M/M/c (Erlang C), offered load a. */
 static double erlang_c(int c, double a)
@@ -82,7 +83,8 @@ static void test_erlang_c(void **state)
     assert_true(fabs(waited_s / CALLS - want) < 0.07 * want);
 }
 
-/* ---- a plain twin ----------------------------------------------------------------------------- */
+/* ---- a plain twin -----------------------------------------------------------------------------
+ */
 
 enum { TWIN_CALLS = 400, TWIN_WAITING = 12 };
 
@@ -102,8 +104,8 @@ static void twin_begin(struct twin *t, uint32_t tag, int64_t now)
 {
     t->calls[tag].open = true;
     t->calls[tag].since = now;
-    t->calls[tag].end = now + (t->calls[tag].fails ? t->calls[tag].first_ns
-                                                   : t->calls[tag].total_ns);
+    t->calls[tag].end =
+        now + (t->calls[tag].fails ? t->calls[tag].first_ns : t->calls[tag].total_ns);
     t->open++;
 }
 
@@ -227,7 +229,8 @@ static void test_plain_twin(void **state)
         one_twin(seed);
 }
 
-/* ---- rate limit ------------------------------------------------------------------------------- */
+/* ---- rate limit -------------------------------------------------------------------------------
+ */
 
 /* A bucket of `burst` tokens that gains `rate` a second, in quarters of a second, so that sums are
  * exact. */
@@ -255,7 +258,8 @@ static void test_rate_limit(void **state)
     assert_int_equal(p.refused, refused);
 }
 
-/* ---- draws ------------------------------------------------------------------------------------ */
+/* ---- draws ------------------------------------------------------------------------------------
+ */
 
 /* Shares of draws below each knot: 20,000 draws, four standard errors of a share are at most
  * 4 x 0.5 / sqrt(20,000) = 1.4 %. */
