@@ -237,6 +237,8 @@ static void checkpoint_check_events(const struct world *w, const struct scenario
         const struct event *e = &image.events[i];
         if (e->entity >= checkpoint_entities(w, past, e->kind))
             snap_fail(snap, "event of kind %u names %u", e->kind, e->entity);
+        if (e->kind == EV_LIFE && !fleet_snap_sound(w, e->arg))
+            snap_fail(snap, "a node is to change by %u", e->arg);
     }
 }
 

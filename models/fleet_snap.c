@@ -29,8 +29,25 @@ static void snap_counters(struct serving_counters *c, struct snap *snap)
         snap_u64(snap, counts[i]);
 }
 
-static void snap_life(struct world *w, struct fleet_life *life, struct snap *snap)
+/* Requests that wait for an engine are at this node. */
+static void snap_held(struct world *w, uint32_t index, struct snap *snap)
 {
+    struct fleet_life *life = &w->nodes[index].life;
+    snap_length(snap, &life->held_count, w->requests.capacity);
+    if (snap->reading) {
+        life->held_room = life->held_count;
+        life->held = arena_alloc(w->arena, life->held_count, sizeof *life->held);
+    }
+    snap_indices(snap, life->held, life->held_count, w->requests.capacity);
+    for (uint32_t i = 0; i < life->held_count; i++) {
+        const struct request *r = world_request(w, life->held[i]);
+        if (r->holds == 0 || r->node != index) snap_fail(snap, "node %u holds another's", index);
+    }
+}
+
+static void snap_life(struct world *w, uint32_t index, struct snap *snap)
+{
+    struct fleet_life *life = &w->nodes[index].life;
     SNAP_COVERS(struct fleet_life, 272);
     snap_below_u8(snap, &life->phase, FLEET_PHASES);
     snap_flag(snap, &life->registered);
@@ -46,12 +63,7 @@ static void snap_life(struct world *w, struct fleet_life *life, struct snap *sna
     snap_i64(snap, &life->since_ns);
     for (int i = 0; i < FLEET_PHASES; i++)
         snap_i64(snap, &life->spent_ns[i]);
-    snap_length(snap, &life->held_count, w->requests.capacity);
-    if (snap->reading) {
-        life->held_room = life->held_count;
-        life->held = arena_alloc(w->arena, life->held_count, sizeof *life->held);
-    }
-    snap_indices(snap, life->held, life->held_count, w->requests.capacity);
+    snap_held(w, index, snap);
     snap_counters(&life->before, snap);
     snap_u64(snap, &life->answered_tok);
     snap_money(snap, &life->api_nano);
@@ -87,7 +99,7 @@ static void snap_node(struct world *w, uint32_t index, struct snap *snap)
     uint32_t perf = snap->reading || !node->perf ? 0 : (uint32_t)(node->perf - w->perfs);
     snap_below(snap, &perf, snap_perf_count(w));
     if (!node->proxy) node->perf = &w->perfs[perf];
-    snap_life(w, &node->life, snap);
+    snap_life(w, index, snap);
     snap_handle(snap, &node->wake);
     snap_i64(snap, &node->wake_ns);
     snap_u32(snap, &node->down);
@@ -98,6 +110,13 @@ static void snap_node(struct world *w, uint32_t index, struct snap *snap)
     snap_money(snap, &node->paid_atto);
     snap_i64(snap, &node->window_busy_ns);
     snap_money(snap, &node->income_before);
+}
+
+bool fleet_snap_sound(const struct world *w, uint32_t arg)
+{
+    uint32_t change = arg & 0xff, engine = arg >> 8;
+    if (change != FLEET_SWAPS) return change < FLEET_CHANGES && engine == 0;
+    return engine < snap_engine_count(w) && w->engines[engine].perf;
 }
 
 void fleet_snap(struct world *w, struct snap *snap)

@@ -270,6 +270,8 @@ void fleet_cost_fill(struct world *w, struct models_value *values);
 
 /* ---- fleet_snap.c --------------------------------------------------------------------------- */
 void fleet_snap(struct world *w, struct snap *snap);
+/* Can the arg of an EV_LIFE be what it says? */
+bool fleet_snap_sound(const struct world *w, uint32_t arg);
 
 /* ---- outcome.c ------------------------------------------------------------------------------ */
 /* An answer is computed and starts its way to the user at the current time. */
