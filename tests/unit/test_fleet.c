@@ -33,8 +33,12 @@ static void assert_near(double have, double want, double most)
 /* ---- worlds -----------------------------------------------------------------------------------
  */
 
-#define NODES(text) "nodes=" text
 #define QUIET "events=[]", "adversaries=[]", "models=[{name: llama3-8b}]"
+
+static const char *nodes_are(const char *list)
+{
+    return arena_print(&arena, "nodes=%s", list);
+}
 
 static struct models_scenario *load(const char *const *sets, size_t count)
 {
@@ -127,8 +131,8 @@ static void test_availability(void **state)
         "horizon=100 h", "drain=0 s", "workload.arrivals={poisson: 0.001/s}", "validators.count=1",
         "consensus.timeout_commit=10 min", "registry.heartbeat_interval=30 d",
         "registry.heartbeat_max_age=60 d", "token.price.tick=1 d", "payment.feed_refresh=1 h",
-        NODES("[{name: a, count: 300, gpu: h100-sxm, tee: none, load: {time: 1 ns, "
-              "cold_start: 0 s}, failures: {exponential: {mtbf: 15 min, mttr: 5 min}}}]"));
+        nodes_are("[{name: a, count: 300, gpu: h100-sxm, tee: none, load: {time: 1 ns, "
+                  "cold_start: 0 s}, failures: {exponential: {mtbf: 15 min, mttr: 5 min}}}]"));
     struct world *w = open_world(scenario);
     double sum = 0, squares = 0;
     int samples = 0;
@@ -166,8 +170,8 @@ static void test_registry_sees_failures(void **state)
     struct models_scenario *scenario = LOAD(
         "horizon=20 min", "registry.heartbeat_interval=30 s", "registry.heartbeat_max_age=90 s",
         "registry.heartbeat_back_date=0 s", "workload.arrivals={poisson: 2/s}",
-        NODES("[{name: a, count: 4, gpu: h100-sxm, failures: {exponential: {mtbf: 10 min, "
-              "mttr: 1 h}}}]"));
+        nodes_are("[{name: a, count: 4, gpu: h100-sxm, failures: {exponential: {mtbf: 10 min, "
+                  "mttr: 1 h}}}]"));
     struct world *w = open_world(scenario);
     int stale = 0, dropped = 0;
     int64_t broken_ns[4];
@@ -201,9 +205,10 @@ static void test_failures_move_no_other_draw(void **state)
 {
     (void)state;
     const char *const nodes[] = {
-        NODES("[{name: a, count: 6, gpu: h100-sxm}]"),
-        NODES("[{name: a, count: 6, gpu: h100-sxm, failures: {exponential: {mtbf: 5 min, mttr: 1 "
-              "min}}, leave: {after: 20 min}}]")};
+        nodes_are("[{name: a, count: 6, gpu: h100-sxm}]"),
+        nodes_are(
+            "[{name: a, count: 6, gpu: h100-sxm, failures: {exponential: {mtbf: 5 min, mttr: 1 "
+            "min}}, leave: {after: 20 min}}]")};
     struct models_scenario *scenarios[2];
     struct world *w[2];
     uint32_t arrivals = 0;
@@ -236,11 +241,11 @@ static void test_lost_or_retried(void **state)
     (void)state;
     struct models_record r[2];
     for (int i = 0; i < 2; i++) {
-        r[i] = run(LOAD("horizon=30 min", "registry.heartbeat_interval=30 s",
-                        "registry.heartbeat_max_age=60 s", "registry.heartbeat_back_date=0 s",
-                        i ? "client.lost=retried" : "client.lost=fails",
-                        NODES("[{name: a, count: 6, gpu: l40s, failures: {exponential: {mtbf: 10 "
-                              "min, mttr: 30 s}}, load: {time: 5 s, cold_start: 5 s}}]")));
+        r[i] = run(LOAD(
+            "horizon=30 min", "registry.heartbeat_interval=30 s", "registry.heartbeat_max_age=60 s",
+            "registry.heartbeat_back_date=0 s", i ? "client.lost=retried" : "client.lost=fails",
+            nodes_are("[{name: a, count: 6, gpu: l40s, failures: {exponential: {mtbf: 10 "
+                      "min, mttr: 30 s}}, load: {time: 5 s, cold_start: 5 s}}]")));
         check_reasons(&r[i]);
     }
     double lost = metric(&r[0], "failed.node_lost");
@@ -301,10 +306,10 @@ static void test_join_and_load(void **state)
 static void test_rates(void **state)
 {
     (void)state;
-    struct models_scenario *scenario =
-        LOAD("horizon=2 h", "workload.arrivals={poisson: 0.1/s}", "drain=0 s",
-             NODES("[{name: a, gpu: h100-sxm}, {name: b, gpu: h100-sxm, count: 400, join: {rate: "
-                   "200/h}, leave: {after: 1 h}, load: {time: 1 ns, cold_start: 0 s}}]"));
+    struct models_scenario *scenario = LOAD(
+        "horizon=2 h", "workload.arrivals={poisson: 0.1/s}", "drain=0 s",
+        nodes_are("[{name: a, gpu: h100-sxm}, {name: b, gpu: h100-sxm, count: 400, join: {rate: "
+                  "200/h}, leave: {after: 1 h}, load: {time: 1 ns, cold_start: 0 s}}]"));
     struct world *w = open_world(scenario);
     int64_t last_ns = 0;
     advance(w, 3600 * SECOND);
@@ -330,8 +335,8 @@ static void test_leave(void **state)
     (void)state;
     struct models_scenario *scenario =
         LOAD("horizon=20 min", "router.policy=random", "workload.arrivals={poisson: 8/s}",
-             NODES("[{name: a, gpu: h100-sxm, count: 2}, {name: b, gpu: h100-sxm, count: 2, "
-                   "leave: {at: 10 min}}]"));
+             nodes_are("[{name: a, gpu: h100-sxm, count: 2}, {name: b, gpu: h100-sxm, count: 2, "
+                       "leave: {at: 10 min}}]"));
     struct world *w = open_world(scenario);
     advance(w, 600 * SECOND);
     assert_int_equal(w->nodes[2].life.phase, FLEET_LEAVING);
@@ -360,10 +365,11 @@ static void test_costs_add_up(void **state)
     struct models_record r = run(LOAD(
         "horizon=20 min", "router.policy=random", "costs.validator_rent=$0.20/h",
         "validators.count=10",
-        NODES("[{name: a, count: 3, gpu: h100-sxm, rent: $2/h, power: {idle: 20%, busy: 90%}}, "
-              "{name: b, count: 2, gpu: l40s, gpus: 2, power: {rated: 100 W}}, {name: c, count: 2, "
-              "kind: proxy, power: {rated: 50 W, idle: 100%}, proxy: {host_rent: $0.30/h, "
-              "input_price: $1, output_price: $3}}]")));
+        nodes_are(
+            "[{name: a, count: 3, gpu: h100-sxm, rent: $2/h, power: {idle: 20%, busy: 90%}}, "
+            "{name: b, count: 2, gpu: l40s, gpus: 2, power: {rated: 100 W}}, {name: c, count: 2, "
+            "kind: proxy, power: {rated: 50 W, idle: 100%}, proxy: {host_rent: $0.30/h, "
+            "input_price: $1, output_price: $3}}]")));
     double usd = metric(&r, "cost.class.a.usd") + metric(&r, "cost.class.b.usd") +
                  metric(&r, "cost.class.c.usd") + 10 * 0.20 / 3;
     double kwh = metric(&r, "cost.class.a.kwh") + metric(&r, "cost.class.b.kwh") +
@@ -395,9 +401,9 @@ static void test_queue_limits(void **state)
     (void)state;
     struct models_record full, late;
     full = run(LOAD("horizon=10 min", "serving.max_num_seqs=2",
-                    NODES("[{name: a, gpu: a100-80g, queue: {limit: 5}}]")));
+                    nodes_are("[{name: a, gpu: a100-80g, queue: {limit: 5}}]")));
     late = run(LOAD("horizon=10 min", "serving.max_num_seqs=2",
-                    NODES("[{name: a, gpu: a100-80g, queue: {timeout: 2 s}}]")));
+                    nodes_are("[{name: a, gpu: a100-80g, queue: {timeout: 2 s}}]")));
     check_reasons(&full);
     check_reasons(&late);
     assert_true(metric(&full, "rejected.queue_full") > 500);
@@ -414,8 +420,8 @@ static void test_proxy_node(void **state)
     (void)state;
     struct models_record r =
         run(LOAD("horizon=30 min", "models=[{name: outside}]",
-                 NODES("[{name: a, kind: proxy, model: outside, proxy: {rate: 2/s, burst: 10, "
-                       "failure: 10%, first_token: 0.5 s, token: 10 ms}}]")));
+                 nodes_are("[{name: a, kind: proxy, model: outside, proxy: {rate: 2/s, burst: 10, "
+                           "failure: 10%, first_token: 0.5 s, token: 10 ms}}]")));
     check_reasons(&r);
     double passed = metric(&r, "requests.arrived") - metric(&r, "rejected.rate_limited");
     double failed = metric(&r, "failed.api");
@@ -489,7 +495,7 @@ static void watched_open(struct watched *x, const char *swap)
              "verification.haca_tee.check=0 s", "registry.attestation_check=0 s",
              "verification.haca_tee.bytes=1 B", "registry.attestation_bytes=1 B",
              "registry.heartbeat_bytes=1 B", "models=[{name: llama3-70b}]",
-             NODES("[{name: eu, count: 8, gpu: a100-80g, gpus: 4, model: llama3-70b}]"), swap);
+             nodes_are("[{name: eu, count: 8, gpu: a100-80g, gpus: 4, model: llama3-70b}]"), swap);
     x->w = open_world(x->scenario);
     x->block_count = x->pending_count = 0;
 }
@@ -543,7 +549,7 @@ static void test_swap_changes_the_model(void **state)
     struct models_scenario *scenario =
         LOAD("horizon=30 min", "warmup=20 min", "client.timeout=1 h", "users=[{class: apps}]",
              "router.policy=random",
-             NODES("[{name: a, count: 4, gpu: h100-sxm, load: {time: 30 s, cold_start: 0 s}}]"),
+             nodes_are("[{name: a, count: 4, gpu: h100-sxm, load: {time: 30 s, cold_start: 0 s}}]"),
              "events=[{at: 5 min, do: swap, nodes: a, model: qwen2.5-vl-7b}]");
     struct world *w = open_world(scenario);
     advance(w, 300 * SECOND);
@@ -565,7 +571,7 @@ static void test_swap_changes_the_model(void **state)
     struct models_record always =
         run(LOAD("horizon=30 min", "warmup=20 min", "client.timeout=1 h", "users=[{class: apps}]",
                  "router.policy=random", "models=[{name: qwen2.5-vl-7b}]",
-                 NODES("[{name: a, count: 4, gpu: h100-sxm, model: qwen2.5-vl-7b}]")));
+                 nodes_are("[{name: a, count: 4, gpu: h100-sxm, model: qwen2.5-vl-7b}]")));
     /* ten minutes after the backlog is worked off the nodes are in the same state */
     assert_true(metric(&swapped, "latency.tpot_s.mean") == metric(&always, "latency.tpot_s.mean"));
     assert_true(metric(&swapped, "latency.ttft_s.mean") == metric(&always, "latency.ttft_s.mean"));
@@ -577,11 +583,11 @@ static void test_swap_changes_the_model(void **state)
 static void test_swap_without_room(void **state)
 {
     (void)state;
-    struct models_record r =
-        run(LOAD("horizon=10 min", "workload.lengths={fixed: {prompt: 1000, output: 400}}",
-                 "client.timeout=1 h", "workload.arrivals={poisson: 4/s}",
-                 NODES("[{name: a, count: 2, gpu: h100-sxm, load: {time: 5 s, cold_start: 0 s}}]"),
-                 "events=[{at: 5 min, do: swap, nodes: a, engine: {serving: {kv_blocks: 80}}}]"));
+    struct models_record r = run(
+        LOAD("horizon=10 min", "workload.lengths={fixed: {prompt: 1000, output: 400}}",
+             "client.timeout=1 h", "workload.arrivals={poisson: 4/s}",
+             nodes_are("[{name: a, count: 2, gpu: h100-sxm, load: {time: 5 s, cold_start: 0 s}}]"),
+             "events=[{at: 5 min, do: swap, nodes: a, engine: {serving: {kv_blocks: 80}}}]"));
     check_reasons(&r);
     /* 80 blocks of 16 tokens hold 1,280 of 1,399 */
     double held = metric(&r, "fleet.held"), room = metric(&r, "failed.no_room");
@@ -595,14 +601,15 @@ static void test_swap_without_room(void **state)
 static void test_swap_back(void **state)
 {
     (void)state;
-    struct models_scenario *scenario = LOAD(
-        "horizon=20 min",
-        "models=[{name: llama3-8b, share: 50%}, {name: qwen3-30b-a3b, share: "
-        "50%}]",
-        NODES("[{name: a, count: 3, gpu: h200-sxm, load: {time: 10 s, cold_start: 0 s}}, {name: "
-              "b, gpu: h200-sxm, model: qwen3-30b-a3b}]"),
-        "events=[{at: 5 min, do: swap, nodes: a, model: qwen3-30b-a3b, stagger: 30 s, for: 5 "
-        "min}]");
+    struct models_scenario *scenario =
+        LOAD("horizon=20 min",
+             "models=[{name: llama3-8b, share: 50%}, {name: qwen3-30b-a3b, share: "
+             "50%}]",
+             nodes_are(
+                 "[{name: a, count: 3, gpu: h200-sxm, load: {time: 10 s, cold_start: 0 s}}, {name: "
+                 "b, gpu: h200-sxm, model: qwen3-30b-a3b}]"),
+             "events=[{at: 5 min, do: swap, nodes: a, model: qwen3-30b-a3b, stagger: 30 s, for: 5 "
+             "min}]");
     struct world *w = open_world(scenario);
     advance(w, 299 * SECOND);
     assert_int_equal(registry_actives(&w->registry, 0)->count, 3);
