@@ -509,3 +509,43 @@ struct expect_outcome expect_judge(const struct expect *expect, struct arena *ar
     if (reps > 0) expect_explain(expect, values[out.worst], arena, &out);
     return out;
 }
+
+/* ---- slack -------------------------------------------------------------------------------- */
+
+bool expect_strict(const struct expect *expect)
+{
+    return expect->op == OP_LT || expect->op == OP_GT || expect->op == OP_NE;
+}
+
+static double expect_room(enum expect_operator op, double left, double right, double high)
+{
+    switch (op) {
+    case OP_LT:
+    case OP_LE:
+        return right - left;
+    case OP_GT:
+    case OP_GE:
+        return left - right;
+    case OP_EQ:
+        return -fabs(left - right);
+    case OP_NE:
+        return fabs(left - right);
+    case OP_IN:
+    case OP_COUNT:
+        break;
+    }
+    return fmin(left - right, high - left);
+}
+
+struct expect_slack expect_slack(const struct expect *expect, struct arena *arena,
+                                 const struct models_value *values)
+{
+    struct expect_quantity high = {.real = 0}, left = expect_value(expect->left, values, arena);
+    struct expect_quantity right = expect_value(expect->right, values, arena);
+    if (expect->high != NULL) high = expect_value(expect->high, values, arena);
+    struct expect_slack out = {.left = left.null == NULL ? left.real : (double)NAN,
+                               .slack = (double)NAN};
+    if (left.null == NULL && right.null == NULL && high.null == NULL)
+        out.slack = expect_room(expect->op, left.real, right.real, high.real);
+    return out;
+}

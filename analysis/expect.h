@@ -40,4 +40,14 @@ struct expect_outcome {
 struct expect_outcome expect_judge(const struct expect *expect, struct arena *arena,
                                    const struct models_value *const *values, uint32_t reps);
 
+/* How far one replication is from missing the expectation. */
+struct expect_slack {
+    double left;  /* value of its left side; NaN: null */
+    double slack; /* above 0: it holds by this much; below 0: it misses by this much; NaN: null */
+};
+struct expect_slack expect_slack(const struct expect *expect, struct arena *arena,
+                                 const struct models_value *values);
+/* Does a slack of exactly 0 miss it (< > !=)? */
+bool expect_strict(const struct expect *expect);
+
 #endif

@@ -63,7 +63,8 @@ static void checkpoint_requests(struct world *w, struct snap *snap)
                                     .payees = w->node_count + w->consensus.count,
                                     .classes = w->params->users.count,
                                     .models = w->params->models.count,
-                                    .regions = w->net.region_count};
+                                    .regions = w->net.region_count,
+                                    .sessions = (uint32_t)w->params->workload.sessions.limit};
     request_pool_snap(&w->requests, snap, &limits);
 }
 
@@ -140,7 +141,7 @@ static void checkpoint_economy(struct world *w, struct snap *snap)
 
 static void checkpoint_rest(struct world *w, struct snap *snap)
 {
-    SNAP_COVERS(struct world, 37824);
+    SNAP_COVERS(struct world, 42432);
     snap_begin(snap, "world");
     workload_arrival_snap(&w->next_arrival, snap, checkpoint_users(w));
     snap_flag(snap, &w->arrivals_over);
@@ -160,6 +161,8 @@ static void checkpoint_rest(struct world *w, struct snap *snap)
     snap_i64(snap, &w->sample_step_ns);
     snap_money(snap, &w->window_burned);
     snap_money(snap, &w->window_issued);
+    snap_u64(snap, &w->window_queried_tok);
+    snap_u64(snap, &w->window_hit_tok);
     snap_real(snap, &w->last_interval_s);
     snap_i64(snap, &w->capacity_low_ns);
     snap_i64(snap, &w->price_low_ns);
@@ -178,6 +181,7 @@ static void checkpoint_snap(struct world *w, struct snap *snap)
     consensus_snap(&w->consensus, snap);
     checkpoint_chain(w, snap);
     fleet_snap(w, snap);
+    transfer_snap(&w->transfer, snap, w->node_count);
     checkpoint_design(w, snap);
     checkpoint_economy(w, snap);
     metrics_snap(&w->metrics, snap);
@@ -208,6 +212,7 @@ static uint32_t checkpoint_entities(const struct world *w, const struct scenario
     case EV_ACT:
     case EV_TIMEOUT:
     case EV_NOTICE:
+    case EV_HANDOFF:
     case EV_LOST:
     case EV_POST:
     case EV_QUEUE:
@@ -223,6 +228,8 @@ static uint32_t checkpoint_entities(const struct world *w, const struct scenario
         return past->events.count;
     case EV_ADVERSARY:
         return past->adversaries.count;
+    case EV_TURN:
+        return w->workload.sessions.capacity;
     default:
         return kind < EV_KINDS ? UINT32_MAX : 0;
     }

@@ -22,6 +22,7 @@ static void fleet_register(struct world *w, uint32_t index, const struct scenari
                                    .region = node->region,
                                    .model = node->model,
                                    .measurement = node->class,
+                                   .role = (enum registry_role)c->role,
                                    .capacity = (uint32_t)capacity,
                                    .stake_opg = c->stake,
                                    .price_in_usd = w->params->payment.input,
@@ -85,6 +86,12 @@ static void fleet_wake(struct world *w, uint32_t index)
     }
 }
 
+/* Which stay at a node it is: a request that is tried again, or goes on elsewhere, waits anew. */
+static uint32_t fleet_stay(const struct request *r)
+{
+    return r->attempt | (uint32_t)(r->prefill_node != UINT32_MAX) << 8 | (uint32_t)r->resent << 16;
+}
+
 /* It waits as long as its class lets it. */
 static void fleet_watch_queue(struct world *w, uint32_t slot)
 {
@@ -92,22 +99,31 @@ static void fleet_watch_queue(struct world *w, uint32_t slot)
     int64_t patience = w->engines[w->nodes[r->node].engine].terms->queue.timeout;
     if (patience == 0 || !fleet_engine_waits(w, slot)) return;
     world_hold(w, slot);
-    event_schedule(&w->events, world_now(w) + patience, EV_QUEUE, slot, r->attempt);
+    event_schedule(&w->events, world_now(w) + patience, EV_QUEUE, slot, fleet_stay(r));
+}
+
+enum request_reason fleet_submit(struct world *w, uint32_t slot)
+{
+    enum request_reason why = fleet_engine_submit(w, slot);
+    if (why != REASON_NONE) return why;
+    world_hold(w, slot);
+    fleet_watch_queue(w, slot);
+    fleet_wake(w, world_request(w, slot)->node);
+    return REASON_NONE;
+}
+
+bool fleet_receives(const struct world *w, uint32_t index)
+{
+    return w->nodes[index].down == 0 && !w->nodes[index].life.draining;
 }
 
 static void fleet_receive(struct world *w, uint32_t slot)
 {
-    uint32_t index = world_request(w, slot)->node;
     world_set_state(w, slot, REQUEST_SERVED);
-    enum request_reason why = fleet_engine_submit(w, slot);
-    if (why != REASON_NONE) {
-        registry_end(&w->registry, index);
-        front_refuse(w, slot, why);
-        return;
-    }
-    world_hold(w, slot);
-    fleet_watch_queue(w, slot);
-    fleet_wake(w, index);
+    enum request_reason why = fleet_submit(w, slot);
+    if (why == REASON_NONE) return;
+    registry_end(&w->registry, world_request(w, slot)->node);
+    front_refuse(w, slot, why);
 }
 
 void fleet_deliver(struct world *w, uint32_t slot)
@@ -116,7 +132,7 @@ void fleet_deliver(struct world *w, uint32_t slot)
     uint32_t index = r->node;
     if (r->state != REQUEST_SENT)
         registry_end(&w->registry, index); /* given up on the way */
-    else if (w->nodes[index].down > 0 || w->nodes[index].life.draining)
+    else if (!fleet_receives(w, index))
         front_unreached(w, slot);
     else
         fleet_receive(w, slot);
@@ -140,10 +156,16 @@ static void fleet_finished(struct world *w, uint32_t index, const struct serving
         front_lost(w, slot);
         return;
     }
-    uint64_t tokens = (uint64_t)r->prompt_tok + r->output_tok;
-    r->cheated = master && adversary_find(master->strategy)->cheats(w, master, slot);
-    *(r->cheated ? &node->cheated_tok : &node->honest_tok) += tokens;
-    outcome_served(w, slot, done->first_token_ns, node->region);
+    bool leaves = transfer_leaves(w, index, slot), came = r->prefill_node != UINT32_MAX;
+    bool cheats = master && adversary_find(master->strategy)->cheats(w, master, slot);
+    uint64_t tokens = (came ? 0U : (uint64_t)r->prompt_tok) + (leaves ? 0U : r->output_tok);
+    r->cheated = r->cheated || cheats; /* on either of its two nodes */
+    *(cheats ? &node->cheated_tok : &node->honest_tok) += tokens;
+    if (leaves) {
+        transfer_begin(w, slot, index, done->first_token_ns);
+        return;
+    }
+    outcome_served(w, slot, came ? r->handoff_ns : done->first_token_ns, node->region);
     if (r->counted) w->metrics.submitted++;
     w->design->answered(w, slot);
 }
@@ -212,6 +234,7 @@ void fleet_serve(struct world *w, uint32_t index)
 bool fleet_cancel(struct world *w, uint32_t slot)
 {
     uint32_t index = world_request(w, slot)->node;
+    if (world_request(w, slot)->moving) return true; /* no engine has it now */
     bool held = fleet_engine_cancel(w, slot);
     if (held) {
         registry_end(&w->registry, index);
@@ -223,10 +246,10 @@ bool fleet_cancel(struct world *w, uint32_t slot)
 }
 
 /* It may be computed by now, or tried elsewhere. */
-void fleet_overdue(struct world *w, uint32_t slot, uint32_t attempt)
+void fleet_overdue(struct world *w, uint32_t slot, uint32_t stay)
 {
     const struct request *r = world_request(w, slot);
-    if (r->state != REQUEST_SERVED || r->attempt != attempt) return;
+    if (r->state != REQUEST_SERVED || r->moving || fleet_stay(r) != stay) return;
     if (!fleet_engine_waits(w, slot) || !fleet_cancel(w, slot)) return;
     front_refuse(w, slot, REASON_QUEUE_TIMEOUT);
 }
@@ -286,6 +309,7 @@ void fleet_set_down(struct world *w, uint32_t index, bool down)
     uint32_t before = node->down;
     node->down = down ? before + 1 : before - 1;
     if (!down || before > 0) return;
+    node->breaks++;
     fleet_engine_fail(w, index);
     payment_drop_node(&w->payment, index);
 }

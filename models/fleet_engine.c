@@ -9,6 +9,7 @@
 #include <assert.h>
 #include <string.h>
 
+#include "models/serving_snap.h"
 #include "models/world.h"
 
 /* ---- what classes run ------------------------------------------------------------------------ */
@@ -104,7 +105,8 @@ void fleet_engine_start(struct world *w, uint32_t index)
         if (!node->proxy) node->proxy = arena_alloc(w->arena, 1, sizeof *node->proxy);
         proxy_init(node->proxy, &e->terms->proxy, e->serving.max_waiting, w->arena);
         node->serving = (struct serving){.running = {SERVING_NONE, SERVING_NONE, 0},
-                                         .waiting = {SERVING_NONE, SERVING_NONE, 0}};
+                                         .waiting = {SERVING_NONE, SERVING_NONE, 0},
+                                         .coming = {SERVING_NONE, SERVING_NONE, 0}};
         return;
     }
     if (node->adversary >= 0)
@@ -147,16 +149,46 @@ static enum request_reason engine_call(struct world *w, struct world_node *node,
     return REASON_NONE;
 }
 
-static enum request_reason engine_take(struct world *w, struct world_node *node, uint32_t slot)
+/* What its engine is asked: the whole, the prompt alone when the rest is computed elsewhere, or the
+ * rest, whose first token stands behind a prompt with its KV. */
+static struct serving_terms engine_terms(const struct world *w, uint32_t slot)
+{
+    const struct request *r = &w->requests.items[slot];
+    const struct scenario_user *users = w->params->users.items;
+    const struct fleet_engine *engine = &w->engines[w->nodes[r->node].engine];
+    uint64_t draws = 0;
+    if (engine->serving.speculative.tokens > 0) {
+        struct rng_stream s = world_stream(w, PURPOSE_SPECULATE, r->id);
+        draws = rng_u64(&s) | 1;
+    }
+    struct serving_terms terms = {.tag = slot,
+                                  .draws = draws,
+                                  .prompt_tok = r->prompt_tok,
+                                  .output_tok = r->output_tok,
+                                  .stream = r->stream,
+                                  .prefix = r->prefix,
+                                  .prefix_tok = r->prefix_tok,
+                                  .priority = users[r->class].priority};
+    if (r->prefill_node != UINT32_MAX) {
+        terms.ready_tok = terms.prompt_tok++;
+        terms.output_tok--;
+    } else if (transfer_leaves(w, r->node, slot)) {
+        terms.handoff = true;
+        terms.output_tok = 1;
+    }
+    return terms;
+}
+
+static enum request_reason engine_take(struct world *w, struct world_node *node, uint32_t slot,
+                                       bool kept)
 {
     static const enum request_reason reasons[] = {[SERVING_ACCEPTED] = REASON_NONE,
                                                   [SERVING_QUEUE_FULL] = REASON_QUEUE_FULL,
                                                   [SERVING_TOO_LONG] = REASON_TOO_LONG};
-    const struct request *r = world_request(w, slot);
     enum serving_reject why;
     if (node->proxy) return engine_call(w, node, slot);
-    struct serving_terms terms = {
-        .tag = slot, .prompt_tok = r->prompt_tok, .output_tok = r->output_tok};
+    struct serving_terms terms = engine_terms(w, slot);
+    if (kept) terms.ready_tok = 0; /* KV does not wait for an engine */
     serving_submit(&node->serving, world_now(w), &terms, &why);
     return reasons[why];
 }
@@ -165,7 +197,7 @@ enum request_reason fleet_engine_submit(struct world *w, uint32_t slot)
 {
     struct world_node *node = &w->nodes[world_request(w, slot)->node];
     struct fleet_life *life = &node->life;
-    if (life->phase != FLEET_LOADING) return engine_take(w, node, slot);
+    if (life->phase != FLEET_LOADING) return engine_take(w, node, slot, false);
     if (life->held_count >= (uint64_t)w->engines[node->engine].serving.max_waiting)
         return REASON_QUEUE_FULL;
     engine_hold(w, life, slot);
@@ -232,24 +264,6 @@ void fleet_engine_fail(struct world *w, uint32_t index)
 
 /* ---- from one engine to the next ------------------------------------------------------------- */
 
-static void engine_add(struct serving_counters *sum, const struct serving_counters *c)
-{
-    sum->busy_ns += c->busy_ns;
-    sum->steps += c->steps;
-    sum->prefill_tok += c->prefill_tok;
-    sum->decode_tok += c->decode_tok;
-    sum->outside_steps += c->outside_steps;
-    sum->wasted_tok += c->wasted_tok;
-    sum->accepted += c->accepted;
-    sum->completed += c->completed;
-    sum->cancelled += c->cancelled;
-    sum->lost += c->lost;
-    sum->rejected_full += c->rejected_full;
-    sum->rejected_long += c->rejected_long;
-    sum->preemptions += c->preemptions;
-    if (c->blocks_peak > sum->blocks_peak) sum->blocks_peak = c->blocks_peak;
-}
-
 /* What has finished by now leaves first; what the engine then gives up is kept, running requests
  * before waiting ones. */
 void fleet_engine_keep(struct world *w, uint32_t index)
@@ -265,7 +279,7 @@ void fleet_engine_keep(struct world *w, uint32_t index)
         w->fleet.held++;
     }
     struct serving_counters c = serving_count(&node->serving, world_now(w));
-    engine_add(&node->life.before, &c);
+    serving_counters_add(&node->life.before, &c);
 }
 
 void fleet_engine_resume(struct world *w, uint32_t index)
@@ -274,7 +288,7 @@ void fleet_engine_resume(struct world *w, uint32_t index)
     struct fleet_life *life = &node->life;
     for (uint32_t i = 0; i < life->held_count; i++) {
         uint32_t slot = life->held[i];
-        enum request_reason why = engine_take(w, node, slot);
+        enum request_reason why = engine_take(w, node, slot, true);
         if (why == REASON_NONE) continue;
         registry_end(&w->registry, index);
         front_refuse(w, slot, why == REASON_TOO_LONG ? REASON_NO_ROOM : why);
@@ -291,6 +305,6 @@ struct serving_counters fleet_engine_count(const struct world *w, uint32_t index
         c.busy_ns = proxy_busy_ns(node->proxy, world_now(w));
     else
         c = serving_count(&node->serving, world_now(w));
-    engine_add(&sum, &c);
+    serving_counters_add(&sum, &c);
     return sum;
 }

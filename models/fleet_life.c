@@ -290,6 +290,7 @@ static void life_swap_now(struct world *w, uint32_t index, uint32_t engine)
     struct world_node *node = &w->nodes[index];
     enum fleet_phase phase = (enum fleet_phase)node->life.phase;
     w->fleet.swapped++;
+    node->breaks++;
     node->life.draining = false;
     fleet_engine_keep(w, index);
     node->engine = engine;

@@ -16,19 +16,6 @@ static uint32_t snap_engine_count(const struct world *w)
     return w->params->nodes.count + w->params->events.count;
 }
 
-static void snap_counters(struct serving_counters *c, struct snap *snap)
-{
-    SNAP_COVERS(struct serving_counters, 112);
-    uint64_t *const counts[] = {&c->steps,         &c->prefill_tok,   &c->decode_tok,
-                                &c->outside_steps, &c->wasted_tok,    &c->accepted,
-                                &c->completed,     &c->cancelled,     &c->lost,
-                                &c->rejected_full, &c->rejected_long, &c->preemptions};
-    snap_i64(snap, &c->busy_ns);
-    snap_i64(snap, &c->blocks_peak);
-    for (size_t i = 0; i < sizeof counts / sizeof counts[0]; i++)
-        snap_u64(snap, counts[i]);
-}
-
 /* Requests that wait for an engine are at this node. */
 static void snap_held(struct world *w, uint32_t index, struct snap *snap)
 {
@@ -48,7 +35,7 @@ static void snap_held(struct world *w, uint32_t index, struct snap *snap)
 static void snap_life(struct world *w, uint32_t index, struct snap *snap)
 {
     struct fleet_life *life = &w->nodes[index].life;
-    SNAP_COVERS(struct fleet_life, 272);
+    SNAP_COVERS(struct fleet_life, 160 + sizeof(struct serving_counters));
     snap_below_u8(snap, &life->phase, FLEET_PHASES);
     snap_flag(snap, &life->registered);
     snap_flag(snap, &life->leaving);
@@ -64,7 +51,7 @@ static void snap_life(struct world *w, uint32_t index, struct snap *snap)
     for (int i = 0; i < FLEET_PHASES; i++)
         snap_i64(snap, &life->spent_ns[i]);
     snap_held(w, index, snap);
-    snap_counters(&life->before, snap);
+    serving_counters_snap(&life->before, snap);
     snap_u64(snap, &life->answered_tok);
     snap_money(snap, &life->api_nano);
 }
@@ -89,7 +76,7 @@ static void snap_engine(struct world *w, uint32_t index, struct snap *snap)
 
 static void snap_node(struct world *w, uint32_t index, struct snap *snap)
 {
-    SNAP_COVERS(struct world_node, 912);
+    SNAP_COVERS(struct world_node, 176 + sizeof(struct serving) + sizeof(struct fleet_life));
     struct world_node *node = &w->nodes[index];
     uint32_t model = node->model;
     snap_below(snap, &model, w->params->models.count);
@@ -103,6 +90,7 @@ static void snap_node(struct world *w, uint32_t index, struct snap *snap)
     snap_handle(snap, &node->wake);
     snap_i64(snap, &node->wake_ns);
     snap_u32(snap, &node->down);
+    snap_u32(snap, &node->breaks);
     snap_i64(snap, &node->honest_busy_ns);
     snap_u64(snap, &node->honest_tok);
     snap_u64(snap, &node->cheated_tok);

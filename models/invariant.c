@@ -58,6 +58,16 @@ static void invariant_proofs(struct world *w)
     }
 }
 
+static void invariant_transfers(struct world *w)
+{
+    const struct transfer *t = &w->transfer;
+    if (t->started != t->arrived + t->lost + t->moving) {
+        invariant_breach(
+            w, "KV transfers: %llu were started, %llu have arrived, are lost or moving",
+            (unsigned long long)t->started, (unsigned long long)(t->arrived + t->lost + t->moving));
+    }
+}
+
 bool invariant_check(struct world *w)
 {
     money_t residual = ledger_check(&w->ledger);
@@ -65,5 +75,6 @@ bool invariant_check(struct world *w)
     token_check(&w->token);
     invariant_requests(w);
     invariant_proofs(w);
+    invariant_transfers(w);
     return invariant_text(w) == NULL;
 }

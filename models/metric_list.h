@@ -48,6 +48,14 @@
     VALUE(slo_open, "slo.open", "requests under way at the end that might yet meet theirs (in neither)") \
     VALUE(slo_goodput, "slo.goodput_per_s", "requests a second that met all targets of their class") \
     VALUE(slo_goodput_tok, "slo.goodput_tok_per_s", "output tokens a second in answers that met all targets") \
+    VALUE(prefix_hit, "serving.prefix_hit_ratio", "share of the prompt tokens that engines looked up in their prefix caches and found there") \
+    VALUE(prefix_shared, "serving.prefix_shared_ratio", "share of the prompt tokens that stood in earlier prompts and answers: what a cache without bound could save") \
+    SPREAD(transfer, "serving.kv_transfer_s", "from the first token on a prefill node to its KV on the node that decodes, s") \
+    SPREAD(transfer_wait, "serving.kv_wait_s", "wait of a KV transfer for the links of its two nodes, s") \
+    VALUE(transfers, "serving.kv_transfers", "KV transfers between nodes that were sent")          \
+    VALUE(transfer_bytes, "serving.kv_moved_bytes", "bytes that they carried")                      \
+    VALUE(transfer_resent, "serving.kv_resent", "transfers of them to another node, as the first was down or refused") \
+    VALUE(transfer_failed, "serving.kv_lost", "transfers of them lost with their sender")           \
     VALUE(verify_submitted, "verify.submitted", "proofs or records sent toward the chain")           \
     VALUE(verify_accepted, "verify.accepted", "proofs checked and accepted in a final block")        \
     VALUE(verify_rejected, "verify.rejected", "proofs checked and rejected in a final block")        \
@@ -87,6 +95,7 @@
     VALUE(fleet_held, "fleet.held", "requests that a swap took out of an engine and gave to the next") \
     VALUE(fleet_attested, "fleet.attested", "attestations of nodes in final blocks after the start") \
     VALUE(fleet_retried, "fleet.retried", "requests that lost their node and were tried again")      \
+    VALUE(node_gpus, "node.gpus", "GPUs of all nodes")                                               \
     SPREAD(node_profit, "node.profit_usd", "fees minus rent, gas, burns and slashed stake of each node, USD") \
     SPREAD(node_utilisation, "node.utilisation_ratio", "busy share of each node in the measured window")                    \
     VALUE(supply_total, "econ.supply_opg.total", "OPG in existence at the end")                      \

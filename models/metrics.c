@@ -294,6 +294,10 @@ static void metrics_fill_requests(const struct metrics *m, struct models_value *
     metrics_fill_hist(m, values, METRIC_ttft, HIST_TTFT, 1e9);
     metrics_fill_hist(m, values, METRIC_tpot, HIST_TPOT, 1e9);
     metrics_fill_hist(m, values, METRIC_e2e, HIST_E2E, 1e9);
+    metrics_set_real(values, METRIC_prefix_shared,
+                     metrics_ratio((double)m->shared_tok, (double)m->asked_tok));
+    metrics_fill_hist(m, values, METRIC_transfer, HIST_TRANSFER, 1e9);
+    metrics_fill_hist(m, values, METRIC_transfer_wait, HIST_TRANSFER_WAIT, 1e9);
     metrics_set_integer(values, METRIC_verify_submitted, (int64_t)m->submitted);
     metrics_set_integer(values, METRIC_verify_accepted, (int64_t)m->accepted);
     metrics_set_integer(values, METRIC_verify_rejected, (int64_t)m->refused);
@@ -391,28 +395,14 @@ void metrics_curves(const struct metrics *m, struct models_record *record)
 
 static void metrics_snap_counters(struct metrics *m, struct snap *snap)
 {
-    uint64_t *const counts[] = {&m->arrived,
-                                &m->completed,
-                                &m->rejected,
-                                &m->failed,
-                                &m->timed_out,
-                                &m->answers,
-                                &m->never,
-                                &m->submitted,
-                                &m->accepted,
-                                &m->refused,
-                                &m->expired,
-                                &m->lost,
-                                &m->cheats,
-                                &m->cheats_detected,
-                                &m->cheats_undetected,
-                                &m->false_slashes,
-                                &m->prompt_tok,
-                                &m->output_tok,
-                                &m->verified_tok,
-                                &m->blocks,
-                                &m->blocks_total,
-                                &m->safety_violations};
+    uint64_t *const counts[] = {&m->arrived,       &m->completed,       &m->rejected,
+                                &m->failed,        &m->timed_out,       &m->answers,
+                                &m->never,         &m->submitted,       &m->accepted,
+                                &m->refused,       &m->expired,         &m->lost,
+                                &m->cheats,        &m->cheats_detected, &m->cheats_undetected,
+                                &m->false_slashes, &m->prompt_tok,      &m->output_tok,
+                                &m->verified_tok,  &m->asked_tok,       &m->shared_tok,
+                                &m->blocks,        &m->blocks_total,    &m->safety_violations};
     money_t *const sums[] = {&m->unverified_nano, &m->exploited_nano, &m->recovered_nano,
                              &m->fund_paid_nano,  &m->refunds_nano,   &m->slash_value_nano,
                              &m->slash_kept_nano, &m->fees_atto,      &m->fees_node_atto,
@@ -431,7 +421,7 @@ static void metrics_snap_counters(struct metrics *m, struct snap *snap)
 
 void metrics_snap(struct metrics *m, struct snap *snap)
 {
-    SNAP_COVERS(struct metrics, 28832);
+    SNAP_COVERS(struct metrics, 33168);
     snap_begin(snap, "metrics");
     metrics_snap_counters(m, snap);
     snap_level(snap, &m->risk);

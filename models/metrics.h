@@ -28,6 +28,8 @@ enum metrics_hist {
     HIST_TTFT,
     HIST_TPOT,
     HIST_E2E,
+    HIST_TRANSFER,      /* KV: first token on one node until it is on the other */
+    HIST_TRANSFER_WAIT, /* of it, waiting for a link */
     HIST_BLOCK_INTERVAL,
     HIST_BLOCK_COMMIT,
     HIST_RISK,   /* micro-USD, weighted by ns */
@@ -76,6 +78,7 @@ struct metrics {
     money_t slash_value_nano, slash_kept_nano; /* of slashed stake when slashed; not burned */
     money_t fees_atto, fees_node_atto, slashed_atto, emitted_atto;
     uint64_t prompt_tok, output_tok, verified_tok; /* served; of verified answers */
+    uint64_t asked_tok, shared_tok; /* of prompts that arrived; of them seen before by anybody */
     /* chain in the window */
     uint64_t blocks, blocks_total, safety_violations;
     int64_t halted_ns, last_block_ns;

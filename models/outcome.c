@@ -26,8 +26,15 @@ void outcome_served(struct world *w, uint32_t slot, int64_t first_token_ns, uint
     uint64_t bytes = OUTCOME_ANSWER_BYTES + (uint64_t)OUTCOME_BYTES_PER_TOKEN * r->output_tok;
     int64_t delay = net_delay_ns(&w->net, from_region, r->region, bytes, &s);
     int64_t sign = w->design->sign_ns ? w->design->sign_ns(&w->params->verification) : 0;
+    int64_t first_delay = delay;
+    if (r->prefill_node != UINT32_MAX) { /* the first token came from there, with the same luck */
+        struct rng_stream again = world_stream(w, PURPOSE_DOWNLINK, r->id);
+        uint32_t region = w->nodes[r->prefill_node].region;
+        first_delay = net_delay_ns(&w->net, region, r->region, bytes, &again);
+    }
     r->served_ns = world_now(w);
-    r->first_token_ns = first_token_ns + delay;
+    r->first_token_ns = first_token_ns + first_delay;
+    if (r->first_token_ns > r->served_ns + delay) r->first_token_ns = r->served_ns + delay;
     r->proof = PROOF_PENDING;
     world_set_state(w, slot, REQUEST_RETURN);
     world_hold(w, slot);

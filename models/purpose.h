@@ -20,6 +20,7 @@ enum purpose {
     PURPOSE_FAULT,        /* failures and repairs: entity = node, one block per cycle */
     PURPOSE_JOIN,         /* coming and going: entity = node */
     PURPOSE_ATTEST,       /* network, attestation to the chain: entity = node */
+    PURPOSE_SPECULATE,    /* which drafted tokens are accepted: entity = request */
 };
 
 #endif

@@ -157,6 +157,11 @@ static void record_nodes(struct world *w, struct models_value *values)
     double price = money_real(price_spot(&w->price), 9), window_h = record_window_h(w);
     double *profit = arena_alloc(w->arena, w->node_count, sizeof *profit);
     double *busy = arena_alloc(w->arena, w->node_count, sizeof *busy);
+    const struct scenario_node *classes = w->params->nodes.items;
+    int64_t gpus = 0;
+    for (uint32_t i = 0; i < w->node_count; i++)
+        gpus += classes[w->nodes[i].class].gpus;
+    metrics_set_integer(values, METRIC_node_gpus, gpus);
     if (w->design->on_chain) return;
     for (uint32_t i = 0; i < w->node_count; i++) {
         const struct world_node *node = &w->nodes[i];
@@ -261,6 +266,31 @@ static void record_price(struct world *w, struct models_value *values)
                      record_ratio(cover, money_real(m->exploited_nano, 9)));
 }
 
+/* ---- prefix caches --------------------------------------------------------------------------- */
+
+void record_window(struct world *w, bool closes)
+{
+    uint64_t queried = 0, hit = 0;
+    for (uint32_t i = 0; i < w->node_count; i++) {
+        struct serving_counters c = fleet_engine_count(w, i);
+        queried += c.queried_tok;
+        hit += c.hit_tok;
+    }
+    w->window_queried_tok = closes ? queried - w->window_queried_tok : queried;
+    w->window_hit_tok = closes ? hit - w->window_hit_tok : hit;
+}
+
+/* ---- KV between nodes ------------------------------------------------------------------------ */
+
+static void record_transfers(const struct world *w, struct models_value *values)
+{
+    const struct transfer *t = &w->transfer;
+    metrics_set_integer(values, METRIC_transfers, (int64_t)t->sent);
+    metrics_set_exact(values, METRIC_transfer_bytes, t->bytes, 0);
+    metrics_set_integer(values, METRIC_transfer_resent, (int64_t)t->resent);
+    metrics_set_integer(values, METRIC_transfer_failed, (int64_t)t->failed);
+}
+
 /* ---- the whole ------------------------------------------------------------------------------- */
 
 /* A user who has an answer, waits, and will act on it as things stand. */
@@ -302,6 +332,11 @@ static int64_t *record_first_tokens(struct world *w)
             proxy_first_tokens(w->nodes[i].proxy, world_now(w), first_ns);
         else
             serving_first_tokens(&w->nodes[i].serving, world_now(w), first_ns);
+    for (uint32_t slot = 0; slot < w->requests.capacity; slot++) {
+        const struct request *r = world_request(w, slot);
+        if (r->state == REQUEST_SERVED && r->prefill_node != UINT32_MAX)
+            first_ns[slot] = r->handoff_ns;
+    }
     return first_ns;
 }
 
@@ -335,6 +370,9 @@ void record_fill(struct world *w, struct models_record *record)
     record_under_way(w);
     metrics_fill(&w->metrics, values);
     slo_fill(&w->slo, values);
+    record_transfers(w, values);
+    metrics_set_real(values, METRIC_prefix_hit,
+                     record_ratio((double)w->window_hit_tok, (double)w->window_queried_tok));
     record_costs(w, values);
     fleet_cost_fill(w, values);
     record_nodes(w, values);

@@ -58,6 +58,7 @@ static const struct param_table timing_table = PARAM_TABLE("timing", scenario_ti
     PARAM_SUB(scenario_node, field, PARAM_GROUP, fleet_##field##_table, "{}", what,                \
               "docs/decisions/0014-fleet.md")
 
+static const char *const role_names[REGISTRY_ROLES + 1] = {"both", "prefill", "decode", NULL};
 static const struct param node_rows[] = {
     PARAM(scenario_node, name, PARAM_NAME, NULL, NULL, NULL, "name of the node class", NULL),
     PARAM(scenario_node, region, PARAM_NAME, "N_Virginia", NULL, NULL, "where its nodes stand",
@@ -86,6 +87,17 @@ static const struct param node_rows[] = {
      .meaning = "number format of the weights",
      .source = "assumption",
      .names = perf_dtype_names,
+     .when = "kind",
+     .is = "gpu"},
+    {.key = "role",
+     .type = PARAM_ENUM,
+     .offset = offsetof(struct scenario_node, role),
+     .def = "both",
+     .meaning =
+         "both: whole requests; prefill: prompts, whose KV then goes to a node that decodes; "
+         "decode: what follows",
+     .source = "docs/decisions/0015-demand.md",
+     .names = role_names,
      .when = "kind",
      .is = "gpu"},
     PARAM(scenario_node, stake, PARAM_OPG, "10000 OPG", "0 OPG", "1000000000 OPG",
@@ -267,6 +279,8 @@ static const struct param scenario_rows[] = {
     SCENARIO_GROUP(payment, payment_table, "prices, sessions, price feed", "docs/model.md 3"),
     SCENARIO_GROUP(net, net_table, "delays between regions", "docs/model.md 4"),
     SCENARIO_GROUP(serving, serving_table, "the inference engine", "docs/model.md 5"),
+    SCENARIO_GROUP(transfer, transfer_table, "KV between prefill and decode nodes",
+                   "docs/model.md 5"),
     SCENARIO_GROUP(verification, verification_table, "how answers are verified", "docs/model.md 6"),
     SCENARIO_GROUP(facilitator, facilitator_table, "the central relay", "docs/model.md 7"),
     SCENARIO_GROUP(storage, storage_table, "blob storage", "docs/model.md 7"),

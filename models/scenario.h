@@ -23,6 +23,7 @@
 #include "models/slo.h"
 #include "models/staking.h"
 #include "models/token/token.h"
+#include "models/transfer.h"
 #include "models/verification/verification.h"
 #include "models/workload.h"
 #include "net/net.h"
@@ -57,6 +58,7 @@ struct scenario_node {
     int kind;                                /* enum fleet_kind */
     int64_t count, gpus;
     int64_t pipeline, expert_groups;
+    int role;  /* enum registry_role */
     int dtype; /* enum perf_dtype */
     struct scenario_timing timing;
     const struct perf_tables *tables; /* read by scenario_check; NULL: roofline */
@@ -142,6 +144,7 @@ struct scenario {
     struct registry_params registry;
     struct router_params router;
     struct serving_params serving;
+    struct transfer_params transfer;
     struct payment_params payment;
     struct facilitator_params facilitator;
     struct storage_params storage;

@@ -241,6 +241,32 @@ static void scenario_check_node(struct scenario_checker *c, uint32_t i)
     }
 }
 
+/* Has a class of nodes of this model another role than `absent`? */
+static bool scenario_has_other(const struct scenario_checker *c, const char *model, int absent)
+{
+    const struct scenario_node *nodes = c->s->nodes.items;
+    for (uint32_t i = 0; i < c->s->nodes.count; i++) {
+        bool same = !nodes[i].model || strcmp(nodes[i].model, model) == 0;
+        if (same && nodes[i].role != absent) return true;
+    }
+    return false;
+}
+
+/* A prefill node needs somebody to go on with what it has begun, a decode node somebody to begin.
+ */
+static void scenario_check_role(struct scenario_checker *c, uint32_t i)
+{
+    const struct scenario_node *node = (const struct scenario_node *)c->s->nodes.items + i;
+    if (node->role == REGISTRY_BOTH || !node->model || !scenario_good(c, "nodes", i, "role"))
+        return;
+    if (scenario_has_other(c, node->model, node->role)) return;
+    param_error(c->doc, c->diag, scenario_path(c, "nodes", i, "role"),
+                node->role == REGISTRY_PREFILL
+                    ? "no node decodes %s: another class needs role decode or both"
+                    : "no node computes prompts of %s: another class needs role prefill or both",
+                node->model);
+}
+
 static void scenario_check_nodes(struct scenario_checker *c)
 {
     const struct scenario_node *nodes = c->s->nodes.items;
@@ -250,10 +276,46 @@ static void scenario_check_nodes(struct scenario_checker *c)
         names[i] = nodes[i].name;
         scenario_check_name(c, "nodes", "name", names, i);
         scenario_check_node(c, i);
+        scenario_check_role(c, i);
     }
     if (count > 0 && scenario_node_total(c->s) > SCENARIO_NODES_MAX) {
         param_error(c->doc, c->diag, "nodes", "more than %d nodes in all", SCENARIO_NODES_MAX);
     }
+}
+
+/* Tokens that a node of this class can hold; 0: not known, or an API's own affair. */
+static int64_t scenario_room(struct scenario_checker *c, uint32_t i)
+{
+    const struct scenario_node *node = (const struct scenario_node *)c->s->nodes.items + i;
+    if (node->kind == FLEET_PROXY) return 0;
+    bool good = scenario_good(c, "nodes", i, "gpu") && scenario_good(c, "nodes", i, "model") &&
+                scenario_good_engine(c, i) && param_good(c->doc, "serving");
+    if (!good || !perf_hardware_find(node->gpu) || !perf_model_find(node->model)) return 0;
+    struct perf_terms terms = scenario_terms(node, node->model);
+    if (scenario_unfit(node, &terms)) return 0;
+    terms.tables = NULL; /* memory does not hang on them */
+    struct perf perf = perf_make(&terms, NULL);
+    int64_t blocks = serving_blocks(&c->s->serving, &perf, NULL) - 1; /* one is set aside */
+    return blocks > 0 ? blocks * c->s->serving.block_tokens : 0;
+}
+
+/* The longest request that some node can hold, if all of them are understood. */
+static void scenario_check_workload(struct scenario_checker *c)
+{
+    const struct scenario_node *nodes = c->s->nodes.items;
+    const struct verification_design *design = verification_find(c->s->verification.design);
+    int64_t most = 0;
+    const char *where = "";
+    bool known = param_good(c->doc, "verification.design") && !design->on_chain;
+    for (uint32_t i = 0; i < c->s->nodes.count; i++) {
+        int64_t room = scenario_room(c, i);
+        known = known && room > 0;
+        if (room <= most) continue;
+        most = room;
+        where = arena_print(c->diag->arena, "the largest node, of %s,",
+                            nodes[i].name ? nodes[i].name : "no name");
+    }
+    workload_check(&c->s->workload, c->doc, "workload", known ? most : 0, where, c->diag);
 }
 
 static void scenario_check_adversary(struct scenario_checker *c, uint32_t i)
@@ -460,10 +522,10 @@ void scenario_check(struct scenario *s, struct param_doc *doc, struct arena *are
     struct models_metrics metrics = slo_metrics(&s->users, diag->arena);
     fleet_cost_metrics(&s->nodes, &metrics, diag->arena);
     plan_check(&s->reps, &metrics, doc, "reps", diag);
-    workload_check(&s->workload, doc, "workload", diag);
     scenario_check_users(&c);
     scenario_check_models(&c);
     scenario_check_nodes(&c);
+    scenario_check_workload(&c);
     scenario_check_adversaries(&c);
     for (uint32_t i = 0; i < s->events.count; i++) {
         scenario_check_event(&c, i);

@@ -22,7 +22,7 @@
  * out are the same to the nanosecond; tests/unit/test_serving.c holds both against a plain
  * step-by-step scheduler.
  *
- * Left out: prefix cache, priorities, other policies than first come first served. */
+ * serving_policy.h has the schedulers, serving_cache.h the prefix cache and where it differs. */
 #ifndef HACASIM_MODELS_SERVING_H
 #define HACASIM_MODELS_SERVING_H
 
@@ -30,20 +30,35 @@
 #include <stdint.h>
 
 #include "models/perf.h"
+#include "models/serving_policy.h"
 #include "sim/sim.h"
 
 /* ---- parameters ----------------------------------------------------------------------------- */
 
 enum serving_fidelity { SERVING_LEAP, SERVING_STEP };
+enum serving_order { SERVING_FCFS, SERVING_PRIORITY, SERVING_SHORTEST };
+enum serving_switch { SERVING_ON, SERVING_OFF }; /* of keys that are on unless somebody says no */
+
+struct serving_speculative {
+    int64_t tokens; /* drafted per sequence and step; 0: none */
+    double acceptance, draft_cost;
+};
 
 struct serving_params {
-    int64_t max_num_seqs, max_num_batched_tokens;
+    int policy, order; /* index of serving_policies, enum serving_order */
+    int64_t max_num_seqs, max_num_batched_tokens, max_model_len;
+    int chunked_prefill; /* enum serving_switch */
+    int64_t long_prefill_token_threshold;
+    int reserve_full_isl; /* enum serving_switch */
+    bool prefix_caching, async_scheduling;
+    double watermark;
     double gpu_memory_utilization;
     int64_t block_tokens;
     int64_t kv_blocks; /* 0: as many as memory allows */
     int64_t max_waiting;
     int fidelity; /* enum serving_fidelity */
     int64_t api;  /* ns; the caller delays serving_submit by it */
+    struct serving_speculative speculative;
 };
 extern const struct param_table serving_table; /* checks the keys against each other too */
 
@@ -61,21 +76,76 @@ struct serving_list { /* of requests, linked by index */
     uint32_t count;
 };
 
-enum serving_state { SERVING_FREE, SERVING_WAITING, SERVING_PREFILL, SERVING_DECODE };
+enum serving_state {
+    SERVING_FREE,
+    SERVING_COMING, /* came after the next step had been scheduled */
+    SERVING_WAITING,
+    SERVING_PREFILL,
+    SERVING_DECODE,
+    SERVING_STALLED, /* decodes, but the step's tokens have all gone to those before it */
+    SERVING_LEAVING, /* has its last token, and its blocks until the next step has been scheduled */
+};
 
 struct serving_request {
     uint32_t tag;
     int32_t prev, next;
     uint8_t state; /* enum serving_state */
     bool cancelled;
-    int32_t prompt_tok, output_tok;
-    int32_t generated_tok;  /* sampled before this admission */
-    int32_t computed_tok;   /* in KV; while decoding it follows from birth */
-    int32_t scheduled_tok;  /* of a prompt, in the step that runs */
-    uint32_t order;         /* of admission */
-    uint32_t heap_index;    /* while decoding */
+    bool scheduled; /* while blocks are short: has its place in the step that begins */
+    bool aside;     /* what it computes is not put into the prefix cache */
+    int32_t prompt_tok, output_tok, ready_tok;
+    int32_t generated_tok; /* sampled before this admission */
+    int32_t goal_tok;      /* to compute before it decodes, since its admission */
+    int32_t computed_tok;  /* in KV; while decoding it follows from birth */
+    int32_t slot_tok;      /* while speculating: tokens its blocks have been taken for */
+    int32_t filed_tok;     /* and tokens known when it was last scheduled */
+    int32_t rehearsed_tok, rehearsed_slot_tok; /* of the plan that is being made */
+    int32_t scheduled_tok;                     /* of a prompt, in the step that runs */
+    uint32_t order;                            /* of admission */
+    uint32_t heap_index;    /* while decoding, and in a queue that is not first come first served */
     int64_t birth;          /* decode clock at which computed_tok would have been 0 */
     int64_t first_token_ns; /* -1: none yet */
+    int64_t arrived_ns;
+    int64_t rank;     /* in such a queue: lower is served first */
+    uint64_t arrival; /* number of the submission */
+    /* for the prefix cache */
+    uint64_t draws;
+    uint64_t stream, prefix;
+    int32_t prefix_blocks, prefix_tok; /* whole blocks of it, and all of it */
+    int32_t prefix_chain, own_chain;   /* SERVING_NONE: none */
+    int32_t prefix_held, own_held;     /* block number at which what it holds there ends */
+};
+
+/* The free blocks, in the order in which they will be taken, as runs; and the chains of blocks that
+ * a later request can find (serving_cache.h). */
+struct serving_run {
+    int32_t chain;        /* SERVING_NONE: nobody can find these */
+    bool cached;          /* they have a hash, if only one that nobody will ask for */
+    int32_t from, to;     /* numbers of blocks in the chain; taken from the high end */
+    int32_t prev, next;   /* in the queue of free blocks */
+    int32_t older, newer; /* of the same chain: older ones have higher numbers */
+};
+
+struct serving_chain {
+    uint64_t stream, prefix;
+    int32_t prefix_tok;
+    int32_t bucket_next;
+    int32_t base, cached;     /* it starts there; blocks [base, cached) can be found, while nobody
+                               * adds to it */
+    int32_t held;             /* of these, [base, held) are in use */
+    uint32_t holders, at_end; /* requests that use some, and that use all of them */
+    int32_t writer;           /* the request that adds blocks to it */
+    int32_t oldest, newest;   /* free runs */
+    bool named;               /* in the table; else known to one request only */
+};
+
+struct serving_cache {
+    struct serving_run *runs;
+    struct serving_chain *chains;
+    int32_t *buckets;
+    uint32_t run_capacity, run_used, chain_capacity, chain_used, bucket_count, named;
+    int32_t run_free, chain_free; /* lists through next and bucket_next */
+    int32_t head, tail;           /* of the queue */
 };
 
 struct serving_finish { /* heap entry: when a decoding request has all its tokens */
@@ -108,6 +178,10 @@ struct serving_counters {
     uint64_t outside_steps; /* whose time lay outside a timing table */
     uint64_t wasted_tok;    /* computed, then dropped: preemption, cancel, failure, swap */
     uint64_t accepted, completed, cancelled, lost, rejected_full, rejected_long, preemptions;
+    uint64_t queried_tok, hit_tok; /* of admissions: looked up in the prefix cache, found there */
+    uint64_t evicted_blocks;       /* that others could have found, taken for something else */
+    uint64_t ready_tok;            /* whose KV came with a request and was used */
+    uint64_t drafted_tok, accepted_tok; /* of speculation */
     int64_t blocks_peak;
 };
 
@@ -121,9 +195,13 @@ struct serving {
     /* requests */
     struct serving_request *requests;
     uint32_t request_capacity, request_used;
-    int32_t request_free; /* list through next */
-    struct serving_list waiting, running;
+    int32_t request_free;                         /* list through next */
+    struct serving_list coming, waiting, running; /* waiting: only a count where there is a heap */
+    int32_t *ranked; /* the waiting, a heap, unless first come first served */
+    uint32_t ranked_capacity;
     uint32_t admissions;
+    uint64_t arrivals;
+    struct serving_rules rules;
 
     /* decoding requests: all gain one token per step, so they share a clock */
     int64_t clock;                 /* steps of decoding so far, from an offset */
@@ -136,6 +214,7 @@ struct serving {
 
     /* KV blocks */
     int64_t blocks_total, blocks_free;
+    struct serving_cache cache;
 
     /* the step that runs, and the equal ones planned after it */
     int64_t start_ns;    /* whole ns of its start */
@@ -143,11 +222,16 @@ struct serving {
     int64_t planned;     /* number of steps; 0: idle */
     int64_t end_ns;      /* of the last one, rounded up */
     struct perf_line line;
-    struct perf_batch batch; /* prompt part */
-    int64_t budget;          /* tokens left in the step */
-    int32_t prefill_head;    /* first running request whose prompt is being computed */
-    bool preempted, open;    /* open: a request that comes at its very start may still join */
-    uint32_t cancels;        /* running requests to drop when it ends */
+    struct perf_batch batch;   /* prompt part */
+    int64_t budget;            /* tokens left in the step */
+    int32_t prefill_head;      /* first running request whose prompt is being computed */
+    bool preempted, open;      /* open: a request that comes at its very start may still join */
+    bool decodes;              /* decoding requests get a token from it */
+    uint32_t cancels;          /* running requests to drop when it ends */
+    uint32_t leaving, stalled; /* running requests in that state */
+    bool left;                 /* blocks came free after the step had been scheduled */
+    int64_t seen_ns;           /* who came later was not there when the step was scheduled */
+    int64_t *ticks; /* while speculating: from the start to the end of each planned step */
 
     /* finished, not yet taken */
     struct serving_done *done;
@@ -174,6 +258,7 @@ struct serving_terms {
     int64_t priority;  /* lower is served first, where serving.order is `priority` */
     int64_t ready_tok; /* first tokens of the prompt whose KV comes with the request */
     bool handoff;      /* it ends with its first token, and its KV leaves */
+    uint64_t draws;    /* what its speculation is drawn by, unlike in other worlds; 0: its tag */
 };
 
 /* False: not taken, *why says why (may be NULL). */

@@ -19,6 +19,12 @@ void serving_step_begin(struct serving *s);
 void serving_step_extend(struct serving *s);
 void serving_step_finish(struct serving *s, int64_t steps);
 
+/* Plan so many of the steps whose times are known. */
+void serving_step_set_plan(struct serving *s, int64_t steps);
+
+/* Tokens that must fit the KV cache for such a request to be held. */
+int64_t serving_step_room_tok(const struct serving *s, int64_t prompt_tok, int64_t output_tok);
+
 /* Finish the steps of the plan that have ended by `now_ns`, which is before the end of the last,
  * so that the step that runs at `now_ns` is the first of the plan. */
 void serving_step_settle(struct serving *s, int64_t now_ns);

@@ -70,6 +70,7 @@ static const struct {
     [EV_COMMIT] = {"proposer", "round"},  [EV_INCIDENT] = {"scheduled event", "phase"},
     [EV_ADVERSARY] = {"adversary", NULL}, [EV_WINDOW] = {NULL, "phase"},
     [EV_LIFE] = {"node", "change"},       [EV_QUEUE] = {"slot", "attempt"},
+    [EV_HANDOFF] = {"slot", "request"},   [EV_TURN] = {"session", "request"},
 };
 
 static void watch_crash_event(struct watch_crash_text *text, const struct event *e)

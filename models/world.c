@@ -94,6 +94,7 @@ enum status world_open(struct world *w, const struct models_scenario *scenario, 
     slo_init(&w->slo, &p->users, p->horizon - p->warmup, arena);
     net_init(&w->net, &p->net, arena);
     fleet_open(w);
+    transfer_open(w);
     relay_open(w);
     TRY(front_open(w), "replication %u", replication);
     chain_open(w);
@@ -151,6 +152,7 @@ static void world_window(struct world *w, bool closes)
     struct token_supply supply = token_supply(&w->token);
     money_t issued = supply.minted + w->ledger.total[LEDGER_OPG][LEDGER_EMISSION];
     fleet_window(w, closes);
+    record_window(w, closes);
     w->window_burned = closes ? supply.burned - w->window_burned : supply.burned;
     w->window_issued = closes ? issued - w->window_issued : issued;
     if (closes) metrics_close_window(&w->metrics);
@@ -184,6 +186,9 @@ static void world_dispatch_request(struct world *w, const struct event *e)
     case EV_NOTICE:
         front_notice(w, slot);
         break;
+    case EV_HANDOFF:
+        transfer_arrive(w, slot);
+        break;
     case EV_LOST:
         outcome_proof(w, slot, PROOF_LOST);
         break;
@@ -209,10 +214,14 @@ enum status world_dispatch(struct world *w, const struct event *e)
     case EV_ACT:
     case EV_TIMEOUT:
     case EV_NOTICE:
+    case EV_HANDOFF:
     case EV_LOST:
     case EV_POST:
     case EV_QUEUE:
         world_dispatch_request(w, e);
+        break;
+    case EV_TURN:
+        front_turn(w, e->entity);
         break;
     case EV_SERVE:
         fleet_serve(w, e->entity);

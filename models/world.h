@@ -13,6 +13,7 @@
 #include "models/purpose.h"
 #include "models/request.h"
 #include "models/scenario.h"
+#include "models/transfer.h"
 
 enum world_event {
     EV_ARRIVAL,   /* the next request */
@@ -38,7 +39,9 @@ enum world_event {
     EV_WINDOW,    /* the measured window opens (arg 0) or closes (1) */
     EV_NOTICE,    /* the user of request `entity` finds that its node cannot be reached */
     EV_LIFE,      /* node `entity` changes (arg: enum fleet_change) */
-    EV_QUEUE,     /* request `entity` has waited at its node for as long as it may (arg: attempt) */
+    EV_QUEUE, /* request `entity` has waited at its node for as long as it may (arg: which stay) */
+    EV_HANDOFF, /* the KV of request `entity` reaches the node that decodes it */
+    EV_TURN,    /* the next request of session `entity` */
     EV_KINDS
 };
 
@@ -57,6 +60,7 @@ struct world_node {
     /* state */
     int32_t adversary; /* index in adversaries[], -1: honest */
     uint32_t down;     /* outages that cover it, its own failures and absence included */
+    uint32_t breaks;   /* times that it lost the KV it held */
     struct fleet_life life;
     /* counters */
     int64_t honest_busy_ns;
@@ -114,6 +118,8 @@ struct world {
     struct fleet_engine *engines; /* per node class, then per event (swaps) */
     struct world_fleet fleet;
 
+    struct transfer transfer;
+
     struct facilitator facilitator;
     uint32_t facilitator_region;
     struct event_handle relay_wake;
@@ -148,6 +154,7 @@ struct world {
     int64_t sampled_busy_ns;
     int64_t sample_step_ns;
     money_t window_burned, window_issued; /* at the start of the window; after it what fell in it */
+    uint64_t window_queried_tok, window_hit_tok; /* likewise: of all prefix caches */
     double last_interval_s;
     int64_t capacity_low_ns, price_low_ns; /* since when below `collapse:`; -1: not below */
     bool collapsed;
@@ -187,6 +194,8 @@ void world_set_state(struct world *w, uint32_t slot, enum request_state state);
 /* ---- front.c -------------------------------------------------------------------------------- */
 enum status front_open(struct world *w);
 enum status front_arrival(struct world *w);
+/* A session goes on. */
+void front_turn(struct world *w, uint32_t session);
 void front_timeout(struct world *w, uint32_t slot);
 /* The node cannot be reached, which its client notices in time. */
 void front_unreached(struct world *w, uint32_t slot);
@@ -202,11 +211,15 @@ void front_refuse(struct world *w, uint32_t slot, enum request_reason why);
 /* ---- fleet.c -------------------------------------------------------------------------------- */
 void fleet_open(struct world *w);
 void fleet_deliver(struct world *w, uint32_t slot);
+/* Is the node there, and does it take requests? */
+bool fleet_receives(const struct world *w, uint32_t node);
+/* Hand a request to its node, which holds it from then on, or what it is refused for. */
+enum request_reason fleet_submit(struct world *w, uint32_t slot);
 void fleet_serve(struct world *w, uint32_t node);
 /* False: the node has just finished it. */
 bool fleet_cancel(struct world *w, uint32_t slot);
 /* The request has waited at its node for as long as it may. */
-void fleet_overdue(struct world *w, uint32_t slot, uint32_t attempt);
+void fleet_overdue(struct world *w, uint32_t slot, uint32_t stay);
 void fleet_heartbeat(struct world *w, uint32_t node);
 void fleet_set_down(struct world *w, uint32_t node, bool down);
 void fleet_adversary(struct world *w, uint32_t adversary);
@@ -274,7 +287,8 @@ void fleet_snap(struct world *w, struct snap *snap);
 bool fleet_snap_sound(const struct world *w, uint32_t arg);
 
 /* ---- outcome.c ------------------------------------------------------------------------------ */
-/* An answer is computed and starts its way to the user at the current time. */
+/* An answer is computed and starts its way to the user at the current time; its first token was
+ * there at `first_token_ns`, on the prefill node of the request if it had one. */
 void outcome_served(struct world *w, uint32_t slot, int64_t first_token_ns, uint32_t from_region);
 void outcome_answered(struct world *w, uint32_t slot);
 void outcome_act(struct world *w, uint32_t slot);
@@ -314,6 +328,8 @@ const char *invariant_text(const struct world *w);
 
 /* ---- record.c ------------------------------------------------------------------------------- */
 void record_sample(struct world *w);
+/* The measured window opens or closes: note what the prefix caches had done by then. */
+void record_window(struct world *w, bool closes);
 void record_fill(struct world *w, struct models_record *record);
 
 #endif
