@@ -147,7 +147,7 @@ static struct models_scenario *find_load(struct find *find, int64_t at, struct e
     struct models_scenario *scenario = options_load(&with, find->path, &expects);
     if (scenario == NULL) return NULL;
     struct diag diag;
-    struct param_text line = {.text = find->until, .where = {.file = "--until", .line = 1}};
+    struct param_text line = {.text = find->until, .where = {.file = "--until"}};
     diag_init(&diag, find->arena);
     *until = expect_parse(find->arena, models_info(scenario).metrics, &line, &diag);
     diag_print(&diag, stderr);

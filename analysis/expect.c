@@ -64,7 +64,9 @@ struct expect_parser {
     const struct param_text *line;
     const char *at;
     int depth;
-    bool failed; /* one finding a line is enough */
+    bool failed;              /* one finding a line is enough */
+    const char *const *names; /* of the metrics, NULL: those of a world */
+    size_t count;
 };
 
 static const struct expect_node *expect_sum(struct expect_parser *p);
@@ -141,9 +143,21 @@ static const struct expect_node *expect_number(struct expect_parser *p)
     return node;
 }
 
+static long expect_find(const struct expect_parser *p, const char *name)
+{
+    if (p->names == NULL) return models_metrics_find(p->metrics, name);
+    for (size_t i = 0; i < p->count; i++)
+        if (strcmp(p->names[i], name) == 0) return (long)i;
+    return -1;
+}
+
 static const struct expect_node *expect_unknown(struct expect_parser *p, const char *name)
 {
-    const char *near = models_metrics_nearest(p->metrics, name, p->arena);
+    const char *near = NULL;
+    if (p->names == NULL)
+        near = models_metrics_nearest(p->metrics, name, p->arena);
+    else
+        near = diag_nearest(name, p->names, p->count);
     if (near == NULL) return expect_error(p, "there is no metric '%s'", name);
     return expect_error(p, "there is no metric '%s'; did you mean '%s'?", name, near);
 }
@@ -154,7 +168,7 @@ static const struct expect_node *expect_metric(struct expect_parser *p)
     while (isalnum((unsigned char)*p->at) || *p->at == '_' || *p->at == '.')
         p->at++;
     struct expect_node *node = expect_node(p, EXPECT_METRIC, start);
-    long metric = models_metrics_find(p->metrics, node->text);
+    long metric = expect_find(p, node->text);
     if (metric < 0) return expect_unknown(p, node->text);
     node->metric = (size_t)metric;
     return node;
@@ -263,30 +277,45 @@ static bool expect_range(struct expect_parser *p, struct expect *expect)
     return expect->high != NULL;
 }
 
-struct expect *expect_parse(struct arena *arena, const struct models_metrics *metrics,
-                            const struct param_text *line, struct diag *diag)
+static struct expect *expect_parse_any(struct expect_parser *p)
 {
-    struct expect_parser p = {
-        .arena = arena, .diag = diag, .metrics = metrics, .line = line, .at = line->text};
-    struct expect *expect = arena_alloc(arena, 1, sizeof *expect);
-    if (strlen(line->text) > EXPECT_LENGTH) {
-        diag_add(diag, line->where, "expect", "is longer than %d characters", EXPECT_LENGTH);
+    struct expect *expect = arena_alloc(p->arena, 1, sizeof *expect);
+    if (strlen(p->line->text) > EXPECT_LENGTH) {
+        diag_add(p->diag, p->line->where, "expect", "is longer than %d characters", EXPECT_LENGTH);
         return NULL;
     }
-    expect->left = expect_sum(&p);
-    if (expect->left == NULL || !expect_operator(&p, &expect->op)) return NULL;
+    expect->left = expect_sum(p);
+    if (expect->left == NULL || !expect_operator(p, &expect->op)) return NULL;
     if (expect->op == OP_IN) {
-        if (!expect_range(&p, expect)) return NULL;
+        if (!expect_range(p, expect)) return NULL;
     } else {
-        expect->right = expect_sum(&p);
+        expect->right = expect_sum(p);
         if (expect->right == NULL) return NULL;
     }
-    expect_blanks(&p);
-    if (*p.at != '\0') {
-        expect_error(&p, "%s is left over; a line holds one comparison", expect_here(&p));
+    expect_blanks(p);
+    if (*p->at != '\0') {
+        expect_error(p, "%s is left over; a line holds one comparison", expect_here(p));
         return NULL;
     }
     return expect;
+}
+
+struct expect *expect_parse(struct arena *arena, const struct models_metrics *metrics,
+                            const struct param_text *line, struct diag *diag)
+{
+    return expect_parse_any(&(struct expect_parser){
+        .arena = arena, .diag = diag, .metrics = metrics, .line = line, .at = line->text});
+}
+
+struct expect *expect_parse_among(struct arena *arena, const struct param_text *line,
+                                  struct diag *diag, const char *const *names, size_t count)
+{
+    return expect_parse_any(&(struct expect_parser){.arena = arena,
+                                                    .diag = diag,
+                                                    .line = line,
+                                                    .at = line->text,
+                                                    .names = names,
+                                                    .count = count});
 }
 
 /* ---- arithmetic --------------------------------------------------------------------------- */

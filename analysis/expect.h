@@ -28,6 +28,9 @@ struct expect;
  * scenario.  Findings go to `diag` at the line's position, and NULL comes back. */
 struct expect *expect_parse(struct arena *arena, const struct models_metrics *metrics,
                             const struct param_text *line, struct diag *diag);
+/* The same with other metrics than a world's; their values are then given to expect_judge. */
+struct expect *expect_parse_among(struct arena *arena, const struct param_text *line,
+                                  struct diag *diag, const char *const *names, size_t count);
 
 struct expect_outcome {
     uint32_t failures;  /* replications in which it does not hold; 0: it holds */

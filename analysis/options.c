@@ -231,6 +231,15 @@ static const char *options_shell_word(struct arena *arena, const char *text)
     return out;
 }
 
+const char *options_check(const struct options_simulate *options, const char *path)
+{
+    struct arena *arena = options->arena;
+    const char *text = arena_print(arena, "hacasim check %s", options_shell_word(arena, path));
+    for (size_t i = 0; i < options->set_count; i++)
+        text = arena_print(arena, "%s --set %s", text, options_shell_word(arena, options->sets[i]));
+    return text;
+}
+
 const char *options_replay_stem(const struct options_simulate *options,
                                 const struct models_info *info)
 {

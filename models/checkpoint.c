@@ -141,7 +141,7 @@ static void checkpoint_economy(struct world *w, struct snap *snap)
 
 static void checkpoint_rest(struct world *w, struct snap *snap)
 {
-    SNAP_COVERS(struct world, 42432);
+    SNAP_COVERS(struct world, 48992);
     snap_begin(snap, "world");
     workload_arrival_snap(&w->next_arrival, snap, checkpoint_users(w));
     snap_flag(snap, &w->arrivals_over);
@@ -159,6 +159,7 @@ static void checkpoint_rest(struct world *w, struct snap *snap)
     snap_u64(snap, &w->sampled_completed);
     snap_i64(snap, &w->sampled_busy_ns);
     snap_i64(snap, &w->sample_step_ns);
+    gauge_snap(w, snap);
     snap_money(snap, &w->window_burned);
     snap_money(snap, &w->window_issued);
     snap_u64(snap, &w->window_queried_tok);

@@ -109,6 +109,7 @@ enum request_reason fleet_submit(struct world *w, uint32_t slot)
     world_hold(w, slot);
     fleet_watch_queue(w, slot);
     fleet_wake(w, world_request(w, slot)->node);
+    invariant_node(w, world_request(w, slot)->node);
     return REASON_NONE;
 }
 
@@ -228,6 +229,7 @@ void fleet_serve(struct world *w, uint32_t index)
     else
         fleet_serve_gpu(w, index);
     fleet_wake(w, index);
+    invariant_node(w, index);
     fleet_life_idle(w, index);
 }
 
@@ -241,6 +243,7 @@ bool fleet_cancel(struct world *w, uint32_t slot)
         world_drop(w, slot);
     }
     fleet_wake(w, index);
+    invariant_node(w, index);
     fleet_life_idle(w, index);
     return held;
 }

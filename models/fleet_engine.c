@@ -112,6 +112,7 @@ void fleet_engine_start(struct world *w, uint32_t index)
     if (node->adversary >= 0)
         node->perf = &w->perfs[((uint32_t)node->adversary + 1) * classes + node->class];
     serving_init(&node->serving, &e->serving, node->perf, w->arena);
+    gauge_attach(w, index);
 }
 
 /* ---- requests -------------------------------------------------------------------------------- */
@@ -278,6 +279,7 @@ void fleet_engine_keep(struct world *w, uint32_t index)
         engine_hold(w, &node->life, done.tag);
         w->fleet.held++;
     }
+    invariant_node(w, index); /* its accounts close with it */
     struct serving_counters c = serving_count(&node->serving, world_now(w));
     serving_counters_add(&node->life.before, &c);
 }

@@ -76,7 +76,8 @@ static void snap_engine(struct world *w, uint32_t index, struct snap *snap)
 
 static void snap_node(struct world *w, uint32_t index, struct snap *snap)
 {
-    SNAP_COVERS(struct world_node, 176 + sizeof(struct serving) + sizeof(struct fleet_life));
+    SNAP_COVERS(struct world_node,
+                (176 + sizeof(struct serving) + sizeof(struct fleet_life)) / 16 * 16);
     struct world_node *node = &w->nodes[index];
     uint32_t model = node->model;
     snap_below(snap, &model, w->params->models.count);

@@ -56,6 +56,14 @@
     VALUE(transfer_bytes, "serving.kv_moved_bytes", "bytes that they carried")                      \
     VALUE(transfer_resent, "serving.kv_resent", "transfers of them to another node, as the first was down or refused") \
     VALUE(transfer_failed, "serving.kv_lost", "transfers of them lost with their sender")           \
+    SPREAD(serving_waiting, "serving.waiting", "requests waiting in the engine of a node, over nodes and seconds") \
+    SPREAD(serving_running, "serving.running", "requests running there")                             \
+    SPREAD(serving_kv, "serving.kv_usage_ratio", "share of its KV blocks in use")                    \
+    VALUE(preemptions, "serving.preemptions", "running requests put back for lack of KV blocks")     \
+    VALUE(steps, "serving.steps", "engine steps of all nodes")                                       \
+    VALUE(step_tokens, "serving.step_tokens", "tokens computed in a step, mean")                     \
+    VALUE(wasted, "serving.wasted_ratio", "of the tokens computed, dropped again: preemption, time-out, failure") \
+    VALUE(serving_residual, "serving.residual_ns", "Little's law: integral of requests held minus sum of their stays, worst node, ns") \
     VALUE(verify_submitted, "verify.submitted", "proofs or records sent toward the chain")           \
     VALUE(verify_accepted, "verify.accepted", "proofs checked and accepted in a final block")        \
     VALUE(verify_rejected, "verify.rejected", "proofs checked and rejected in a final block")        \

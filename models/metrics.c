@@ -24,7 +24,10 @@ static const char *const series_names[SERIES_COUNT][2] = {
     [SERIES_EXPLOITED] = {"cheat.exploited_usd", "USD"},
     [SERIES_ARRIVED] = {"requests.arrived_per_s", "1/s"},
     [SERIES_COMPLETED] = {"requests.completed_per_s", "1/s"},
-    [SERIES_WAITING] = {"serving.waiting", "requests"},
+    [SERIES_QUEUED] = {"requests.waiting", "requests"},
+    [SERIES_WAITING] = {"serving.waiting", "requests a node"},
+    [SERIES_RUNNING] = {"serving.running", "requests a node"},
+    [SERIES_KV] = {"serving.kv_usage_ratio", "ratio"},
     [SERIES_UTILISATION] = {"node.utilisation_ratio", "ratio"},
     [SERIES_BASE_FEE] = {"chain.base_fee_wei", "1e-18 coin/gas"},
     [SERIES_MEMPOOL] = {"chain.mempool_txs", "transactions"},
@@ -314,6 +317,9 @@ static void metrics_fill_chain(const struct metrics *m, struct models_value *val
 {
     metrics_fill_hist(m, values, METRIC_block_interval, HIST_BLOCK_INTERVAL, 1e9);
     metrics_fill_hist(m, values, METRIC_block_commit, HIST_BLOCK_COMMIT, 1e9);
+    metrics_fill_hist(m, values, METRIC_serving_waiting, HIST_WAITING, 1);
+    metrics_fill_hist(m, values, METRIC_serving_running, HIST_RUNNING, 1);
+    metrics_fill_hist(m, values, METRIC_serving_kv, HIST_KV, 1e9);
     metrics_fill_hist(m, values, METRIC_rounds, HIST_ROUNDS, 1);
     metrics_fill_hist(m, values, METRIC_validator_cpu, HIST_CPU, 1e9);
     metrics_set_integer(values, METRIC_blocks, (int64_t)m->blocks);
@@ -421,7 +427,7 @@ static void metrics_snap_counters(struct metrics *m, struct snap *snap)
 
 void metrics_snap(struct metrics *m, struct snap *snap)
 {
-    SNAP_COVERS(struct metrics, 33168);
+    SNAP_COVERS(struct metrics, 39664);
     snap_begin(snap, "metrics");
     metrics_snap_counters(m, snap);
     snap_level(snap, &m->risk);

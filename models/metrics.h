@@ -18,7 +18,7 @@
         METRIC_##id##_max,
 enum metrics_id { METRIC_LIST(METRICS_VALUE, METRICS_SPREAD) METRIC_COUNT };
 
-/* Distributions of nanoseconds, but for the last three. */
+/* Distributions of nanoseconds, but for the last six. */
 enum metrics_hist {
     HIST_GAP,
     HIST_GAP_SETTLED,
@@ -32,9 +32,12 @@ enum metrics_hist {
     HIST_TRANSFER_WAIT, /* of it, waiting for a link */
     HIST_BLOCK_INTERVAL,
     HIST_BLOCK_COMMIT,
-    HIST_RISK,   /* micro-USD, weighted by ns */
-    HIST_CPU,    /* 1e-9 of a validator's cores */
-    HIST_ROUNDS, /* rounds */
+    HIST_RISK,    /* micro-USD, weighted by ns */
+    HIST_CPU,     /* 1e-9 of a validator's cores */
+    HIST_ROUNDS,  /* rounds */
+    HIST_WAITING, /* requests in an engine */
+    HIST_RUNNING,
+    HIST_KV, /* 1e-9 of its KV blocks */
     HIST_COUNT
 };
 
@@ -45,7 +48,10 @@ enum metrics_series {
     SERIES_EXPLOITED,
     SERIES_ARRIVED,
     SERIES_COMPLETED,
+    SERIES_QUEUED,
     SERIES_WAITING,
+    SERIES_RUNNING,
+    SERIES_KV,
     SERIES_UTILISATION,
     SERIES_BASE_FEE,
     SERIES_MEMPOOL,

@@ -13,6 +13,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include "models/replay.h"
 #include "models/watch.h"
 #include "sim/sim.h"
 

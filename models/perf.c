@@ -100,7 +100,8 @@ struct perf perf_make(const struct perf_terms *t, struct arena *arena)
                         .tp = t->tp,
                         .pp = t->pp,
                         .ep = t->ep,
-                        .tables = t->tables};
+                        .tables = t->tables,
+                        .engine = t->engine};
     perf_roofline_set(&perf, t->tee_step_ns, t->tee_share);
     if (t->tables != NULL && t->tables->profile)
         perf_profile_set(&perf, arena);

@@ -115,6 +115,16 @@ struct perf_roofline {
     int64_t context_ticks; /* what one more token of decode context adds, toll included */
 };
 
+/* What an engine run states about itself, where a profile is to be composed as that engine ran. */
+struct perf_engine {
+    /* Sizes that a step's tokens are padded to (captured CUDA graphs), ascending; larger steps are
+     * not padded. */
+    const int64_t *graph_tok;
+    uint32_t graphs;
+    double link_bytes_per_s, link_latency_ns; /* between its GPUs; 0: the catalog's */
+    int32_t replicas; /* attention ranks that share the experts and step together; 0 is 1 */
+};
+
 struct perf;
 
 struct perf_source {
@@ -134,6 +144,7 @@ struct perf {
     struct perf_roofline roofline;
     const struct perf_tables *tables; /* NULL under the roofline */
     const void *data;                 /* of a source other than the roofline */
+    struct perf_engine engine;        /* heeded by profiles */
 };
 
 extern const struct perf_source perf_roofline_source;
@@ -153,6 +164,7 @@ struct perf_terms {
     int64_t tee_step_ns; /* toll of confidential computing, 0 without */
     double tee_share;
     const struct perf_tables *tables; /* NULL: the roofline */
+    struct perf_engine engine;
 };
 /* `arena` keeps what is worked out from tables; unused (may be NULL) without them. */
 struct perf perf_make(const struct perf_terms *terms, struct arena *arena);
@@ -182,6 +194,11 @@ double perf_roofline_sum_ns(const struct perf *perf, struct perf_parts *parts);
 extern const struct perf_source perf_measured_source, perf_profile_source;
 void perf_measured_set(struct perf *perf, struct arena *arena);
 void perf_profile_set(struct perf *perf, struct arena *arena);
+/* Ticks of a step that perf->engine.replicas ranks take together, each with a batch of its own (or
+ * an empty one): every layer waits for the slowest, dense layers are padded to the largest batch,
+ * experts compute for all. */
+int64_t perf_profile_group_ticks(const struct perf *perf, const struct perf_batch *batches,
+                                 uint32_t count, bool *outside);
 
 /* The parts of a batch made of given sequences, for callers that have no scheduler (eval). */
 void perf_batch_prefill(struct perf_batch *batch, int64_t before_tok, int64_t chunk_tok,

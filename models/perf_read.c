@@ -342,26 +342,52 @@ static void sequence_row(struct reading *r)
     layer_row(r, r->tables->sequence, &r->tables->sequence_count, "sequences");
 }
 
-/* Models with several kernels in one table name them; the plain one is called attention. */
+/* Models with several kernels in one table name them; the plain one is called attention.  Rows of
+ * speculative decoding, with several tokens for each decoding sequence, are left out. */
+static void add_mixed(struct reading *r, const int64_t *at, double ns)
+{
+    int layer = perf_csv_column(&r->csv, "layer"), q = perf_csv_column(&r->csv, "decode_q_len");
+    if (layer >= 0 && !perf_csv_is(&r->csv, layer, "attention")) return;
+    if (q >= 0 && !perf_csv_is(&r->csv, q, "1")) return;
+    add(r, &r->tables->ops[PERF_MIXED], at, ns);
+}
+
 static void mixed_row(struct reading *r)
 {
     int64_t at[PERF_AXES] = {0};
     double ns;
     bool good = true;
-    int layer = perf_csv_column(&r->csv, "layer");
     for (int i = 0; i < 4; i++)
         good &= whole(r, i, 0, &at[i]);
+    if (time_of(r, &ns) && good) add_mixed(r, at, ns);
+}
+
+/* Newer profiles name the mean number of tokens that a prompt's token attends to, with halves. */
+static void keyed_row(struct reading *r)
+{
+    int64_t at[PERF_AXES] = {0};
+    double ns, key;
+    bool good = perf_csv_real(&r->csv, r->columns[1], &key);
+    for (int i = 0; i < 4; i++)
+        if (i != 1) good &= whole(r, i, 0, &at[i]);
+    if (good && (key < 0.0 || key > SHAPE_MAX)) {
+        perf_csv_fail(&r->csv, r->columns[1], "is out of range");
+        return;
+    }
     if (!time_of(r, &ns) || !good) return;
-    if (layer < 0 || perf_csv_is(&r->csv, layer, "attention"))
-        add(r, &r->tables->ops[PERF_MIXED], at, ns);
+    at[1] = (int64_t)(key + 0.5);
+    r->tables->mixed_keys = true;
+    add_mixed(r, at, ns);
 }
 
 static void experts_row(struct reading *r)
 {
-    int64_t at[PERF_AXES] = {0};
+    int64_t at[PERF_AXES] = {1};
     double ns;
-    bool good = whole(r, 0, 1, &at[0]);
-    good &= whole(r, 1, 1, &at[1]);
+    int ep = perf_csv_column(&r->csv, "ep");
+    bool good = whole(r, 0, 1, &at[1]);
+    good &= whole(r, 1, 1, &at[2]);
+    if (ep >= 0) good &= perf_csv_whole(&r->csv, ep, 1, SHAPE_MAX, &at[0]);
     if (time_of(r, &ns) && good) add(r, &r->tables->experts, at, ns);
 }
 
@@ -413,6 +439,8 @@ static const struct {
     {"per_sequence.csv", {"per_sequence", {"layer", "sequences"}, sequence_row, true}},
     {"attention.csv",
      {"attention", {"prefill_chunk", "kv_prefill", "n_decode", "kv_decode"}, mixed_row, true}},
+    {"attention.csv",
+     {"attention", {"prefill_chunk", "prefill_key", "n_decode", "kv_decode"}, keyed_row, true}},
     {"moe.csv", {"moe", {"activated_experts", "tokens"}, experts_row, true}},
     {"skew_fit.csv",
      {"skew_fit",
@@ -428,13 +456,15 @@ void perf_read_profile(struct perf_tables *tables, FILE *file, const char *path,
     r->tables = tables;
     r->arena = arena;
     if (!open_table(r, file, path, diag)) return;
-    for (size_t i = 0; i < sizeof profile_formats / sizeof *profile_formats; i++) {
-        if (strcmp(name, profile_formats[i].file) != 0) continue;
-        const struct format *format = find_format(r, &profile_formats[i].format, 1);
-        if (format == NULL || (format->row != skew_row && !find_time(r))) return;
-        tables->files++;
-        take_notes(r);
-        bind_columns(r, format);
-        read_rows(r, format);
-    }
+    struct format formats[sizeof profile_formats / sizeof *profile_formats];
+    size_t count = 0;
+    for (size_t i = 0; i < sizeof profile_formats / sizeof *profile_formats; i++)
+        if (strcmp(name, profile_formats[i].file) == 0)
+            formats[count++] = profile_formats[i].format;
+    const struct format *format = find_format(r, formats, count);
+    if (format == NULL || (format->row != skew_row && !find_time(r))) return;
+    tables->files++;
+    take_notes(r);
+    bind_columns(r, format);
+    read_rows(r, format);
 }

@@ -218,7 +218,7 @@ static void settle_skew(struct perf_skew *skew, struct arena *arena)
         alphas[i] = *alpha;
     }
     qsort(alphas, skew->count, sizeof *alphas, compare_shares);
-    skew->pooled = alphas[skew->count / 2];
+    if (!skew->stated) skew->pooled = alphas[skew->count / 2];
 }
 
 static struct perf_tables *blank(const struct perf_tables_ask *ask, struct arena *arena)
@@ -229,8 +229,11 @@ static struct perf_tables *blank(const struct perf_tables_ask *ask, struct arena
     t->tp = ask->tp;
     for (int op = 0; op < PERF_OPS; op++)
         perf_tables_define(&t->ops[op], (enum perf_op)op);
-    t->experts = (struct perf_points){
-        .name = "moe", .axes = 2, .squared = -1, .axis_names = {"activated_experts", "tokens"}};
+    t->experts = (struct perf_points){.name = "moe",
+                                      .axes = 3,
+                                      .exact = 1,
+                                      .squared = -1,
+                                      .axis_names = {"ep", "activated_experts", "tokens"}};
     return t;
 }
 
@@ -306,6 +309,8 @@ static void find_profiles(struct search *s, const char *folder, int depth)
     }
 }
 
+enum { EXPERTS = 3 }; /* index of moe.csv below */
+
 static void read_profile(struct perf_tables *t, const char *folder, struct arena *arena,
                          struct diag *diag)
 {
@@ -316,6 +321,10 @@ static void read_profile(struct perf_tables *t, const char *folder, struct arena
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         const char *path = arena_print(arena, "%s/%s", folder, names[i]);
         FILE *file = fopen(path, "rb");
+        if (file == NULL && i == EXPERTS) {
+            path = arena_print(arena, "%s/../tp1/%s", folder, names[i]);
+            file = fopen(path, "rb");
+        }
         if (file != NULL)
             perf_read_profile(t, file, path, names[i], arena, diag);
         else if (i < 3)
@@ -350,14 +359,33 @@ static bool has_ops(const char *folder, struct arena *arena)
     return any && !exists(arena_print(arena, "%s/dense.csv", folder), false);
 }
 
-/* Top-level "key: value" lines of a meta.yaml. */
+/* A line of the block skew_fit: is it in use, and the share for batches in no bucket, which stands
+ * below per_tp and the degree. */
+static void read_skew_note(struct perf_tables *t, const char *line, long *degree)
+{
+    char *end;
+    const char *word = line + strspn(line, " '\"");
+    long number = strtol(word, &end, 10);
+    if (strncmp(line, "  enabled: false", 16) == 0) t->skew.off = true;
+    if (end > word && *(end + strspn(end, "'\"")) == ':') *degree = number;
+    if (*degree != t->tp || strncmp(word, "alpha_default:", 14) != 0) return;
+    double alpha = strtod(word + 14, &end);
+    t->skew.stated = end > word + 14 && alpha >= 0.0 && alpha <= 1.0;
+    if (t->skew.stated) t->skew.pooled = alpha;
+}
+
+/* Top-level "key: value" lines of a meta.yaml, and what it says of skew_fit.csv. */
 static void read_meta(struct perf_tables *t, const char *folder, struct arena *arena)
 {
     FILE *file = fopen(arena_print(arena, "%s/meta.yaml", folder), "rb");
     char line[512];
+    bool skew = false;
+    long degree = 0;
     if (file == NULL) return;
     while (fgets(line, sizeof line, file) != NULL) {
         char *colon = strchr(line, ':');
+        if (line[0] != ' ' && line[0] != '-') skew = strncmp(line, "skew_fit:", 9) == 0;
+        if (skew) read_skew_note(t, line, &degree);
         if (colon == NULL || line[0] == ' ' || line[0] == '#') continue;
         *colon = '\0';
         char *value = colon + 1 + strspn(colon + 1, " '\"");
@@ -423,6 +451,7 @@ const struct perf_tables *perf_tables_load(const struct perf_tables_ask *ask, st
     settle_ops(t, ask, arena, diag);
     settle_layers(t, arena);
     if (t->profile) check_model(t, ask, arena);
+    if (t->skew.off) t->skew.count = 0;
     if (t->skew.count > 0) settle_skew(&t->skew, arena);
     return diag->count == before ? t : NULL;
 }

@@ -14,7 +14,9 @@
  *                   # source: measured        (or modelled)
  *                   # device: ...   # driver: ...   # date: ...   # commit: ...   # dtype: bf16
  *   profile       dense.csv, per_sequence.csv, attention.csv, moe.csv, skew_fit.csv of one model
- *                 (LLMServingSim), in the folder itself or in a tp<N> below it
+ *                 (LLMServingSim), in the folder itself or in a tp<N> below it; moe.csv, which is
+ *                 made on one GPU, may stand in tp1.  A meta.yaml that says `skew_fit: enabled:
+ *                 false` takes skew_fit.csv out of use
  *
  * Columns may stand in any order, and further ones are ignored.  The unit of time is in the name of
  * its column: ns, us, ms, time_ns, time_us, time_ms.  A file meta.yaml beside the tables or one
@@ -50,7 +52,10 @@ struct perf_skew_bucket {
 struct perf_skew {
     struct perf_skew_bucket *buckets; /* sorted */
     uint32_t count;
-    double pooled; /* for batches in no bucket: the median */
+    bool off;    /* the profile says that it is not to be used */
+    bool stated; /* pooled is the profile's own */
+    double
+        pooled; /* for batches in no bucket: as meta.yaml says (`alpha_default`), else the median */
 };
 
 struct perf_tables {
@@ -62,7 +67,8 @@ struct perf_tables {
     /* of a profile */
     struct perf_layer dense[PERF_LAYERS], sequence[PERF_LAYERS];
     uint32_t dense_count, sequence_count;
-    struct perf_points experts; /* activated experts, tokens */
+    bool mixed_keys; /* attention stands against keys per prompt token instead of history */
+    struct perf_points experts; /* GPUs that share the experts, activated experts, tokens */
     struct perf_skew skew;
     /* where they come from; NULL: not stated */
     const char *device, *driver, *date, *commit, *engine, *model;

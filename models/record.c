@@ -17,15 +17,6 @@ static double record_rate(uint64_t now, uint64_t *before, double step_s)
     return rate;
 }
 
-static double record_waiting(struct world *w)
-{
-    double waiting = 0;
-    for (uint32_t i = 0; i < w->node_count; i++) {
-        waiting += fleet_engine_waiting(&w->nodes[i]);
-    }
-    return waiting;
-}
-
 static double record_utilisation(struct world *w, double step_s)
 {
     int64_t busy = fleet_busy_ns(w);
@@ -73,7 +64,6 @@ void record_sample(struct world *w)
         [SERIES_ARRIVED] = record_rate(w->arrived, &w->sampled_arrived, step_s),
         [SERIES_COMPLETED] =
             record_rate(w->states[REQUEST_COMPLETED], &w->sampled_completed, step_s),
-        [SERIES_WAITING] = record_waiting(w),
         [SERIES_UTILISATION] = record_utilisation(w, step_s),
         [SERIES_BASE_FEE] = money_real(w->base_fee, 0),
         [SERIES_MEMPOOL] = (double)w->mempool.waiting,
@@ -83,6 +73,7 @@ void record_sample(struct world *w)
         [SERIES_CIRCULATING] = money_real(supply.circulating, 18),
         [SERIES_PRICE] = money_real(price_spot(&w->price), 9),
     };
+    gauge_sample(w, row);
     metrics_sample(m, world_now(w), row);
     record_collapse(w);
 }
@@ -376,6 +367,7 @@ void record_fill(struct world *w, struct models_record *record)
     record_costs(w, values);
     fleet_cost_fill(w, values);
     record_nodes(w, values);
+    gauge_fill(w, values);
     record_supply(w, values);
     record_price(w, values);
     metrics_set_real(values, METRIC_cheat_profit, record_cheat_profit(w));

@@ -133,8 +133,10 @@ void serving_init(struct serving *s, const struct serving_params *params, const 
         .prefill_head = SERVING_NONE,
     };
     s->phase = arena_alloc(arena, (size_t)params->block_tokens, sizeof *s->phase);
-    if (params->speculative.tokens > 0)
+    if (params->speculative.tokens > 0) {
         s->ticks = arena_alloc(arena, SERVING_SPEC_LEAP, sizeof *s->ticks);
+        s->taken = arena_alloc(arena, SERVING_SPEC_LEAP, sizeof *s->taken);
+    }
     serving_step_reset_blocks(s);
 }
 
@@ -174,6 +176,7 @@ static void join(struct serving *s, int32_t index, int64_t now_ns)
     if (cuts) serving_step_cut(s, now_ns);
     bool extends = cuts && s->open && serving_step_start_ns(s) == now_ns &&
                    s->running.count < (uint64_t)s->params->max_num_seqs;
+    serving_laws_enter(s, &s->requests[index], now_ns);
     if (s->rules.ahead) {
         s->requests[index].state = SERVING_COMING;
         serving_queue_append(s, &s->coming, index);
@@ -181,6 +184,7 @@ static void join(struct serving *s, int32_t index, int64_t now_ns)
         serving_queue_wait(s, index, false);
     }
     if (s->planned == 0) {
+        s->laws.period_ticks = 0;
         s->start_ns = s->busy_since_ns = s->seen_ns = now_ns;
         s->start_ticks = 0;
         serving_step_begin(s);
@@ -259,6 +263,7 @@ bool serving_cancel(struct serving *s, int64_t now_ns, uint32_t tag)
     }
     /* It may have been what blocked the queue. */
     if (serving_queue_first(s) == index) serving_step_cut(s, now_ns);
+    serving_laws_leave(s, &s->requests[index], now_ns, false);
     serving_cache_forget(s, index);
     if (s->requests[index].state == SERVING_COMING)
         serving_queue_remove(s, &s->coming, index);
@@ -288,8 +293,10 @@ static void lose(struct serving *s, int32_t index, int64_t now_ns)
 {
     struct serving_request *r = &s->requests[index];
     bool done = r->state == SERVING_LEAVING;
-    int64_t computed = r->state == SERVING_DECODE ? s->clock - r->birth : r->computed_tok;
-    if (!done) s->counters.wasted_tok += (uint64_t)computed;
+    if (!done) {
+        s->counters.wasted_tok += (uint64_t)serving_laws_computed(s, r);
+        serving_laws_leave(s, r, now_ns, false);
+    }
     if (!done && !r->cancelled) {
         serving_queue_report(s, r, SERVING_LOST, now_ns);
         s->counters.lost++;
@@ -300,6 +307,7 @@ static void lose(struct serving *s, int32_t index, int64_t now_ns)
 /* The running first, then the waiting in their order. */
 static void lose_all(struct serving *s, int64_t now_ns)
 {
+    serving_laws_pass(s, now_ns);
     for (int32_t i; (i = s->running.head) != SERVING_NONE;) {
         serving_queue_remove(s, &s->running, i);
         lose(s, i, now_ns);

@@ -30,6 +30,8 @@
 #include <stdint.h>
 
 #include "models/perf.h"
+#include "models/serving_gauge.h"
+#include "models/serving_laws.h"
 #include "models/serving_policy.h"
 #include "sim/sim.h"
 
@@ -232,6 +234,7 @@ struct serving {
     bool left;                 /* blocks came free after the step had been scheduled */
     int64_t seen_ns;           /* who came later was not there when the step was scheduled */
     int64_t *ticks; /* while speculating: from the start to the end of each planned step */
+    int64_t *taken; /* and KV blocks taken by its start, after the first */
 
     /* finished, not yet taken */
     struct serving_done *done;
@@ -239,6 +242,8 @@ struct serving {
 
     int64_t busy_since_ns;
     struct serving_counters counters;
+    struct serving_laws laws;
+    const struct serving_gauges *gauges; /* NULL: nobody reads; set after serving_init */
 };
 
 /* `params` and `perf` must outlive the node; memory comes from `arena` and grows with the number

@@ -5,7 +5,7 @@
 
 #include <assert.h>
 
-enum { FIRST_CAPACITY = 16 };
+enum { FIRST_CAPACITY = 4 };
 
 static uint32_t grown(uint32_t capacity)
 {

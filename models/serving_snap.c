@@ -218,8 +218,10 @@ static void snap_plan(struct snap *snap, struct serving *s)
     snap_flag(snap, &s->left);
     if (s->params->speculative.tokens == 0) return;
     if (s->planned < 0 || s->planned > SERVING_SPEC_LEAP) snap_fail(snap, "the plan is too long");
-    for (int64_t i = 0; snap_sound(snap) && i < s->planned; i++)
+    for (int64_t i = 0; snap_sound(snap) && i < s->planned; i++) {
         snap_i64(snap, &s->ticks[i]);
+        snap_i64(snap, &s->taken[i]);
+    }
 }
 
 /* Those not yet taken, from the first place on. */
@@ -281,10 +283,22 @@ void serving_counters_snap(struct serving_counters *c, struct snap *snap)
         snap_u64(snap, counts[i]);
 }
 
+static void snap_laws(struct snap *snap, struct serving_laws *l)
+{
+    SNAP_COVERS(struct serving_laws, 88);
+    uint64_t *const sums[] = {&l->area_ns,     &l->waiting_ns, &l->sojourn_ns, &l->arrived_ns,
+                              &l->sampled_tok, &l->asked_tok,  &l->due_tok,    &l->dropped_tok};
+    snap_i64(snap, &l->since_ns);
+    snap_i64(snap, &l->held_ns);
+    snap_i64(snap, &l->period_ticks);
+    for (size_t i = 0; i < sizeof sums / sizeof sums[0]; i++)
+        snap_u64(snap, sums[i]);
+}
+
 void serving_snap(struct serving *s, struct snap *snap, const struct perf *perfs,
                   uint32_t perf_count, uint32_t tags)
 {
-    SNAP_COVERS(struct serving, 672);
+    SNAP_COVERS(struct serving, 776);
     SNAP_COVERS(struct serving_rules, 32);
     snap_perf(snap, &s->perf, perfs, perf_count);
     snap_perf(snap, &s->next_perf, perfs, perf_count);
@@ -301,4 +315,5 @@ void serving_snap(struct serving *s, struct snap *snap, const struct perf *perfs
     snap_plan(snap, s);
     snap_finished(snap, s, tags);
     serving_counters_snap(&s->counters, snap);
+    snap_laws(snap, &s->laws);
 }

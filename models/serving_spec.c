@@ -130,6 +130,7 @@ void serving_spec_plan(struct serving *s, bool single)
     int64_t steps = 1, taken = 0;
     if (drafts) s->line.first_ticks = serving_spec_ticks(s->params, s->line.first_ticks);
     s->ticks[0] = s->line.first_ticks;
+    s->taken[0] = 0;
     for (int32_t i = s->running.head; i != SERVING_NONE; i = s->requests[i].next) {
         struct serving_request *r = &s->requests[i];
         if (r->state != SERVING_DECODE) continue;
@@ -142,6 +143,7 @@ void serving_spec_plan(struct serving *s, bool single)
         if (taken > s->blocks_free) break;
         struct perf_line line = perf_step_line(s->perf, &batch);
         if (line.outside != s->line.outside) break;
+        s->taken[steps] = taken;
         s->ticks[steps] = s->ticks[steps - 1] + serving_spec_ticks(s->params, line.first_ticks);
         steps++;
     }

@@ -37,7 +37,7 @@ static int64_t blocks_of(const struct serving *s, int64_t tok)
     return (tok + s->params->block_tokens - 1) / s->params->block_tokens;
 }
 
-static uint32_t *phase_of(struct serving *s, int64_t clock)
+static uint32_t *phase_of(const struct serving *s, int64_t clock)
 {
     return &s->phase[clock % s->params->block_tokens];
 }
@@ -211,6 +211,12 @@ static int64_t ticks_to(const struct serving *s, int64_t steps)
     return plan_ticks(&s->line, steps);
 }
 
+int64_t serving_step_end_ns(const struct serving *s, int64_t steps)
+{
+    int64_t ticks = s->start_ticks + ticks_to(s, steps);
+    return s->start_ns + (ticks + PERF_TICKS - 1) / PERF_TICKS;
+}
+
 /* Of `steps` equal steps (the first has its blocks), how many find blocks.  Each request takes one
  * in every block_tokens steps. */
 static int64_t affordable(struct serving *s, int64_t steps)
@@ -228,7 +234,7 @@ static int64_t affordable(struct serving *s, int64_t steps)
 }
 
 /* Blocks that `steps` steps take after the first. */
-static int64_t leap_blocks(struct serving *s, int64_t steps)
+static int64_t leap_blocks(const struct serving *s, int64_t steps)
 {
     int64_t size = s->params->block_tokens;
     if (s->rules.reserve == SERVING_RESERVE_ALL) return 0;
@@ -263,9 +269,8 @@ static void go_idle(struct serving *s)
 
 void serving_step_set_plan(struct serving *s, int64_t steps)
 {
-    int64_t ticks = s->start_ticks + ticks_to(s, steps);
     s->planned = steps;
-    s->end_ns = s->start_ns + (ticks + PERF_TICKS - 1) / PERF_TICKS;
+    s->end_ns = serving_step_end_ns(s, steps);
 }
 
 /* The smallest and the largest context, for a perf that asks. */
@@ -284,20 +289,26 @@ static void add_spread(struct serving *s, struct perf_batch *batch)
     batch->decode_max_tok = s->clock - s->first_birth + 1;
 }
 
+struct perf_batch serving_step_batch(struct serving *s)
+{
+    struct perf_batch batch = s->batch;
+    if (!s->decodes || s->decoding == 0) return batch;
+    if (is_speculating(s)) {
+        serving_spec_add(s, &batch);
+        return batch;
+    }
+    batch.decode_seqs = s->decoding;
+    batch.decode_context_tok = s->computed_tok + s->decoding;
+    batch.sampled += s->decoding;
+    add_spread(s, &batch);
+    return batch;
+}
+
 /* False: there is nothing to compute. */
 static bool plan(struct serving *s)
 {
-    struct perf_batch batch = s->batch;
-    if (!s->decodes || s->decoding == 0) {
-        if (batch.prefill_seqs == 0) return false;
-    } else if (is_speculating(s)) {
-        serving_spec_add(s, &batch);
-    } else {
-        batch.decode_seqs = s->decoding;
-        batch.decode_context_tok = s->computed_tok + s->decoding;
-        batch.sampled += s->decoding;
-        add_spread(s, &batch);
-    }
+    struct perf_batch batch = serving_step_batch(s);
+    if (batch.prefill_seqs == 0 && (!s->decodes || s->decoding == 0)) return false;
     s->line = perf_step_line(s->perf, &batch);
     /* At least a nanosecond, so that a boundary is never before its step. */
     assert(s->line.first_ticks >= PERF_TICKS && s->line.holds >= 1);
@@ -427,7 +438,9 @@ static void schedule_running(struct serving *s)
         need = serving_spec_need(s);
     else if (s->rules.reserve != SERVING_RESERVE_ALL)
         need = *phase_of(s, s->clock);
-    bool several = s->prefill_head != SERVING_NONE && s->rules.threshold < INT64_MAX;
+    /* Tokens that a preempted request gave back may have let others in behind a prompt. */
+    bool several = s->prefill_head != SERVING_NONE &&
+                   (s->rules.threshold < INT64_MAX || s->running.tail != s->prefill_head);
     if (need > s->blocks_free || several) {
         schedule_in_order(s);
         forget_marks(s);
@@ -589,6 +602,7 @@ static void pass_time(struct serving *s, int64_t steps)
 
 static void drop_cancelled(struct serving *s, int32_t index)
 {
+    serving_laws_leave(s, &s->requests[index], serving_step_start_ns(s), false);
     leave_running(s, index, false);
     s->counters.wasted_tok += (uint64_t)s->requests[index].computed_tok;
     s->cancels--;
@@ -602,6 +616,7 @@ static void complete(struct serving *s, int32_t index)
         drop_cancelled(s, index);
         return;
     }
+    serving_laws_leave(s, r, serving_step_start_ns(s), true);
     serving_queue_report(s, r, SERVING_DONE, serving_step_start_ns(s));
     s->counters.completed++;
     if (s->rules.ahead) {
@@ -675,6 +690,7 @@ static void lose_waiting(struct serving *s, int32_t index)
 {
     struct serving_request *r = &s->requests[index];
     serving_queue_report(s, r, SERVING_LOST, serving_step_start_ns(s));
+    serving_laws_leave(s, r, serving_step_start_ns(s), false);
     s->counters.lost++;
     if (r->state == SERVING_COMING)
         serving_queue_remove(s, &s->coming, index);
@@ -719,11 +735,14 @@ static void swap_perf(struct serving *s)
 
 void serving_step_finish(struct serving *s, int64_t steps)
 {
+    uint64_t before = s->counters.decode_tok;
+    serving_laws_steps(s, steps);
     pass_time(s, steps);
     s->counters.steps += (uint64_t)steps;
     if (s->line.outside) s->counters.outside_steps += (uint64_t)steps;
     if (is_speculating(s) && s->decodes) {
         serving_spec_apply(s, steps);
+        serving_laws_gain(s, s->counters.decode_tok - before);
         note_peak(s);
     } else if (s->decodes) {
         if (steps > 1) {
@@ -755,6 +774,14 @@ static int64_t reached(const struct serving *s, int64_t now_ns)
     return low;
 }
 
+int64_t serving_step_blocks_used(const struct serving *s, int64_t at_ns)
+{
+    int64_t used = s->blocks_total - s->blocks_free;
+    if (s->planned <= 1 || at_ns <= s->start_ns) return used;
+    int64_t ended = reached(s, at_ns - 1);
+    return used + (is_speculating(s) ? s->taken[ended] : leap_blocks(s, ended + 1));
+}
+
 void serving_step_settle(struct serving *s, int64_t now_ns)
 {
     if (s->planned <= 1) return;
@@ -768,4 +795,11 @@ void serving_step_cut(struct serving *s, int64_t now_ns)
 {
     serving_step_settle(s, now_ns);
     if (s->planned > 1) serving_step_set_plan(s, 1);
+}
+
+void serving_step_until(struct serving *s, int64_t end_ns)
+{
+    assert(s->planned == 1 && end_ns > s->start_ns);
+    s->line.first_ticks = (end_ns - s->start_ns) * PERF_TICKS - s->start_ticks;
+    serving_step_set_plan(s, 1);
 }

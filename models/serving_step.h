@@ -14,6 +14,11 @@
 /* Time at which the running step started, as the caller sees it. */
 int64_t serving_step_start_ns(const struct serving *s);
 
+/* Time at which the first `steps` of the plan have ended, as the caller sees it. */
+int64_t serving_step_end_ns(const struct serving *s, int64_t steps);
+/* KV blocks that are taken just before `at_ns`, which is at most the end of the plan. */
+int64_t serving_step_blocks_used(const struct serving *s, int64_t at_ns);
+
 void serving_step_begin(struct serving *s);
 /* A request was appended at the very time the open step started: let it join. */
 void serving_step_extend(struct serving *s);
@@ -30,6 +35,12 @@ int64_t serving_step_room_tok(const struct serving *s, int64_t prompt_tok, int64
 void serving_step_settle(struct serving *s, int64_t now_ns);
 /* And plan no further than its end. */
 void serving_step_cut(struct serving *s, int64_t now_ns);
+
+/* What the running step computes, as its perf was asked about it. */
+struct perf_batch serving_step_batch(struct serving *s);
+/* The one step that runs ends at this time and not when its perf says: it is taken together with
+ * steps of other nodes. */
+void serving_step_until(struct serving *s, int64_t end_ns);
 
 /* Take a running request's blocks and put it back at the head of the queue. */
 void serving_step_preempt(struct serving *s, int32_t index);

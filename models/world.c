@@ -93,6 +93,7 @@ enum status world_open(struct world *w, const struct models_scenario *scenario, 
     metrics_init(&w->metrics, arena, p->warmup, p->horizon);
     slo_init(&w->slo, &p->users, p->horizon - p->warmup, arena);
     net_init(&w->net, &p->net, arena);
+    gauge_open(w);
     fleet_open(w);
     transfer_open(w);
     relay_open(w);
@@ -153,6 +154,7 @@ static void world_window(struct world *w, bool closes)
     money_t issued = supply.minted + w->ledger.total[LEDGER_OPG][LEDGER_EMISSION];
     fleet_window(w, closes);
     record_window(w, closes);
+    gauge_window(w, closes);
     w->window_burned = closes ? supply.burned - w->window_burned : supply.burned;
     w->window_issued = closes ? issued - w->window_issued : issued;
     if (closes) metrics_close_window(&w->metrics);
@@ -335,7 +337,7 @@ enum status models_run(const struct models_scenario *scenario, uint64_t seed, ui
     }
     if (status == STATUS_OK) {
         payment_flush(&w->payment);
-        if (!invariant_check(w)) status = world_breach(w);
+        if (!invariant_final(w)) status = world_breach(w);
     }
     if (status == STATUS_BREACH) watch_crash_report("an invariant broke");
     watch_close(w, world_ended(w, status));

@@ -78,6 +78,10 @@ struct world_fleet { /* what happened to nodes, whole run */
     uint64_t held;    /* requests that a swap took out of an engine */
 };
 
+struct gauge_work { /* of all engines, in the measured window; before its end as world_node's */
+    uint64_t steps, computed_tok, wasted_tok, preemptions;
+};
+
 struct world_block { /* the height being decided */
     uint64_t height;
     int64_t start_ns;
@@ -149,6 +153,8 @@ struct world {
 
     struct metrics metrics;
     struct slo slo;
+    struct serving_gauges gauges; /* over metrics.hist */
+    struct gauge_work work;
     money_t worst_residual;
     uint64_t sampled_arrived, sampled_completed; /* at the last row of the series */
     int64_t sampled_busy_ns;
@@ -324,7 +330,20 @@ void incident_fire(struct world *w, uint32_t index, bool end);
 /* ---- invariant.c ---------------------------------------------------------------------------- */
 /* True while every invariant holds; else w->breach (or the ledger's) says which does not. */
 bool invariant_check(struct world *w);
+bool invariant_final(struct world *w); /* with all that is too long for each block */
+/* The laws of one node, after an event that touched it. */
+void invariant_node(struct world *w, uint32_t node);
 const char *invariant_text(const struct world *w);
+
+/* ---- gauge.c -------------------------------------------------------------------------------- */
+void gauge_open(struct world *w);
+/* The engine of a node is new: its gauges are read from now on. */
+void gauge_attach(struct world *w, uint32_t node);
+/* The engines at a row of the series. */
+void gauge_sample(struct world *w, double row[SERIES_COUNT]);
+void gauge_window(struct world *w, bool closes);
+void gauge_fill(struct world *w, struct models_value *values);
+void gauge_snap(struct world *w, struct snap *snap);
 
 /* ---- record.c ------------------------------------------------------------------------------- */
 void record_sample(struct world *w);

@@ -172,10 +172,11 @@ struct param_doc; /* scenario text after base: and --set, every node with its po
 
 /* Load `path` (and what `base:` names, at most 16 deep, cycles refused), apply `sets`
  * ("a.b[2].c=value", in order; a value that begins with a bracket, a brace or a quote is YAML, any
- * other is taken as it is).  Mappings merge key by key, anything else is replaced whole; where a
- * choice ends up with several keys, the one of the last layer that gave any stands.  Findings go to
- * `diag`; NULL when there is no document to check at all (missing, unreadable, binary, not UTF-8,
- * over 16 MiB, not a mapping at the top, syntax error). */
+ * other is taken as it is; NULL is passed over, and the others keep their numbers).  Mappings merge
+ * key by key, anything else is replaced whole; where a choice ends up with several keys, the one of
+ * the last layer that gave any stands.  Findings go to `diag`; NULL when there is no document to
+ * check at all (missing, unreadable, binary, not UTF-8, over 16 MiB, not a mapping at the top,
+ * syntax error). */
 struct param_doc *param_load(struct arena *arena, const char *path, const char *const *sets,
                              size_t set_count, struct diag *diag);
 /* The same from memory (fuzzing, tests). */

@@ -9,6 +9,7 @@ mkdir -p "$corpus"
 case $name in
 fuzz_scenario) cp -n scenarios/*.yaml tests/bad/*.yaml "$corpus"/ 2>/dev/null || true ;;
 fuzz_tables) cp -n tests/data/tables/*.csv tests/bad/tables/*.csv "$corpus"/ 2>/dev/null || true ;;
+fuzz_json) printf '{"a":[1,-2.5e3,"\\u20ac",null,true]}' >"$corpus"/sound ;;
 fuzz_trace) cp -n tests/data/*.csv "$corpus"/ 2>/dev/null || true ;;
 fuzz_snap) printf '\0' >"$corpus/sound" ;;
 esac

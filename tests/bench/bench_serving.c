@@ -1,20 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Speed of a serving node: lines `bench NAME VALUE UNIT`.
- *
- * The workload is made to look like the public Azure conversation hour of 2023: 19,366 requests at
- * 5.53/s with the quantiles of its prompt and output lengths (drawn beforehand; only serving is
- * timed).  One A100-80G with Llama-3-8B takes all of it, leaping (also with measured tables) and
- * stepping; then 40 nodes of
- * four A100 with Llama-3-70B share it in turn.  A node is driven without an event list: arrivals
- * and its own wake-ups in order of time.  Each figure is the best of several runs, because the
- * machine is shared and only slowness is noise. */
+ * Requests per second of serving nodes, on one core: the Azure hour of conversations, 19,366
+ * requests, from the trace itself where DATA holds it, else drawn from the quantiles of its lengths
+ * at its rate; read beforehand, only serving is timed.  One A100-80G with Llama-3-8B takes all of
+ * it, under each policy, leaping and stepping, with measured tables where DATA holds them; then 40
+ * nodes of four A100 with Llama-3-70B share it in turn.  A node is driven without an event list:
+ * arrivals and its own wake-ups in order of time, its laws compared at each.  Seconds are of the
+ * processor, and each figure is the best of several runs: on a shared machine only slowness is
+ * noise. */
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 #include "models/perf_tables.h"
 #include "models/serving.h"
+#include "models/trace.h"
 #include "sim/variate.h"
 
 enum { REQUESTS = 19366, REPEATS = 5, NODES = 40, DONE_MAX = 256 };
@@ -28,11 +29,11 @@ static int64_t arrive_ns[REQUESTS], prompt_tok[REQUESTS], output_tok[REQUESTS];
 static double seconds(void)
 {
     struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
     return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
 }
 
-static void make_workload(void)
+static void draw_workload(void)
 {
     struct rng_stream s = rng_open(1, 0, 902, 0);
     double now_s = 0.0;
@@ -44,8 +45,38 @@ static void make_workload(void)
     }
 }
 
+static bool read_workload(void)
+{
+    struct arena arena;
+    struct trace *trace;
+    struct trace_row row;
+    const char *data = getenv("DATA");
+    bool more = true;
+    int n = 0;
+    arena_init(&arena, "bench trace", 0);
+    const char *path = arena_print(&arena, "%s/azure-conv-2023.csv", data ? data : "");
+    bool found = trace_open(path, &arena, &trace) == STATUS_OK;
+    for (; found && n < REQUESTS; n++) {
+        if (trace_next(trace, &row, &more) != STATUS_OK || !more) break;
+        arrive_ns[n] = row.time_ns;
+        prompt_tok[n] = row.prompt_tok;
+        output_tok[n] = row.output_tok;
+    }
+    if (found) trace_close(trace);
+    arena_free(&arena);
+    return n == REQUESTS;
+}
+
+static void make_workload(void)
+{
+    if (read_workload()) return;
+    printf("# serving: no Azure trace in DATA, requests are drawn from its quantiles\n");
+    draw_workload();
+}
+
 struct outcome {
     uint64_t completed, steps, tokens, wakes, preemptions;
+    double held_s, waiting_s, busy_s, blocks_peak; /* requests x s; the peak as a share */
     int64_t end_ns;
 };
 
@@ -55,10 +86,15 @@ static void serve(const struct serving_params *params, const struct perf *perf, 
 {
     struct serving s;
     static struct serving_done done[DONE_MAX];
+    char law[160];
     int next = first;
     serving_init(&s, params, perf, arena);
     for (;;) {
         int64_t wake_ns = serving_next_ns(&s);
+        if (serving_laws_check(&s, law, sizeof law)) {
+            fprintf(stderr, "%s\n", law);
+            exit(1);
+        }
         int64_t call_ns = next < REQUESTS ? arrive_ns[next] : INT64_MAX;
         if (wake_ns == INT64_MAX && call_ns == INT64_MAX) break;
         if (wake_ns <= call_ns) {
@@ -77,6 +113,11 @@ static void serve(const struct serving_params *params, const struct perf *perf, 
     o->steps += c.steps;
     o->tokens += c.prefill_tok + c.decode_tok;
     o->preemptions += c.preemptions;
+    o->held_s += (double)s.laws.area_ns * 1e-9;
+    o->waiting_s += (double)s.laws.waiting_ns * 1e-9;
+    o->busy_s += (double)c.busy_ns * 1e-9;
+    double peak = (double)c.blocks_peak / (double)s.blocks_total;
+    if (peak > o->blocks_peak) o->blocks_peak = peak;
     if (s.now_ns > o->end_ns) o->end_ns = s.now_ns;
 }
 
@@ -98,12 +139,15 @@ static void measure(const char *name, const struct serving_params *params, const
         bytes = arena.used_bytes / (size_t)nodes + sizeof(struct serving);
         arena_free(&arena);
     }
-    fprintf(stderr,
-            "%s: %llu requests, %llu steps, %llu wake-ups, %llu tokens, %llu preemptions, "
-            "%.0f s simulated, %.4f s\n",
-            name, (unsigned long long)o.completed, (unsigned long long)o.steps,
-            (unsigned long long)o.wakes, (unsigned long long)o.tokens,
-            (unsigned long long)o.preemptions, (double)o.end_ns * 1e-9, best_s);
+    double span_s = (double)o.end_ns * 1e-9 * nodes;
+    fprintf(
+        stderr,
+        "%s: %llu requests, %llu steps, %llu wake-ups, %llu tokens, %llu preemptions; busy "
+        "%.0f %%, %.1f requests held and %.2f waiting in the mean, KV at most %.0f %%; %.4f s\n",
+        name, (unsigned long long)o.completed, (unsigned long long)o.steps,
+        (unsigned long long)o.wakes, (unsigned long long)o.tokens,
+        (unsigned long long)o.preemptions, 100 * o.busy_s / span_s, o.held_s / span_s,
+        o.waiting_s / span_s, 100 * o.blocks_peak, best_s);
     printf("bench serving.%s_requests_per_s %.0f requests/s\n", name, (double)o.completed / best_s);
     printf("bench serving.%s_node_bytes %zu B\n", name, bytes);
 }

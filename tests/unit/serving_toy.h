@@ -27,7 +27,7 @@ static struct perf_line toy_line(const struct perf *perf, const struct perf_batc
 
 static const struct perf_source toy_source = {.name = "toy", .line = toy_line};
 
-static struct perf toy_perf(const struct toy *toy)
+static inline struct perf toy_perf(const struct toy *toy)
 {
     struct perf perf = perf_build(perf_hardware_find("h200-sxm"), perf_model_find("llama3-8b"),
                                   PERF_BF16, 1, 0, 0.0);
@@ -55,7 +55,7 @@ static inline bool submit_plainly(struct serving *s, int64_t now_ns, uint32_t ta
     return serving_submit(s, now_ns, &terms, why);
 }
 
-static int64_t between(struct rng_stream *s, int64_t low, int64_t high)
+static inline int64_t between(struct rng_stream *s, int64_t low, int64_t high)
 {
     return low + (int64_t)rng_below(s, (uint64_t)(high - low + 1));
 }

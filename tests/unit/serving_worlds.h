@@ -172,9 +172,12 @@ static inline void take_done(struct serving *s, int64_t now_ns, struct answers *
         a->done_count += got;
 }
 
-/* Runs in the queue are as many blocks as are free, chains lie within what they should. */
+/* Runs in the queue are as many blocks as are free, chains lie within what they should; and the
+ * laws that hold whatever is decided. */
 static void check_blocks(const struct serving *s)
 {
+    char law[160];
+    if (serving_laws_audit(s, law, sizeof law)) fail_msg("%s", law);
     assert_true(s->blocks_free >= 0 && s->blocks_free <= s->blocks_total);
     uint32_t in_phases = 0;
     for (int64_t i = 0; i < s->params->block_tokens; i++)
