@@ -160,8 +160,10 @@ static void pool_replicate(struct pool *pool, uint32_t replication, struct arena
     const struct pool_job *job = pool->job;
     struct pool_place place = {
         .pool = pool, .replication = replication, .kept_s = progress_clock()};
-    struct models_options options = {
-        .stop = &pool_abandon, .progress = pool_progress, .context = &place};
+    struct models_options options = {.stop = &pool_abandon,
+                                     .progress = pool_progress,
+                                     .context = &place,
+                                     .record_steps = job->record_steps};
     struct models_record record = {.replication = replication};
     struct watch_profile profile = {0};
     struct watch_options watch = job->watch != NULL ? *job->watch : (struct watch_options){0};

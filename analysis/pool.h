@@ -46,6 +46,7 @@ struct pool_job {
     struct stop_rule until;            /* metric NULL: none */
     int jobs;                          /* threads; 0: all cores */
     bool quiet;                        /* no progress */
+    bool record_steps;                 /* models_options.record_steps */
     const struct watch_options *watch; /* may be NULL; its profile is the sum over replications */
     enum status (*keep)(void *context, const struct models_record *record); /* may be NULL */
     void *context;

@@ -5,7 +5,9 @@
 
 #include <inttypes.h>
 
+#include "models/perf_log.h"
 #include "models/perf_tables.h"
+#include "models/scenario_own.h"
 #include "models/trace.h"
 #include "models/world.h"
 
@@ -106,10 +108,19 @@ static void caveat_outside(struct caveat_writer *to)
         outside += c.outside_steps;
     }
     if (outside == 0) return;
-    caveat_say(to, arena_print(to->arena,
-                               "%" PRIu64 " of %" PRIu64 " engine steps (%.3g %%) lay outside the "
-                               "timing tables and were extrapolated by the roofline's ratio",
-                               outside, steps, 100.0 * (double)outside / (double)steps));
+    caveat_say(to,
+               arena_print(to->arena,
+                           "%" PRIu64 " of %" PRIu64 " engine steps (%.3g %%) lay outside the "
+                           "timing tables, or needed what they lack, and were extrapolated by the "
+                           "roofline",
+                           outside, steps, 100.0 * (double)outside / (double)steps));
+}
+
+static void caveat_own(struct caveat_writer *to, const struct scenario_own *own)
+{
+    for (uint32_t i = 0; own && i < own->hardware_count && to->count < CAVEAT_TIMINGS; i++)
+        caveat_say(to, arena_print(to->arena, "efficiencies of %s: %s", own->hardware[i].name,
+                                   own->hardware[i].ratio_source));
 }
 
 /* Where step times come from, class by class, and how many lay outside the tables. */
@@ -120,12 +131,19 @@ static void caveat_timing(struct caveat_writer *to)
     for (uint32_t i = 0; i < to->w->params->nodes.count; i++) {
         if (classes[i].tables) {
             caveat_tables(to, &classes[i]);
+        } else if (classes[i].recording) {
+            caveat_say(to, arena_print(to->arena, "step times of %s: recorded (%s)",
+                                       classes[i].name, classes[i].recording->path));
+        } else if (classes[i].timing.kind == SCENARIO_LIVE) {
+            caveat_say(to,
+                       arena_print(to->arena, "step times of %s: measured live", classes[i].name));
         } else {
             modelled = modelled || classes[i].kind == FLEET_GPU;
         }
     }
     if (modelled)
         caveat_say(to, "step times are modelled (roofline from published figures), not measured");
+    caveat_own(to, to->w->params->own);
     caveat_outside(to);
 }
 

@@ -8,6 +8,7 @@
 #include "models/checkpoint.h"
 
 #include "models/branch.h"
+#include "models/engine.h"
 #include "models/perf_tables.h"
 
 /* ---- what indices are below ------------------------------------------------------------------ */
@@ -183,6 +184,7 @@ static void checkpoint_snap(struct world *w, struct snap *snap)
     checkpoint_chain(w, snap);
     fleet_snap(w, snap);
     transfer_snap(&w->transfer, snap, w->node_count);
+    engine_snap(w, snap);
     checkpoint_design(w, snap);
     checkpoint_economy(w, snap);
     metrics_snap(&w->metrics, snap);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "models/scenario_checker.h"
+#include "models/scenario_own.h"
 
 /* ---- node classes ---------------------------------------------------------------------------- */
 
@@ -100,14 +101,21 @@ static void swap_tables(struct scenario_checker *c, uint32_t event, struct scena
 {
     struct scenario_node *terms = &swap->terms;
     const char *path = arena_print(c->arena, "events[%u].timing", event);
+    terms->recording = NULL;
     if (swap->timing.kind == SCENARIO_SWAP_ROOFLINE) {
         terms->timing = (struct scenario_timing){.kind = SCENARIO_ROOFLINE};
         terms->tables = NULL;
     } else if (swap->timing.kind == SCENARIO_SWAP_TABLES) {
-        terms->timing = (struct scenario_timing){SCENARIO_TABLES, swap->timing.tables};
+        terms->timing =
+            (struct scenario_timing){.kind = SCENARIO_TABLES, .tables = swap->timing.tables};
         scenario_read_tables(c, terms, path);
     } else if (terms->timing.kind == SCENARIO_TABLES) {
         scenario_read_tables(c, terms, path); /* the same folder, asked again */
+    } else if (terms->timing.kind != SCENARIO_ROOFLINE) {
+        param_error(c->doc, c->diag, scenario_path(c, "events", event, "nodes"),
+                    "steps of '%s' are recorded or live, and of another engine nothing is: say its "
+                    "timing",
+                    terms->name);
     }
 }
 
@@ -145,7 +153,7 @@ static bool swap_terms(struct scenario_checker *c, uint32_t event, struct scenar
         memcpy(path, scenario_path(c, "events", event, "model"), sizeof path);
         if (!scenario_check_model(c, path, swap->model)) return false;
         terms->model = swap->model;
-        if (perf_model_find(swap->model)->experts == 0) terms->expert_groups = 1;
+        if (scenario_own_model(c->s->own, swap->model)->experts == 0) terms->expert_groups = 1;
     }
     if (swap->pipeline > 0) terms->pipeline = swap->pipeline;
     if (swap->expert_groups > 0) terms->expert_groups = swap->expert_groups;

@@ -8,6 +8,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "models/scenario_own.h"
 #include "models/world.h"
 
 static const struct scenario_node *cost_class(const struct world *w, uint32_t index)
@@ -21,7 +22,7 @@ double fleet_cost_rent_usd_per_h(const struct world *w, uint32_t index)
 {
     const struct scenario_node *c = cost_class(w, index);
     if (c->kind == FLEET_PROXY) return c->proxy.host_rent;
-    double gpu = c->rent > 0 ? c->rent : perf_hardware_find(c->gpu)->rental_usd_per_h;
+    double gpu = c->rent > 0 ? c->rent : scenario_own_hardware(c->own, c->gpu)->rental_usd_per_h;
     return gpu * (double)c->gpus;
 }
 
@@ -46,7 +47,8 @@ double fleet_cost_api_usd(const struct world *w, uint32_t index)
 static double cost_rated_w(const struct scenario_node *c)
 {
     if (c->kind == FLEET_PROXY) return c->power.rated;
-    double gpu = c->power.rated > 0 ? c->power.rated : perf_hardware_find(c->gpu)->power_w;
+    double gpu =
+        c->power.rated > 0 ? c->power.rated : scenario_own_hardware(c->own, c->gpu)->power_w;
     return gpu * (double)c->gpus;
 }
 

@@ -109,13 +109,14 @@ enum models_timing_source {
     MODELS_TIMING_EXTRAPOLATED, /* outside the table, by the roofline's ratio */
 };
 extern const char *const models_timing_source_names[];
-extern const char *const perf_hardware_names[], *const perf_model_names[],
-                                                    *const perf_dtype_names[];
+extern const char *const perf_hardware_names[],
+    *const perf_model_names[], *const perf_dtype_names[], *const perf_expert_load_names[];
 
 struct models_timing {
     const char *hardware, *model; /* model: not needed by models_timing_kernel */
-    int dtype;                    /* index of perf_dtype_names */
+    int dtype, kv_dtype;          /* indices of perf_dtype_names */
     int64_t tp, pp, ep;
+    int expert_load;                  /* index of perf_expert_load_names */
     const struct perf_tables *tables; /* NULL: the roofline */
 };
 /* The folder's tables, or NULL after findings. */
@@ -125,12 +126,16 @@ const struct perf_tables *models_timing_tables(const char *folder, const struct 
 const char *models_timing_warning(const struct perf_tables *tables, uint32_t index);
 /* NULL, or why the GPUs cannot run the model, and which of "tp", "pp", "ep" is to blame. */
 const char *models_timing_unfit(const struct models_timing *timing, const char **key);
-/* One step that computes whole prompts of `prefill` tokens and one token each for sequences that
- * attend to `decode` tokens, the new one included. */
+/* One step that computes whole prompts of `prefill` tokens, one token each for sequences that
+ * attend to `decode` tokens, the new one included, and encodes images of `images` tokens. */
+struct models_timing_batch {
+    const int64_t *prefill, *decode, *images;
+    size_t prefills, decodes, image_count;
+};
 enum models_timing_source models_timing_step(const struct models_timing *timing,
-                                             const int64_t *prefill, size_t prefills,
-                                             const int64_t *decode, size_t decodes,
+                                             const struct models_timing_batch *asked,
                                              struct arena *arena, int64_t *ns);
+bool models_timing_sees(const struct models_timing *timing); /* its model takes images */
 /* op 0: gemm of m, n, k; 1: prefill, 2: decode attention of kv_heads, heads, batch, length.  `at`
  * has 8 places. */
 enum models_timing_source models_timing_kernel(const struct models_timing *timing, int op,
@@ -220,6 +225,31 @@ struct models_record {
     uint32_t steady_count;
     const char *const *caveats; /* what a reader must know before using the numbers */
     uint32_t caveat_count;
+    const struct models_steps *steps; /* where options ask for them (record_steps); else NULL */
+};
+
+/* Engine steps and their times, as lines of a file that `timing: {recorded: FILE}` replays. */
+struct models_steps;
+void models_steps_header(FILE *out);
+void models_steps_write(const struct models_steps *steps, FILE *out);
+
+/* A step that a live source is to time: of which node class, what it computes (models/perf.h). */
+struct models_step {
+    uint32_t replication;
+    const char *class, *model;
+    int64_t decode_seqs, decode_context_tok, decode_min_tok, decode_max_tok;
+    int64_t prefill_seqs, prefill_tok, prefill_context_tok, prefill_pairs;
+    int64_t sampled, image_tok;
+};
+
+/* Who times the steps of node classes under `timing: live`: something that runs them, such as a
+ * GPU, which models never see.  `measure` gives the time in ns (above 0), or false when it cannot;
+ * then the replication fails.  It is called by the threads of all replications, and for a step that
+ * grows at its very start once more.  Results depend on what is measured, so the steps are to be
+ * recorded (record_steps); replaying them ends in the same trace hash. */
+struct models_live {
+    void *context;
+    bool (*measure)(void *context, const struct models_step *step, int64_t *ns);
 };
 
 /* The state of a replication between two events: what models_run can go on from. */
@@ -244,6 +274,8 @@ struct models_options {
     bool (*checkpoint_due)(void *context);
     const struct models_checkpoint *from; /* go on from here; NULL: from the start */
     const struct models_scenario *past; /* of `from`, in a branch (models_branch); NULL: the same */
+    const struct models_live *live;     /* for `timing: live`; may be NULL */
+    bool record_steps;                  /* give the steps of all engines in the record */
 };
 
 /* Run one replication.  The record lies in `arena`.  STATUS_BREACH when an invariant broke: the

@@ -72,7 +72,6 @@ static bool find_time(struct reading *r)
         r->ns_per_unit = units[i].ns;
         if (r->time >= 0) return true;
     }
-    r->csv.line = 1;
     perf_csv_fail(&r->csv, -1,
                   "no column of times: expected one of time_ns, time_us, time_ms, ns, us, ms");
     return false;
@@ -111,7 +110,6 @@ static const struct format *find_format(struct reading *r, const struct format *
         }
         known = arena_print(r->arena, "%s%s%s", known, i ? ", " : "", formats[i].name);
     }
-    r->csv.line = 1;
     if (near != NULL)
         perf_csv_fail(&r->csv, -1, "column '%s' of a %s table is missing", near_missing,
                       near->name);
@@ -145,6 +143,7 @@ static void add(struct reading *r, struct perf_points *points, const int64_t *at
 {
     r->tables->rows++;
     perf_points_add(points, r->arena, at, ns, r->csv.line);
+    points->items[points->count - 1].file = r->tables->opened - 1;
 }
 
 static void gemm_row(struct reading *r)
@@ -205,7 +204,15 @@ static void moe_row(struct reading *r)
         good &= whole(r, i, 1, &at[i]);
     good &= skew_of(r, &at[6]);
     good &= whole(r, 7, 1, &at[7]);
-    if (time_of(r, &ns) && good) add(r, &r->tables->ops[PERF_MOE], at, ns);
+    if (!time_of(r, &ns) || !good) return;
+    if (at[3] > PERF_EXPERTS_MOST || at[2] > at[3] || at[3] % at[5] != 0) {
+        perf_csv_fail(&r->csv, r->columns[3],
+                      "%lld experts are above %d, fewer than topk, or do not divide among "
+                      "moe_ep_size",
+                      (long long)at[3], PERF_EXPERTS_MOST);
+        return;
+    }
+    add(r, &r->tables->ops[PERF_MOE], at, ns);
 }
 
 /* A served engine replays graphs; launching each kernel anew ("eager") costs much more. */
@@ -273,6 +280,7 @@ static void read_rows(struct reading *r, const struct format *format)
 static bool open_table(struct reading *r, FILE *file, const char *path, struct diag *diag)
 {
     struct perf_tables *t = r->tables;
+    if (t->opened < PERF_TABLE_FILES) t->paths[t->opened] = path;
     bool good = perf_csv_open(&r->csv, file, path, 1000 + t->opened++, r->arena, diag);
     uint64_t both[] = {t->digest, r->csv.digest};
     t->digest = snap_sum(both, sizeof both);

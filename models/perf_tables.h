@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Timing tables: folders of measured (or modelled) operation times, as they are published.
+ * Timing tables: measured (or modelled) operation times, as they are published.  A folder, or one
+ * file of op tables.
  *
  *   op tables     any *.csv of the folder whose columns are those of
  *                   m,n,k,ms                                                    GEMM
@@ -24,8 +25,8 @@
  *
  * Errors, with file and line: missing columns, other units, times that are not positive, cells that
  * are no numbers, times so far from what the card can do that their unit must be another.
- * Warnings, kept with the tables: rows faster than the card's peak, keys that came repeatedly,
- * gaps, files that do not apply. */
+ * Warnings, kept with the tables: rows faster than the card's peak or two hundred times slower than
+ * its roofline, keys that came repeatedly, gaps, files that do not apply, another device. */
 #ifndef HACASIM_MODELS_PERF_TABLES_H
 #define HACASIM_MODELS_PERF_TABLES_H
 
@@ -35,6 +36,7 @@
 enum {
     PERF_LAYERS = 24,         /* kinds of layer in a profile */
     PERF_TABLE_WARNINGS = 24, /* kept with their words */
+    PERF_TABLE_FILES = 256,
 };
 
 /* One kind of layer of a profile: time against tokens (or sequences). */
@@ -72,14 +74,15 @@ struct perf_tables {
     struct perf_skew skew;
     /* where they come from; NULL: not stated */
     const char *device, *driver, *date, *commit, *engine, *model;
-    uint32_t opened, files, rows; /* files: of those opened, the ones that apply */
-    uint64_t digest;              /* of their bytes, by which a resumed run knows them */
+    uint32_t opened, files, rows;        /* files: of those opened, the ones that apply */
+    const char *paths[PERF_TABLE_FILES]; /* of those opened */
+    uint64_t digest;                     /* of their bytes, by which a resumed run knows them */
     const char *warnings[PERF_TABLE_WARNINGS];
-    uint32_t warning_count, above_peak, repeated, gaps;
+    uint32_t warning_count, above_peak, slow, repeated, gaps;
 };
 
 struct perf_tables_ask {
-    const char *folder;
+    const char *folder;                   /* or one file */
     const struct perf_hardware *hardware; /* peaks to check against */
     const struct perf_model *model;       /* that a profile should be of; NULL: any */
     enum perf_dtype dtype;                /* tables of another format of weights do not apply */

@@ -4,6 +4,7 @@
 #include <math.h>
 
 #include "models/caveat.h"
+#include "models/scenario_own.h"
 #include "models/world.h"
 
 #define YEAR_S (365.25 * 86400.0)
@@ -104,7 +105,7 @@ static double record_hosts_usd(const struct world *w)
 static double record_replicas_usd(const struct world *w)
 {
     const struct verification_replicated *p = &w->params->verification.replicated;
-    return perf_hardware_find(p->gpu)->rental_usd_per_h * (double)p->gpus *
+    return scenario_own_hardware(w->params->own, p->gpu)->rental_usd_per_h * (double)p->gpus *
            (double)w->consensus.count * record_window_h(w);
 }
 

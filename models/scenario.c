@@ -2,6 +2,8 @@
  * The keys of a scenario file that belong to no single stage, and the table of the whole. */
 #include "models/scenario.h"
 
+#include "models/scenario_own.h"
+
 /* ---- tables ---------------------------------------------------------------------------------- */
 
 static const struct param act_rows[] = {
@@ -28,17 +30,13 @@ static const struct param user_rows[] = {
 };
 static const struct param_table user_table = PARAM_TABLE("user", scenario_user, user_rows);
 
-static const struct param model_rows[] = {
-    PARAM(scenario_model, name, PARAM_NAME, NULL, NULL, NULL, "a model of the catalog", NULL),
-    PARAM(scenario_model, share, PARAM_RATIO, "100%", "0%", "100%",
-          "share of the requests that ask for it", "assumption"),
-};
-static const struct param_table model_table = PARAM_TABLE("model", scenario_model, model_rows);
-
 static const struct param timing_rows[] = {
     PARAM_WORD("roofline", "modelled from published peaks and efficiencies"),
     PARAM(scenario_timing, tables, PARAM_PATH, NULL, NULL, NULL,
-          "folder of timing tables: op tables or the profile of a model", NULL),
+          "timing tables: a file or folder of op tables, or the profile of a model", NULL),
+    PARAM(scenario_timing, recorded, PARAM_PATH, NULL, NULL, NULL,
+          "engine steps that `run --record FILE` wrote, to be replayed", NULL),
+    PARAM_WORD("live", "measured step by step while the world runs; needs a device"),
 };
 static const struct param_table timing_table = PARAM_TABLE("timing", scenario_timing, timing_rows);
 
@@ -67,12 +65,12 @@ static const struct param node_rows[] = {
           "assumption"),
     PARAM_NAMES(scenario_node, kind, fleet_kind_names, "gpu",
                 "runs the model on GPUs of its own, or forwards to an outside API", "assumption"),
-    ONLY("gpu", scenario_node, gpu, PARAM_NAME, "a100-80g", NULL, NULL, "hardware of the catalog",
-         "assumption"),
+    ONLY("gpu", scenario_node, gpu, PARAM_NAME, "a100-80g", NULL, NULL,
+         "hardware of the catalog, or of your own (hardware)", "assumption"),
     ONLY("gpu", scenario_node, gpus, PARAM_COUNT, "1", "1", "64",
          "GPUs of a node; those of a stage share each layer (tensor parallel)", "assumption"),
     ONLY("gpu", scenario_node, pipeline, PARAM_COUNT, "1", "1", "64",
-         "stages that hold the layers in turn; one batch is on its way through them at a time",
+         "stages that hold the layers in turn, each with a batch of its own in flight",
          "assumption"),
     ONLY("gpu", scenario_node, expert_groups, PARAM_COUNT, "1", "1", "64",
          "groups of a stage's GPUs that hold different experts (expert parallel)", "assumption"),
@@ -98,6 +96,25 @@ static const struct param node_rows[] = {
          "decode: what follows",
      .source = "docs/decisions/0015-demand.md",
      .names = role_names,
+     .when = "kind",
+     .is = "gpu"},
+    {.key = "kv_dtype",
+     .type = PARAM_ENUM,
+     .offset = offsetof(struct scenario_node, kv_dtype),
+     .def = "bf16",
+     .meaning = "number format of the KV cache",
+     .source = "vLLM: kv_cache_dtype auto",
+     .names = perf_dtype_names,
+     .when = "kind",
+     .is = "gpu"},
+    {.key = "expert_load",
+     .type = PARAM_ENUM,
+     .offset = offsetof(struct scenario_node, expert_load),
+     .def = "as_measured",
+     .meaning = "how unevenly experts are loaded; as_measured: the most uneven load in the tables, "
+                "balanced without any",
+     .source = "docs/decisions/0016-moe-and-pipelines.md",
+     .names = perf_expert_load_names,
      .when = "kind",
      .is = "gpu"},
     PARAM(scenario_node, stake, PARAM_OPG, "10000 OPG", "0 OPG", "1000000000 OPG",
@@ -270,8 +287,10 @@ static const struct param scenario_rows[] = {
     PARAM_ITEMS(scenario, users, user_table, "[{class: apps}]", "1", "1000", "classes of users",
                 "assumption"),
     SCENARIO_GROUP(client, client_table, "the client library", "docs/model.md 2"),
-    PARAM_ITEMS(scenario, models, model_table, "[{name: llama3-8b}]", "1", "1000",
+    PARAM_ITEMS(scenario, models, scenario_model_table, "[{name: llama3-8b}]", "1", "1000",
                 "models on offer", "assumption"),
+    PARAM_SUB(scenario, hardware, PARAM_LIST, scenario_hardware_table, "",
+              "hardware of your own, beside that of the catalog", "none"),
     PARAM_ITEMS(scenario, nodes, node_table, NULL, "1", "10000", "classes of inference nodes",
                 NULL),
     SCENARIO_GROUP(registry, registry_table, "node registry on chain", "docs/model.md 2"),

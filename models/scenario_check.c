@@ -6,10 +6,13 @@
  * check relies only on keys that read well (param_good), so one mistake is reported once; what
  * could not be read has its default here, or zero where it has none. */
 #include <assert.h>
+#include <errno.h>
 #include <string.h>
 
+#include "models/perf_log.h"
 #include "models/perf_tables.h"
 #include "models/scenario_checker.h"
+#include "models/scenario_own.h"
 
 const char *scenario_path(struct scenario_checker *c, const char *list, uint32_t index,
                           const char *key)
@@ -45,16 +48,22 @@ static void scenario_check_region(struct scenario_checker *c, const char *path, 
 static bool scenario_check_gpu(struct scenario_checker *c, const char *path, const char *name)
 {
     if (!param_good(c->doc, path)) return false;
-    if (perf_hardware_find(name)) return true;
-    scenario_unknown(c, path, "hardware", name, perf_hardware_names, PERF_HARDWARE);
+    if (scenario_own_hardware(c->s->own, name)) return true;
+    if (scenario_own_refused(c->s, name)) return false;
+    size_t count;
+    const char *const *known = scenario_own_hardware_names(c->s->own, c->diag->arena, &count);
+    scenario_unknown(c, path, "hardware", name, known, count);
     return false;
 }
 
 bool scenario_check_model(struct scenario_checker *c, const char *path, const char *name)
 {
     if (!param_good(c->doc, path)) return false;
-    if (perf_model_find(name)) return true;
-    scenario_unknown(c, path, "model", name, perf_model_names, PERF_MODELS);
+    if (scenario_own_model(c->s->own, name)) return true;
+    if (scenario_own_refused(c->s, name)) return false;
+    size_t count;
+    const char *const *known = scenario_own_model_names(c->s->own, c->diag->arena, &count);
+    scenario_unknown(c, path, "model", name, known, count);
     return false;
 }
 
@@ -149,7 +158,8 @@ static bool scenario_offered(const struct scenario_checker *c, const char *model
     const struct scenario_model *models = c->s->models.items;
     for (uint32_t i = 0; i < c->s->models.count; i++) {
         if (!models[i].name || strcmp(models[i].name, model) == 0) return true;
-        if (!perf_model_find(models[i].name) && !scenario_proxied(c, models[i].name)) return true;
+        if (!scenario_own_model(c->s->own, models[i].name) && !scenario_proxied(c, models[i].name))
+            return true;
     }
     return !param_good(c->doc, "models");
 }
@@ -159,9 +169,11 @@ struct perf_terms scenario_terms(const struct scenario_node *class, const char *
     bool own = strcmp(model, class->model) == 0;
     assert(class->pipeline > 0); /* the table's range */
     return (struct perf_terms){
-        .hardware = perf_hardware_find(class->gpu),
-        .model = perf_model_find(model),
+        .hardware = scenario_own_hardware(class->own, class->gpu),
+        .model = scenario_own_model(class->own, model),
         .dtype = (enum perf_dtype) class->dtype,
+        .kv_dtype = (enum perf_dtype) class->kv_dtype,
+        .expert_skew = perf_expert_skew(class->expert_load),
         .tp = (int32_t)(class->gpus / class->pipeline),
         .pp = (int32_t) class->pipeline,
         .ep = (int32_t)(own ? class->expert_groups : 1),
@@ -211,8 +223,8 @@ void scenario_read_tables(struct scenario_checker *c, struct scenario_node *node
 {
     if (node->timing.kind != SCENARIO_TABLES || !param_good(c->doc, path)) return;
     struct perf_tables_ask ask = {.folder = node->timing.tables,
-                                  .hardware = perf_hardware_find(node->gpu),
-                                  .model = perf_model_find(node->model),
+                                  .hardware = scenario_own_hardware(c->s->own, node->gpu),
+                                  .model = scenario_own_model(c->s->own, node->model),
                                   .dtype = (enum perf_dtype)node->dtype,
                                   .tp = (int32_t)(node->gpus / node->pipeline),
                                   .where = param_where(c->doc, path),
@@ -220,9 +232,37 @@ void scenario_read_tables(struct scenario_checker *c, struct scenario_node *node
     node->tables = perf_tables_load(&ask, c->arena, c->diag);
 }
 
+/* A file that several classes name is read once. */
+static const struct perf_recording *scenario_recording(struct scenario_checker *c, const char *file,
+                                                       const char *path)
+{
+    const struct scenario_node *nodes = c->s->nodes.items;
+    for (uint32_t i = 0; i < c->s->nodes.count; i++)
+        if (nodes[i].recording && strcmp(nodes[i].recording->path, file) == 0)
+            return nodes[i].recording;
+    FILE *stream = fopen(file, "rb");
+    if (stream != NULL) return perf_log_read(stream, file, c->arena, c->diag);
+    param_error(c->doc, c->diag, path, "%s cannot be read (%s)", file, strerror(errno));
+    return NULL;
+}
+
+/* Times that come one by one: a pilot for the warm-up would take those of the run. */
+static void scenario_read_steps(struct scenario_checker *c, struct scenario_node *node,
+                                const char *path)
+{
+    int kind = node->timing.kind;
+    if ((kind != SCENARIO_RECORDED && kind != SCENARIO_LIVE) || !param_good(c->doc, path)) return;
+    if (c->s->warmup_rule.kind == PLAN_WARMUP_MSER5)
+        param_error(c->doc, c->diag, path, "steps that are %s need a fixed warmup, not mser5",
+                    kind == SCENARIO_LIVE ? "live" : "recorded");
+    if (kind == SCENARIO_RECORDED)
+        node->recording = scenario_recording(c, node->timing.recorded, path);
+}
+
 static void scenario_check_node(struct scenario_checker *c, uint32_t i)
 {
     struct scenario_node *node = (struct scenario_node *)c->s->nodes.items + i;
+    node->own = c->s->own;
     bool proxy = node->kind == FLEET_PROXY;
     bool gpu = !proxy && scenario_check_gpu(c, scenario_path(c, "nodes", i, "gpu"), node->gpu);
     bool model = proxy
@@ -238,6 +278,7 @@ static void scenario_check_node(struct scenario_checker *c, uint32_t i)
         scenario_check_fit(c, scenario_path(c, "nodes", i, "gpus"), node, node->model,
                            &c->s->serving)) {
         scenario_read_tables(c, node, scenario_path(c, "nodes", i, "timing"));
+        scenario_read_steps(c, node, scenario_path(c, "nodes", i, "timing"));
     }
 }
 
@@ -290,7 +331,9 @@ static int64_t scenario_room(struct scenario_checker *c, uint32_t i)
     if (node->kind == FLEET_PROXY) return 0;
     bool good = scenario_good(c, "nodes", i, "gpu") && scenario_good(c, "nodes", i, "model") &&
                 scenario_good_engine(c, i) && param_good(c->doc, "serving");
-    if (!good || !perf_hardware_find(node->gpu) || !perf_model_find(node->model)) return 0;
+    if (!good || !scenario_own_hardware(c->s->own, node->gpu) ||
+        !scenario_own_model(c->s->own, node->model))
+        return 0;
     struct perf_terms terms = scenario_terms(node, node->model);
     if (scenario_unfit(node, &terms)) return 0;
     terms.tables = NULL; /* memory does not hang on them */
@@ -328,7 +371,7 @@ static void scenario_check_adversary(struct scenario_checker *c, uint32_t i)
     for (uint32_t n = 0; n < c->s->nodes.count; n++) {
         bool good = scenario_good_engine(c, n) && scenario_good(c, "nodes", n, "gpu");
         if (nodes[n].kind == FLEET_PROXY) continue;
-        if (good && perf_hardware_find(nodes[n].gpu)) {
+        if (good && scenario_own_hardware(c->s->own, nodes[n].gpu)) {
             scenario_check_fit(c, path, &nodes[n], a->substitute, &c->s->serving);
         }
     }
@@ -420,6 +463,7 @@ static void scenario_check_replicated(struct scenario_checker *c)
                                             .pipeline = 1,
                                             .expert_groups = 1,
                                             .model = p->model,
+                                            .own = c->s->own,
                                             .dtype = PERF_BF16};
     bool gpu = scenario_check_gpu(c, "verification.replicated.gpu", p->gpu);
     bool model = scenario_check_model(c, "verification.replicated.model", p->model);
@@ -518,6 +562,7 @@ void scenario_check(struct scenario *s, struct param_doc *doc, struct arena *are
                     struct diag *diag)
 {
     struct scenario_checker c = {.s = s, .doc = doc, .arena = arena, .diag = diag};
+    scenario_own_check(s, doc, arena, diag);
     scenario_check_times(&c);
     struct models_metrics metrics = slo_metrics(&s->users, diag->arena);
     fleet_cost_metrics(&s->nodes, &metrics, diag->arena);

@@ -185,7 +185,7 @@ static void snap_decoding(struct snap *snap, struct serving *s)
 static void snap_plan(struct snap *snap, struct serving *s)
 {
     SNAP_COVERS(struct perf_line, 32);
-    SNAP_COVERS(struct perf_batch, 72);
+    SNAP_COVERS(struct perf_batch, 88);
     int64_t *const values[] = {
         &s->now_ns,
         &s->blocks_free,
@@ -205,6 +205,8 @@ static void snap_plan(struct snap *snap, struct serving *s)
         &s->batch.prefill_context_tok,
         &s->batch.prefill_pairs,
         &s->batch.sampled,
+        &s->batch.image_tok,
+        &s->batch.image_tok_squares,
         &s->budget,
         &s->busy_since_ns,
         &s->seen_ns,
@@ -298,7 +300,7 @@ static void snap_laws(struct snap *snap, struct serving_laws *l)
 void serving_snap(struct serving *s, struct snap *snap, const struct perf *perfs,
                   uint32_t perf_count, uint32_t tags)
 {
-    SNAP_COVERS(struct serving, 776);
+    SNAP_COVERS(struct serving, 792);
     SNAP_COVERS(struct serving_rules, 32);
     snap_perf(snap, &s->perf, perfs, perf_count);
     snap_perf(snap, &s->next_perf, perfs, perf_count);

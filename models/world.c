@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "models/checkpoint.h"
+#include "models/engine.h"
 #include "models/watch_internal.h"
 
 int64_t world_end_ns(const struct world *w)
@@ -330,6 +331,7 @@ enum status models_run(const struct models_scenario *scenario, uint64_t seed, ui
     const struct watch_options *watch = options ? options->watch : NULL;
     watch_crash_enter(w, watch);
     enum status status = world_open(w, scenario, seed, replication, arena);
+    if (status == STATUS_OK) status = engine_attach(w, options);
     if (status == STATUS_OK) {
         status = checkpoint_begin(w, options);
         watch_open(w, watch);
@@ -339,9 +341,11 @@ enum status models_run(const struct models_scenario *scenario, uint64_t seed, ui
         payment_flush(&w->payment);
         if (!invariant_final(w)) status = world_breach(w);
     }
+    if (status == STATUS_OK) status = engine_status(w);
     if (status == STATUS_BREACH) watch_crash_report("an invariant broke");
     watch_close(w, world_ended(w, status));
     if (status == STATUS_OK) record_fill(w, record);
+    if (status == STATUS_OK && options && options->record_steps) record->steps = engine_steps(w);
     world_close(w);
     watch_crash_enter(NULL, NULL);
     return status;

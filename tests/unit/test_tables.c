@@ -66,6 +66,29 @@ static void rows_in_any_order_are_merged(void **state)
                         "6 rows)");
 }
 
+/* Quotes, Windows lines, a byte order mark, another order and more columns change nothing. */
+static void other_spellings_are_the_same(void **state)
+{
+    (void)state;
+    static const char plain[] = "m,n,k,ms\n8,512,512,0.01\n16,512,1024,0.02\n";
+    static const char *const others[] = {
+        "m,n,k,ms\r\n8,512,512,0.01\r\n16,512,1024,0.02\r\n",
+        "\"m\",\"n\",\"k\",\"ms\"\n\"8\",\"512\",\"512\",\"0.01\"\n16, 512 ,\" 1024\",0.02",
+        "\xEF\xBB\xBFms,k,n,m\n0.02,1024,512,16\n0.01,512,512,8\n",
+        "gpu,m,n,note,k,ms\nx,16,512,\"a, b\",1024,0.02\nx,8,512,\"\",512,0.01\n",
+        "m,n,k,us\n16,512,1024,20\n8,512,512,10\n",
+    };
+    const struct perf_points *want = &read_good(plain)->ops[PERF_GEMM];
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
+        const struct perf_points *p = &read_good(others[i])->ops[PERF_GEMM];
+        assert_int_equal(p->count, want->count);
+        for (uint32_t k = 0; k < p->count; k++) {
+            assert_memory_equal(p->items[k].at, want->items[k].at, sizeof p->items[k].at);
+            assert_true(fabs(p->items[k].ns / want->items[k].ns - 1.0) < 1e-15);
+        }
+    }
+}
+
 static void own_rows_are_told_by_their_op(void **state)
 {
     (void)state;
@@ -101,7 +124,7 @@ static void suspicious_rows_are_listed(void **state)
     assert_string_equal(t->warnings[0], "gemm: 1 gaps are interpolated over: m=1 n=4096 k=1024");
     assert_string_equal(t->warnings[1],
                         "gemm: 1 of 5 points imply more than the peak of a100-80g (a cache, or "
-                        "another card): line 4 (m=1 n=8192 k=2048): 1.65 x peak");
+                        "another card): t.csv:4 (m=1 n=8192 k=2048): 1.65 x peak");
 }
 
 static void mistakes_are_named(void **state)
@@ -129,6 +152,9 @@ static void mistakes_are_named(void **state)
         {OWN "gemm,1,,1,,,,,,5\n", "\"\" is not a whole number", 2, 8},
         {"num_heads,num_kv_heads,batch_size,isl,step,ms\n1,1,1,2,3,1\n",
          "a row is either of prompts (step 0) or of decoding (isl 1)", 2, 9},
+        {"# note\nm,n,ms\n1,2,3\n", "column 'k' of a gemm table is missing", 2, 1},
+        {"m,n,k,ms,ms\n1,2,3,1,1\n", "a second column of this name", 1, 10},
+        {"m,n,k,ms\n1,2,\"3,1\n", "3 cells (the header has 4)", 2, 1},
         {"# only\n", "is empty: a timing table begins with the names of its columns", 0, 0},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -147,12 +173,32 @@ static void mistakes_are_named(void **state)
 static void another_unit_is_noticed(void **state)
 {
     (void)state;
-    static const char *const texts[] = {"m,n,k,us\n4096,4096,4096,0.5\n",
-                                        "m,n,k,ms\n4096,4096,4096,500\n"};
-    for (int i = 0; i < 2; i++) {
+    static const char *const texts[] = {
+        "m,n,k,us\n4096,4096,4096,0.5\n",
+        "m,n,k,ms\n4096,4096,4096,500\n",
+        /* small products, which take 4 us whatever their size */
+        "m,n,k,us\n1,512,512,0.0042\n8,512,512,0.0044\n",
+        "m,n,k,ms\n1,512,512,4.2\n8,512,512,4.4\n",
+        "num_gpus,backend,message_size,us\n2,vllm_graph,128,0.0048\n2,vllm_graph,4096,0.0053\n",
+    };
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
         assert_null(read_text(texts[i], strlen(texts[i])));
         assert_non_null(strstr(diag.items[0].message, "is their unit right?"));
+        assert_string_equal(diag.items[0].where.file, "t.csv");
+        assert_int_equal(diag.items[0].where.line, 1);
     }
+}
+
+/* One row a thousand times off among good ones is warned of by its place. */
+static void single_slips_are_listed(void **state)
+{
+    (void)state;
+    const struct perf_tables *t = read_good("m,n,k,ms\n64,4096,4096,0.03\n128,4096,4096,0.04\n"
+                                            "256,4096,4096,45\n512,4096,4096,0.00009\n");
+    assert_int_equal(t->slow, 1);
+    assert_int_equal(t->above_peak, 1);
+    assert_non_null(strstr(t->warnings[0], "t.csv:5 (m=512 n=4096 k=4096)"));
+    assert_non_null(strstr(t->warnings[1], "t.csv:4 (m=256 n=4096 k=4096)"));
 }
 
 /* ---- interpolation -------------------------------------------------------------------------- */
@@ -255,11 +301,13 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(rows_in_any_order_are_merged),
+        cmocka_unit_test(other_spellings_are_the_same),
         cmocka_unit_test(own_rows_are_told_by_their_op),
         cmocka_unit_test(published_attention_rows_are_told_apart),
         cmocka_unit_test(suspicious_rows_are_listed),
         cmocka_unit_test(mistakes_are_named),
         cmocka_unit_test(another_unit_is_noticed),
+        cmocka_unit_test(single_slips_are_listed),
         cmocka_unit_test(linear_functions_are_met),
         cmocka_unit_test(outside_the_roofline_leads),
         cmocka_unit_test(squares_are_met_on_a_squared_axis),
