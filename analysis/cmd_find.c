@@ -92,9 +92,12 @@ static error_t find_parse(int key, char *argument, struct argp_state *state)
         *(state->arg_num == 0 ? &find->path : &find->range) = argument;
         return 0;
     case ARGP_KEY_END:
-        if (find->path == NULL) argp_error(state, "which scenario?");
-        if (find->range == NULL) argp_error(state, "which key, and from where to where?");
-        find_range(find, state);
+        if (find->path == NULL)
+            argp_error(state, "which scenario?");
+        else if (find->range == NULL)
+            argp_error(state, "which key, and from where to where?");
+        else
+            find_range(find, state);
         return 0;
     default:
         return ARGP_ERR_UNKNOWN;

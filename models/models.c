@@ -8,6 +8,7 @@
 #include "models/branch.h"
 #include "models/caveat.h"
 #include "models/consensus/proposer.h"
+#include "models/consensus/script.h"
 #include "models/fleet.h"
 #include "models/pilot.h"
 #include "models/scenario.h"
@@ -201,4 +202,24 @@ bool models_proposers(struct arena *arena, const int64_t *powers, const int64_t 
         memcpy(after + (size_t)i * count, set.priority, count * sizeof *after);
     }
     return true;
+}
+
+const void *models_consensus_script(const char *path, struct arena *arena, struct diag *diag)
+{
+    return script_run(path, arena, diag);
+}
+
+struct json_node *models_consensus_script_json(struct json *json, const void *result)
+{
+    return script_json(json, result);
+}
+
+const void *models_validator_set(const char *path, struct arena *arena, struct diag *diag)
+{
+    return set_script_run(path, arena, diag);
+}
+
+struct json_node *models_validator_set_json(struct json *json, const void *result)
+{
+    return set_script_json(json, result);
 }

@@ -148,6 +148,13 @@ enum models_timing_source models_timing_kernel(const struct models_timing *timin
 bool models_proposers(struct arena *arena, const int64_t *powers, const int64_t *priorities,
                       uint32_t count, uint32_t rounds, int64_t *proposers, int64_t *after);
 
+/* A consensus script or a list of changes of a validator set (docs/consensus.md), read and run: a
+ * result to print by the function beside it, or NULL after findings.  It lives in `arena`. */
+const void *models_consensus_script(const char *path, struct arena *arena, struct diag *diag);
+struct json_node *models_consensus_script_json(struct json *json, const void *result);
+const void *models_validator_set(const char *path, struct arena *arena, struct diag *diag);
+struct json_node *models_validator_set_json(struct json *json, const void *result);
+
 /* ---- results ------------------------------------------------------------------------------- */
 
 enum models_kind {

@@ -79,6 +79,11 @@ struct perf_shape perf_shape_of(const struct perf_model *m)
     return s;
 }
 
+double perf_kv_token_bytes(const struct perf *perf)
+{
+    return perf_shape_of(perf->model).kv_bytes * (perf->kv_dtype == PERF_FP8 ? 0.5 : 1.0);
+}
+
 const char *perf_unfit(const struct perf_hardware *hardware, const struct perf_model *model,
                        int64_t tp)
 {
@@ -228,8 +233,7 @@ struct perf_memory perf_kv_blocks(const struct perf *perf, double utilization,
                           shape.vision * 2.0) /
                          gpus,
         .reserve_bytes = reserve_bytes(perf, max_batched_tok, max_seqs),
-        .block_bytes = shape.kv_bytes * (perf->kv_dtype == PERF_FP8 ? 0.5 : 1.0) * kv_share(perf) /
-                       perf->pp * (double)block_tok,
+        .block_bytes = perf_kv_token_bytes(perf) * kv_share(perf) / perf->pp * (double)block_tok,
     };
     double left = m.usable_bytes - m.weights_bytes - m.reserve_bytes;
     m.blocks = left > 0.0 ? (int64_t)(left / m.block_bytes) : 0;

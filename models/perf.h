@@ -96,6 +96,9 @@ struct perf_shape {
     double kv_bytes;                     /* of one token in all layers, bf16 */
 };
 struct perf_shape perf_shape_of(const struct perf_model *model);
+struct perf;
+/* Bytes of KV of one token in all layers and on all GPUs, in the format of the cache. */
+double perf_kv_token_bytes(const struct perf *perf);
 
 /* ---- step time ------------------------------------------------------------------------------ */
 
@@ -232,8 +235,8 @@ extern const struct perf_source perf_measured_source, perf_profile_source;
 void perf_measured_set(struct perf *perf, struct arena *arena);
 void perf_profile_set(struct perf *perf, struct arena *arena);
 /* Ticks of a step that perf->engine.replicas ranks take together, each with a batch of its own (or
- * an empty one): every layer waits for the slowest, dense layers are padded to the largest batch,
- * experts compute for all. */
+ * an empty one, which computes one token for show): every layer waits for the slowest, and experts
+ * compute for all; within captured graphs all are padded to the largest batch. */
 int64_t perf_profile_group_ticks(const struct perf *perf, const struct perf_batch *batches,
                                  uint32_t count, bool *outside);
 

@@ -237,7 +237,7 @@ static double slowest_group(const struct perf_routing *r, const struct expert *e
 static double time_of(const struct perf_routing *r, const double *share, int64_t tokens,
                       double memory, double compute)
 {
-    struct expert experts[PERF_EXPERTS_MOST];
+    struct expert experts[PERF_EXPERTS_MOST] = {{0.0, 0.0, 0.0}};
     double sum = 0.0;
     expert_times(r, share, tokens, memory, compute, experts);
     if (r->groups > 1) return slowest_group(r, experts);

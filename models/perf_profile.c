@@ -546,24 +546,23 @@ static double ring_ns(const struct perf *perf, double rounds, double gpus, doubl
 }
 
 /* Two all-reduces per layer where GPUs share it.  Replicas that share experts gather the hidden
- * state and the router's scores of all tokens (as many from each) and scatter the sums back. */
-static double exchange_ns(const struct perf *perf, int64_t tokens)
+ * state and the router's scores of all tokens and scatter the sums back. */
+static double exchange_ns(const struct perf *perf, int64_t tokens, int64_t all)
 {
     const struct perf_model *m = perf->model;
-    double gpus = perf->tp * replicas_of(perf), hidden = 2.0 * (double)tokens * m->hidden, ns = 0.0;
-    if (perf->tp > 1) ns = 2.0 * m->layers * ring_ns(perf, 2.0, perf->tp, hidden);
+    double gpus = perf->tp * replicas_of(perf), hidden = 2.0 * m->hidden, ns = 0.0;
+    if (perf->tp > 1) ns = 2.0 * m->layers * ring_ns(perf, 2.0, perf->tp, hidden * (double)tokens);
     if (replicas_of(perf) == 1) return ns;
-    double all = hidden * replicas_of(perf);
-    double scores = 2.0 * (double)tokens * m->experts * replicas_of(perf);
-    double layer_ns = ring_ns(perf, 1.0, gpus, all + scores) + ring_ns(perf, 1.0, gpus, all);
+    double layer_ns = ring_ns(perf, 1.0, gpus, (hidden + 2.0 * m->experts) * (double)all) +
+                      ring_ns(perf, 1.0, gpus, hidden * (double)all);
     return ns + layer_ns * (m->layers - m->dense_layers);
 }
 
-static double communication_ns(const struct perf *perf, int64_t tokens)
+static double communication_ns(const struct perf *perf, int64_t tokens, int64_t all)
 {
     bool stated = perf->engine.link_bytes_per_s > 0.0 || replicas_of(perf) > 1;
     struct perf_batch flat = {.decode_seqs = tokens};
-    return stated ? exchange_ns(perf, tokens) : perf_roofline_parts(perf, &flat).allreduce_ns;
+    return stated ? exchange_ns(perf, tokens, all) : perf_roofline_parts(perf, &flat).allreduce_ns;
 }
 
 /* Everything but attention, with `tokens` (padded) in this rank and `all` in those of its group. */
@@ -572,7 +571,7 @@ static struct perf_parts flat_parts(const struct perf *perf, int64_t tokens, int
 {
     const struct profile *p = perf->data;
     struct perf_parts parts = {
-        .allreduce_ns = communication_ns(perf, tokens),
+        .allreduce_ns = communication_ns(perf, tokens, all),
         .linear_ns = perf_curve_at(&p->dense, tokens, outside),
         .head_ns = perf_curve_at(&p->sequence, seqs, outside),
     };
@@ -613,17 +612,22 @@ int64_t perf_profile_group_ticks(const struct perf *perf, const struct perf_batc
                                  uint32_t count, bool *outside)
 {
     const struct profile *p = perf->data;
-    int64_t most = 1;
+    int64_t most = 1, sum = 0;
     double attention_ns = 0.0, head_ns = 0.0;
-    for (uint32_t i = 0; i < count; i++)
-        if (tokens_of(&batches[i]) > most) most = tokens_of(&batches[i]);
+    for (uint32_t i = 0; i < count; i++) {
+        int64_t tokens = tokens_of(&batches[i]);
+        if (tokens > most) most = tokens;
+        sum += tokens > 0 ? tokens : 1;
+    }
+    bool graph = perf->engine.graphs > 0 && most <= perf->engine.graph_tok[perf->engine.graphs - 1];
     most = padded(perf, most);
     struct perf_parts parts = {0};
     for (uint32_t i = 0; i < count; i++) {
         const struct perf_batch *b = &batches[i];
         if (tokens_of(b) == 0) continue;
         double ns = perf->model->layers * mixed_step_ns(p, b, outside);
-        parts = flat_parts(perf, most, most * count, b->prefill_seqs + b->decode_seqs, outside);
+        parts = flat_parts(perf, most, graph ? most * count : sum, b->prefill_seqs + b->decode_seqs,
+                           outside);
         if (ns > attention_ns) attention_ns = ns;
         if (parts.head_ns > head_ns) head_ns = parts.head_ns;
     }

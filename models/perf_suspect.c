@@ -109,32 +109,37 @@ static uint32_t worst(struct doubt *doubts, uint32_t count, double limit)
     return above;
 }
 
-/* Half of the file's points are that far off: an error. */
-static void judge_unit(const struct perf_tables *t, const struct perf_points *p, uint32_t file,
+/* Half of the file's points are that far off: an error.  A profile is taken at its word, with a
+ * warning: its rows are shares of a step that only the profiler knows. */
+static void judge_unit(struct perf_tables *t, const struct perf_points *p, uint32_t file,
                        const struct doubt *doubts, double limit, const char *what,
                        const struct perf_roof *roof, struct arena *arena, struct diag *diag)
 {
     double *times = arena_alloc(arena, p->count, sizeof *times);
+    const char *path = file < PERF_TABLE_FILES ? t->paths[file] : t->folder;
     uint32_t count = 0;
     for (uint32_t i = 0; i < p->count; i++) /* sorted: the middle one is the median */
         if (doubts[i].point->file == file) times[count++] = doubts[i].times;
     if (count == 0 || times[count / 2] <= limit) return;
-    struct diag_where where = {.file = file < PERF_TABLE_FILES ? t->paths[file] : t->folder,
-                               .order = 1000 + file,
-                               .line = 1,
-                               .column = 1};
-    diag_add(diag, where, NULL,
-             "%s times cannot be of %s: half of the rows %s (by %.3g times); is their unit right?",
-             p->name, roof->hardware->name, what, times[count / 2]);
+    const char *text = arena_print(arena,
+                                   "%s times cannot be of %s: half of the rows %s (by %.3g times); "
+                                   "is their unit right?",
+                                   p->name, roof->hardware->name, what, times[count / 2]);
+    if (roof->op == PERF_MIXED)
+        perf_tables_warn(t, arena, "%s: %s", path, text);
+    else
+        diag_add(diag,
+                 (struct diag_where){.file = path, .order = 1000 + file, .line = 1, .column = 1},
+                 NULL, "%s", text);
 }
 
-/* The load of experts that is quickest to work out: a factor of 200 tells it from no other. */
-static double even_roof_ns(const struct perf_roof *roof, const int64_t *at)
+/* What a row should take about.  For experts the bound will do: a factor of 200 tells it from what
+ * uneven loads and groups make of it, which takes long to work out. */
+static double about_ns(const struct perf_roof *roof, const int64_t *at)
 {
-    int64_t even[PERF_AXES];
-    memcpy(even, at, sizeof even);
-    if (roof->op == PERF_MOE) even[6] = 0;
-    return perf_kernel_roof_ns(roof, even);
+    double ns =
+        roof->op == PERF_MOE ? perf_kernel_bound_ns(roof, at) : perf_kernel_roof_ns(roof, at);
+    return ns > SMALLEST_NS ? ns : SMALLEST_NS;
 }
 
 void perf_suspect_times(struct perf_tables *t, const struct perf_points *p,
@@ -147,23 +152,21 @@ void perf_suspect_times(struct perf_tables *t, const struct perf_points *p,
     for (uint32_t i = 0; i < p->count; i++) {
         const struct perf_point *point = &p->items[i];
         double bound_ns = perf_kernel_bound_ns(roof, point->at);
-        double roof_ns = even_roof_ns(roof, point->at);
         fast[i] = (struct doubt){bound_ns / point->ns, point};
         launch[i] =
             (struct doubt){(bound_ns > launch_ns ? bound_ns : launch_ns) / point->ns, point};
-        slow[i] =
-            (struct doubt){point->ns / (roof_ns > SMALLEST_NS ? roof_ns : SMALLEST_NS), point};
+        slow[i] = (struct doubt){point->ns / about_ns(roof, point->at), point};
     }
     uint32_t above = worst(fast, p->count, 1.0), below = worst(slow, p->count, SLOW);
     worst(launch, p->count, 1.0);
-    uint32_t before = diag->count;
+    uint32_t before = diag->count + t->warning_count;
     for (uint32_t file = 0; file < t->opened; file++) {
         judge_unit(t, p, file, launch, 2.0, "are faster than its peak", roof, arena, diag);
         judge_unit(t, p, file, slow, SLOW, "are slower than its roofline", roof, arena, diag);
     }
     t->above_peak += above;
     t->slow += below;
-    if (diag->count > before) return;
+    if (diag->count + t->warning_count > before) return;
     if (above > 0)
         perf_tables_warn(t, arena,
                          "%s: %u of %u points imply more than the peak of %s (a cache, or another "
@@ -176,6 +179,66 @@ void perf_suspect_times(struct perf_tables *t, const struct perf_points *p,
                          "roofline of %s: %s",
                          p->name, below, p->count, SLOW, roof->hardware->name,
                          listed(t, p, slow, below, "x roofline", arena));
+}
+
+/* ---- profiles ------------------------------------------------------------------------------- */
+
+bool perf_suspect_heads(const struct perf_tables_ask *ask, struct perf_roof *roof)
+{
+    const struct perf_model *m = ask->model;
+    if (m == NULL || ask->tp < 1 || m->kv_rank > 0 || m->head_dim != PERF_HEAD_DIM) return false;
+    roof->heads = m->heads / ask->tp;
+    roof->kv_heads = m->kv_heads > ask->tp ? m->kv_heads / ask->tp : 1;
+    return roof->heads > 0;
+}
+
+static const struct perf_points *slowest_layer(const struct perf_tables *t)
+{
+    const struct perf_points *slowest = NULL;
+    double most_ns = 0.0;
+    for (uint32_t i = 0; i < t->dense_count; i++) {
+        const struct perf_points *p = &t->dense[i].points;
+        if (p->count == 0 || p->items[p->count - 1].ns <= most_ns) continue;
+        most_ns = p->items[p->count - 1].ns;
+        slowest = p;
+    }
+    return slowest;
+}
+
+/* One layer of the model on one GPU: weights read, or computed on so many tokens. */
+static double layer_ns(const struct perf_tables *t, const struct perf_tables_ask *ask,
+                       int64_t tokens)
+{
+    const struct perf_hardware *h = ask->hardware;
+    struct perf_shape s = perf_shape_of(ask->model);
+    double params = (s.attention + s.dense_ffn + s.router) / ask->model->layers / ask->tp;
+    double bytes = params * (t->dtype == PERF_FP8 ? 1.0 : 2.0);
+    double flops = t->dtype == PERF_FP8 ? h->fp8_flops : h->bf16_flops;
+    double memory_ns = bytes * 1e9 / (h->bandwidth_bytes_per_s * h->weights_ratio);
+    double compute_ns = 2.0 * params * (double)tokens * 1e9 / (flops * h->compute_ratio);
+    double ns = memory_ns > compute_ns ? memory_ns : compute_ns;
+    return ns > SMALLEST_NS ? ns : SMALLEST_NS;
+}
+
+void perf_suspect_layers(struct perf_tables *t, const struct perf_tables_ask *ask,
+                         struct arena *arena)
+{
+    const struct perf_points *p = slowest_layer(t);
+    if (p == NULL || ask->model == NULL || ask->tp < 1) return;
+    struct doubt *doubts = arena_alloc(arena, p->count, sizeof *doubts);
+    for (uint32_t i = 0; i < p->count; i++) {
+        const struct perf_point *point = &p->items[i];
+        doubts[i] = (struct doubt){point->ns / layer_ns(t, ask, point->at[0]), point};
+    }
+    worst(doubts, p->count, SLOW);
+    double times = doubts[p->count / 2].times;
+    if (times <= SLOW && times >= 1.0 / SLOW) return;
+    uint32_t file = doubts[0].point->file;
+    perf_tables_warn(t, arena,
+                     "%s: %s times cannot be of %s on %s: half of the rows are %.3g times the "
+                     "roofline of a whole layer; is their unit right?",
+                     file < PERF_TABLE_FILES ? t->paths[file] : t->folder, p->name,
+                     ask->model->name, ask->hardware->name, times);
 }
 
 /* ---- whose ---------------------------------------------------------------------------------- */

@@ -15,9 +15,17 @@ void perf_suspect_gaps(struct perf_tables *tables, const struct perf_points *poi
 
 /* Rows above the card's peak, and rows two hundred times below what its roofline promises, are
  * warned of.  Where that is so of half of a file's points, by twice or more, the unit must be
- * another: an error at the file's line 1. */
+ * another: an error at the file's line 1, for a profile a warning. */
 void perf_suspect_times(struct perf_tables *tables, const struct perf_points *points,
                         const struct perf_roof *roof, struct arena *arena, struct diag *diag);
+
+/* The heads of a mixed call, which are those of the profile's model; false: it is not known. */
+bool perf_suspect_heads(const struct perf_tables_ask *ask, struct perf_roof *roof);
+
+/* Is the slowest layer of a profile two hundred times off the roofline of a whole layer?  A
+ * warning that its unit may be another. */
+void perf_suspect_layers(struct perf_tables *tables, const struct perf_tables_ask *ask,
+                         struct arena *arena);
 
 /* The device that a table names is not `hardware`. */
 void perf_suspect_device(struct perf_tables *tables, const struct perf_hardware *hardware,

@@ -77,11 +77,11 @@ static void settle_ops(struct perf_tables *t, const struct perf_tables_ask *ask,
         struct perf_points *p = &t->ops[op];
         struct perf_roof roof = {ask->hardware, t->dtype, (enum perf_op)op, 0, 0};
         if (p->count == 0) continue;
+        bool heads = op != PERF_MIXED || perf_suspect_heads(ask, &roof);
         perf_points_settle(p);
         perf_suspect_repeats(t, p, arena);
         perf_suspect_gaps(t, p, arena);
-        /* A mixed call's heads are those of its model, which the folder does not name. */
-        if (op != PERF_MIXED) perf_suspect_times(t, p, &roof, arena, diag);
+        if (heads) perf_suspect_times(t, p, &roof, arena, diag);
     }
 }
 
@@ -365,6 +365,7 @@ const struct perf_tables *perf_tables_load(const struct perf_tables_ask *ask, st
     if (!fill(t, ask, arena, diag) || diag->count > before) return NULL;
     settle_ops(t, ask, arena, diag);
     settle_layers(t, arena);
+    perf_suspect_layers(t, ask, arena);
     if (t->profile) check_model(t, ask, arena);
     if (t->skew.off) t->skew.count = 0;
     perf_suspect_device(t, ask->hardware, arena);

@@ -12,6 +12,7 @@
 /* ---- the file ------------------------------------------------------------------------------- */
 
 static const char *const kinds[] = {"vllm_run", NULL};
+static const char *const arrivals[] = {"queued_ts", "arrival_time", NULL};
 #define NOT_GIVEN "none"
 
 static const struct param rows[] = {
@@ -34,6 +35,15 @@ static const struct param rows[] = {
     PARAM(replay_params, model, PARAM_NAME, NOT_GIVEN, NULL, NULL,
           "the model, by its name in the catalog, where the run's own name is not known there",
           "the run"),
+    {.key = "arrivals",
+     .type = PARAM_ENUM,
+     .offset = offsetof(struct replay_params, arrivals),
+     .def = "queued_ts",
+     .meaning =
+         "when requests are given to the engine, and what latencies count from: the recorded "
+         "queued_ts, or arrival_time and our own end of the step that runs then",
+     .source = "docs/decisions/0013-replayed-runs.md",
+     .names = arrivals},
     {.key = "expect",
      .type = PARAM_TEXTS,
      .offset = offsetof(struct replay_params, expect),

@@ -12,9 +12,9 @@
  * folder (perf_tables.h); nothing is fitted.  Latencies count from queued_ts, on both sides:
  * TTFT = first - queued, TPOT = (last - first) / (output - 1), end to end = last - queued.
  *
- * An engine stamps queued_ts when it looks for new requests, between two steps.  Where the file has
- * the arrivals too, a request is given to the simulated engine at its arrival, and its own
- * queued_ts is the end of the step that runs then; else it is given at the recorded queued_ts.
+ * A request is given to the simulated engine at its recorded queued_ts.  An engine stamps that when
+ * it looks for new requests, between two steps, and ours may be within one; `arrivals:
+ * arrival_time` gives it at its arrival, and our queued_ts is the end of the step that runs then.
  *
  * Data-parallel ranks get requests as vLLM's coordinator gives them: to the rank with the least
  * 4 x waiting + running, as last published (every 100 ms) and counted on since.  Ranks whose

@@ -412,7 +412,7 @@ static double time_of(struct line *l, const char *key, bool needed)
     return NAN;
 }
 
-static int64_t tokens_of(struct line *l, const char *key)
+static int64_t tokens_of(struct line *l, const char *key, int64_t least)
 {
     const struct json_value *value = json_read_at(l->object, key);
     int64_t tokens = 0;
@@ -420,9 +420,9 @@ static int64_t tokens_of(struct line *l, const char *key)
         diag_add(l->x->diag, l->object->where, key, "is missing");
     else if (!json_read_whole(value, &tokens))
         diag_add(l->x->diag, value->where, key, "is not a whole number");
-    else if (tokens < 1 || tokens > TOKENS_MAX)
-        diag_add(l->x->diag, value->where, key, "%lld is out of range (allowed: 1 to %d)",
-                 (long long)tokens, TOKENS_MAX);
+    else if (tokens < least || tokens > TOKENS_MAX)
+        diag_add(l->x->diag, value->where, key, "%lld is out of range (allowed: %lld to %d)",
+                 (long long)tokens, (long long)least, TOKENS_MAX);
     else
         return tokens;
     l->good = false;
@@ -465,12 +465,12 @@ static void check_fits(struct line *l, const struct replay_request *q)
 static void read_row(struct reading *x, const struct json_value *object, struct rows *rows)
 {
     struct line l = {x, object, true, true};
-    struct row row = {.request = {.prompt_tok = tokens_of(&l, "input_toks"),
-                                  .output_tok = tokens_of(&l, "output_toks")},
-                      .queued = time_of(&l, "queued_ts", true),
+    struct row row = {.queued = time_of(&l, "queued_ts", true),
                       .first = time_of(&l, "first_token_ts", true),
                       .last = time_of(&l, "last_token_ts", true),
                       .arrival = time_of(&l, "arrival_time", false)};
+    row.request.prompt_tok = tokens_of(&l, "input_toks", 1);
+    row.request.output_tok = tokens_of(&l, "output_toks", l.whole); /* an aborted one may have 0 */
     if (l.good && l.whole &&
         !unordered(&l, row.queued, row.first, "first_token_ts", "is before queued_ts"))
         unordered(&l, row.first, row.last, "last_token_ts", "is before first_token_ts");
@@ -492,24 +492,28 @@ static void read_rows(struct reading *x, const char *path, const char *content, 
                       struct rows *rows)
 {
     uint32_t before = x->diag->count;
+    struct arena scratch; /* of one line */
     struct diag_where where = {.file = path, .order = ORDER + 2, .line = 0, .column = 1};
+    arena_init(&scratch, "line", 0);
     for (const char *at = content, *end = content + length; at < end;) {
         const char *stop = memchr(at, '\n', (size_t)(end - at));
         size_t size = (size_t)((stop ? stop : end) - at);
         where.line++;
         if (strspn(at, " \t\r") < size) {
-            const struct json_value *value = json_read(x->arena, where, at, size, x->diag);
+            const struct json_value *value = json_read(&scratch, where, at, size, x->diag);
             if (value != NULL && value->kind == JSON_OBJECT)
                 read_row(x, value, rows);
             else if (value != NULL)
                 diag_add(x->diag, where, NULL, "holds no object");
+            arena_reset(&scratch);
         }
         if (x->diag->count >= before + FINDINGS_MAX) {
             diag_add(x->diag, where, NULL, "and more; reading stops here");
-            return;
+            break;
         }
         at += size + 1;
     }
+    arena_free(&scratch);
     where.line = where.column = 0;
     if (rows->count == 0 && x->diag->count == before)
         diag_add(x->diag, where, NULL, "holds no request with all its times");
@@ -547,7 +551,9 @@ static int by_arrival(const void *a, const void *b)
 static void settle(struct replay *r, struct rows *rows, struct arena *arena)
 {
     double base = INFINITY, offset = 0.0;
-    r->looks = align(rows, &offset);
+    r->looks = r->params.arrivals == REPLAY_ARRIVED && align(rows, &offset);
+    if (r->params.arrivals == REPLAY_ARRIVED && !r->looks)
+        replay_note(r, "arrival_time cannot be laid beside queued_ts, which is used");
     for (uint32_t i = 0; i < rows->count; i++) {
         const struct row *row = &rows->items[i];
         base = fmin(base, r->looks ? row->arrival + offset : row->queued);

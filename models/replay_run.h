@@ -38,8 +38,11 @@ struct replay_engine {
     double link_bytes_per_s, link_latency_ns; /* 0: not stated */
 };
 
+enum replay_arrivals { REPLAY_QUEUED, REPLAY_ARRIVED };
+
 struct replay_params {
-    int replay; /* the only kind there is: vllm_run */
+    int replay;   /* the only kind there is: vllm_run */
+    int arrivals; /* enum replay_arrivals */
     const char *name, *doc, *run, *tables, *hardware, *model;
     struct param_list expect;
 };

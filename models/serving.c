@@ -59,7 +59,7 @@ static const struct param rows[] = {
     PARAM(serving_params, async_scheduling, PARAM_BOOL, "false", NULL, NULL,
           "vllm_v1 schedules a step while the one before it runs: who arrives, and what a finished "
           "request gives back, is seen a step later",
-          "vLLM v1/core/sched/async_scheduler.py; on by default since 0.14"),
+          "vLLM v1/core/sched/async_scheduler.py; a 0.19 server has it on, decision 0012"),
     PARAM(serving_params, watermark, PARAM_RATIO, "0%", "0%", "50%",
           "share of KV blocks that an admission leaves free while anybody runs; 0: the policy's",
           "vLLM V1 default 0, V0 1%"),

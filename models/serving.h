@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * One inference node: continuous batching with paged KV memory, as vLLM V1 does it.
+ * One inference node: continuous batching with paged KV memory, as vLLM V1 does it; other
+ * schedulers are lines of a table (serving_policy.h), the prefix cache is in serving_cache.h.
  *
  * The engine works in steps.  At a step's start the scheduler gives tokens to the running requests
  * in order, each as many as it lacks and the step's token budget allows (one, once its prompt is
@@ -13,16 +14,16 @@
  * due by its time, so the order of calls at one instant with wake-ups does not matter.
  *
  *   submit   joins the first step that starts at or after its time (a step that starts at that
- *            very time is extended)
+ *            very time is extended); a step later with async_scheduling, and where prompts have
+ *            steps of their own a step that decodes is not extended
  *   cancel, swap   take effect at the end of the step that runs at their time
  *   fail     takes effect at once
  *
  * Decode steps between two points where the scheduler can decide anything are leapt over in closed
- * form (`fidelity: leap`); with `fidelity: step` each is a wake-up of its own.  All times that come
- * out are the same to the nanosecond; tests/unit/test_serving.c holds both against a plain
- * step-by-step scheduler.
- *
- * serving_policy.h has the schedulers, serving_cache.h the prefix cache and where it differs. */
+ * form, or by a loop where speculation leaves none (`fidelity: leap`); with `fidelity: step` each
+ * is a wake-up of its own.  All times that come out are the same to the nanosecond;
+ * tests/unit/test_serving.c holds both against a plain scheduler that takes every step and handles
+ * every block. */
 #ifndef HACASIM_MODELS_SERVING_H
 #define HACASIM_MODELS_SERVING_H
 
@@ -101,7 +102,7 @@ struct serving_request {
     int32_t computed_tok;  /* in KV; while decoding it follows from birth */
     int32_t slot_tok;      /* while speculating: tokens its blocks have been taken for */
     int32_t filed_tok;     /* and tokens known when it was last scheduled */
-    int32_t rehearsed_tok, rehearsed_slot_tok; /* of the plan that is being made */
+    int32_t rehearsed_tok, rehearsed_from_tok; /* of the plan that is being made */
     int32_t scheduled_tok;                     /* of a prompt, in the step that runs */
     uint32_t order;                            /* of admission */
     uint32_t heap_index;    /* while decoding, and in a queue that is not first come first served */
@@ -122,7 +123,6 @@ struct serving_request {
  * a later request can find (serving_cache.h). */
 struct serving_run {
     int32_t chain;        /* SERVING_NONE: nobody can find these */
-    bool cached;          /* they have a hash, if only one that nobody will ask for */
     int32_t from, to;     /* numbers of blocks in the chain; taken from the high end */
     int32_t prev, next;   /* in the queue of free blocks */
     int32_t older, newer; /* of the same chain: older ones have higher numbers */
@@ -233,8 +233,9 @@ struct serving {
     uint32_t leaving, stalled; /* running requests in that state */
     bool left;                 /* blocks came free after the step had been scheduled */
     int64_t seen_ns;           /* who came later was not there when the step was scheduled */
-    int64_t *ticks; /* while speculating: from the start to the end of each planned step */
-    int64_t *taken; /* and KV blocks taken by its start, after the first */
+    int64_t *ticks;    /* while speculating: from the start to the end of each planned step */
+    int64_t *taken;    /* and KV blocks taken by its start, after the first */
+    int64_t rehearsed; /* and how many steps were planned before any cut */
 
     /* finished, not yet taken */
     struct serving_done *done;

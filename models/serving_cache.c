@@ -4,7 +4,7 @@
 
 #include <assert.h>
 
-enum { FIRST_CAPACITY = 16 };
+enum { FIRST_CAPACITY = 4 };
 
 static int64_t lesser(int64_t a, int64_t b)
 {
@@ -51,19 +51,18 @@ static void run_drop(struct serving_cache *c, int32_t index)
 }
 
 /* To the tail of the queue; blocks of nobody's join those before them. */
-static void run_push(struct serving *s, int32_t chain, bool cached, int64_t from, int64_t to)
+static void run_push(struct serving *s, int32_t chain, int64_t from, int64_t to)
 {
     struct serving_cache *c = &s->cache;
     if (from >= to) return;
     s->blocks_free += to - from;
     struct serving_run *tail = c->tail == SERVING_NONE ? NULL : &c->runs[c->tail];
-    if (chain == SERVING_NONE && tail && tail->chain == SERVING_NONE && tail->cached == cached) {
+    if (chain == SERVING_NONE && tail && tail->chain == SERVING_NONE) {
         tail->to += (int32_t)(to - from);
         return;
     }
     int32_t index = run_take(s);
     c->runs[index] = (struct serving_run){.chain = chain,
-                                          .cached = cached,
                                           .from = (int32_t)from,
                                           .to = (int32_t)to,
                                           .prev = c->tail,
@@ -249,8 +248,8 @@ void serving_cache_take(struct serving *s, int64_t n)
         int32_t got = (int32_t)lesser(n, run->to - run->from), chain = run->chain;
         run->to -= got;
         n -= got;
-        if (run->cached) s->counters.evicted_blocks += (uint64_t)got;
         if (chain != SERVING_NONE) {
+            s->counters.evicted_blocks += (uint64_t)got;
             assert(c->chains[chain].oldest == c->head && c->chains[chain].cached == run->to + got);
             c->chains[chain].cached = run->to;
         }
@@ -284,14 +283,13 @@ static void chain_hold(struct serving *s, int32_t index, int64_t end)
     }
 }
 
-/* What lies free in the chain can be found no longer.  `cached`: it keeps its hash. */
-static void chain_trim(struct serving_cache *c, struct serving_chain *chain, bool cached)
+/* What lies free in the chain can be found no longer. */
+static void chain_trim(struct serving_cache *c, struct serving_chain *chain)
 {
     while (chain->oldest != SERVING_NONE) {
         struct serving_run *run = &c->runs[chain->oldest];
         unlink_oldest(c, chain);
         run->chain = run->older = run->newer = SERVING_NONE;
-        run->cached = cached;
     }
     chain->cached = chain->held;
 }
@@ -352,7 +350,7 @@ static bool can_write(const struct serving_cache *c, int32_t index, int64_t end)
 static void start_writing(struct serving_cache *c, int32_t chain, int32_t index)
 {
     if (chain == SERVING_NONE) return;
-    chain_trim(c, &c->chains[chain], false);
+    chain_trim(c, &c->chains[chain]);
     c->chains[chain].writer = index;
 }
 
@@ -430,7 +428,7 @@ static void chain_release(struct serving *s, int32_t index, int32_t writer, int6
     }
     if (end == chain->held && --chain->at_end == 0) {
         find_held(s, index);
-        run_push(s, index, true, chain->held, end);
+        run_push(s, index, chain->held, end);
     }
     chain_drop_if_empty(&s->cache, index);
 }
@@ -447,7 +445,7 @@ static void release_own(struct serving *s, int32_t index, int64_t end, bool agai
     if (r->stream == 0 && !again) {
         /* Nobody will ask for these again. */
         serving_cache_forget(s, index);
-        run_push(s, SERVING_NONE, true, 0, count);
+        run_push(s, SERVING_NONE, 0, count);
         return;
     }
     if (r->own_chain == SERVING_NONE) return;
@@ -467,7 +465,7 @@ void serving_cache_release(struct serving *s, int32_t index, int64_t blocks, int
     int64_t prefix = r->aside ? r->prefix_held : lesser(full, r->prefix_blocks);
     int64_t own = r->aside ? r->own_held : greater(full, r->prefix_blocks);
     int64_t known = own > r->prefix_blocks ? own : prefix;
-    run_push(s, SERVING_NONE, false, 0, blocks - known);
+    run_push(s, SERVING_NONE, 0, blocks - known);
     release_own(s, index, own, again);
     if (r->prefix_chain != SERVING_NONE) chain_release(s, r->prefix_chain, index, prefix);
     r->prefix_chain = SERVING_NONE;
@@ -479,7 +477,7 @@ void serving_cache_forget(struct serving *s, int32_t index)
     struct serving_request *r = &s->requests[index];
     if (r->own_chain == SERVING_NONE) return;
     struct serving_cache *c = &s->cache;
-    chain_trim(c, &c->chains[r->own_chain], true);
+    chain_trim(c, &c->chains[r->own_chain]);
     chain_drop(c, r->own_chain);
     r->own_chain = SERVING_NONE;
 }
@@ -499,7 +497,7 @@ void serving_cache_reset(struct serving *s)
         s->requests[s->ranked[i]].own_chain = SERVING_NONE;
     s->blocks_free = 0;
     if (s->rules.caches)
-        run_push(s, SERVING_NONE, false, 0, s->blocks_total);
+        run_push(s, SERVING_NONE, 0, s->blocks_total);
     else
         s->blocks_free = s->blocks_total;
 }

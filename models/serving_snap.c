@@ -18,6 +18,13 @@ static void snap_perf(struct snap *snap, const struct perf **perf, const struct 
     *perf = index == UINT32_MAX ? NULL : &perfs[index];
 }
 
+/* Nothing has no address: two arrays of no length would have the same one, and the arena would let
+ * each of them grow there. */
+static void *room_for(struct serving *s, uint32_t count, size_t size)
+{
+    return count > 0 ? arena_alloc(s->arena, count, size) : NULL;
+}
+
 static void snap_list(struct snap *snap, struct serving_list *list, uint32_t used)
 {
     SNAP_COVERS(struct serving_list, 12);
@@ -40,7 +47,7 @@ static void snap_request(struct snap *snap, struct serving_request *r, uint32_t 
     int32_t *const tokens[] = {&r->prompt_tok,    &r->output_tok,         &r->ready_tok,
                                &r->generated_tok, &r->goal_tok,           &r->computed_tok,
                                &r->slot_tok,      &r->rehearsed_tok,      &r->scheduled_tok,
-                               &r->prefix_blocks, &r->rehearsed_slot_tok, &r->prefix_tok,
+                               &r->prefix_blocks, &r->rehearsed_from_tok, &r->prefix_tok,
                                &r->prefix_held,   &r->own_held,           &r->filed_tok};
     for (size_t i = 0; i < sizeof tokens / sizeof tokens[0]; i++)
         snap_i32(snap, tokens[i]);
@@ -63,7 +70,7 @@ static void snap_ranked(struct snap *snap, struct serving *s)
     snap_length(snap, &count, s->request_used);
     if (snap->reading && count > 0) {
         s->ranked_capacity = count;
-        s->ranked = arena_alloc(s->arena, count, sizeof *s->ranked);
+        s->ranked = room_for(s, count, sizeof *s->ranked);
     }
     for (uint32_t i = 0; i < count; i++) {
         snap_index(snap, &s->ranked[i], s->request_used);
@@ -76,7 +83,7 @@ static void snap_requests(struct snap *snap, struct serving *s, uint32_t tags)
     snap_length(snap, &s->request_used, INT32_MAX);
     if (snap->reading) {
         s->request_capacity = s->request_used;
-        s->requests = arena_alloc(s->arena, s->request_used, sizeof *s->requests);
+        s->requests = room_for(s, s->request_used, sizeof *s->requests);
     }
     for (uint32_t i = 0; i < s->request_used; i++)
         snap_request(snap, &s->requests[i], s->request_used, tags);
@@ -95,9 +102,8 @@ static void snap_requests(struct snap *snap, struct serving *s, uint32_t tags)
 
 static void snap_run(struct snap *snap, struct serving_run *run, uint32_t runs, uint32_t chains)
 {
-    SNAP_COVERS(struct serving_run, 32);
+    SNAP_COVERS(struct serving_run, 28);
     snap_index(snap, &run->chain, chains);
-    snap_flag(snap, &run->cached);
     snap_i32(snap, &run->from);
     snap_i32(snap, &run->to);
     int32_t *const links[] = {&run->prev, &run->next, &run->older, &run->newer};
@@ -135,9 +141,9 @@ static void snap_cache(struct snap *snap, struct serving *s)
     snap_length(snap, &c->chain_used, INT32_MAX);
     if (snap->reading) {
         c->run_capacity = c->run_used;
-        c->runs = arena_alloc(s->arena, c->run_used, sizeof *c->runs);
+        c->runs = room_for(s, c->run_used, sizeof *c->runs);
         c->chain_capacity = c->chain_used;
-        c->chains = arena_alloc(s->arena, c->chain_used, sizeof *c->chains);
+        c->chains = room_for(s, c->chain_used, sizeof *c->chains);
     }
     for (uint32_t i = 0; i < c->run_used; i++)
         snap_run(snap, &c->runs[i], c->run_used, c->chain_used);
@@ -166,7 +172,7 @@ static void snap_decoding(struct snap *snap, struct serving *s)
     uint32_t finishing = s->params->speculative.tokens > 0 ? 0 : s->decoding;
     if (snap->reading) {
         s->finish_capacity = finishing;
-        s->finish = arena_alloc(s->arena, finishing, sizeof *s->finish);
+        s->finish = room_for(s, finishing, sizeof *s->finish);
     }
     for (uint32_t i = 0; i < finishing; i++) {
         snap_i64(snap, &s->finish[i].clock);
@@ -220,6 +226,7 @@ static void snap_plan(struct snap *snap, struct serving *s)
     snap_flag(snap, &s->left);
     if (s->params->speculative.tokens == 0) return;
     if (s->planned < 0 || s->planned > SERVING_SPEC_LEAP) snap_fail(snap, "the plan is too long");
+    snap_i64(snap, &s->rehearsed);
     for (int64_t i = 0; snap_sound(snap) && i < s->planned; i++) {
         snap_i64(snap, &s->ticks[i]);
         snap_i64(snap, &s->taken[i]);
@@ -235,7 +242,7 @@ static void snap_finished(struct snap *snap, struct serving *s, uint32_t tags)
     if (snap->reading) {
         s->done_head = 0;
         s->done_count = s->done_capacity = count;
-        s->done = arena_alloc(s->arena, count, sizeof *s->done);
+        s->done = room_for(s, count, sizeof *s->done);
     }
     for (uint32_t i = 0; i < count; i++) {
         struct serving_done *done = &s->done[s->done_head + i];
@@ -300,7 +307,7 @@ static void snap_laws(struct snap *snap, struct serving_laws *l)
 void serving_snap(struct serving *s, struct snap *snap, const struct perf *perfs,
                   uint32_t perf_count, uint32_t tags)
 {
-    SNAP_COVERS(struct serving, 792);
+    SNAP_COVERS(struct serving, 800);
     SNAP_COVERS(struct serving_rules, 32);
     snap_perf(snap, &s->perf, perfs, perf_count);
     snap_perf(snap, &s->next_perf, perfs, perf_count);

@@ -12,6 +12,7 @@ int64_t serving_spec_gain(const struct serving_params *params, uint64_t draws,
 {
     struct rng_stream stream = rng_open(draws, 0, PURPOSE_DRAFTS, 0);
     rng_seek(&stream, (uint32_t)generated_tok);
+    rng_refill_one(&stream);
     double draw = rng_unit(&stream), reached = params->speculative.acceptance;
     int64_t accepted = 0;
     for (; accepted < params->speculative.tokens && draw < reached; accepted++)
@@ -103,23 +104,28 @@ static bool rehearse(struct serving *s)
     for (int32_t i = s->running.head; i != SERVING_NONE; i = s->requests[i].next) {
         struct serving_request *r = &s->requests[i];
         if (r->state != SERVING_DECODE) continue;
+        r->rehearsed_from_tok = r->rehearsed_tok;
         r->rehearsed_tok += (int32_t)gain(s, r, r->rehearsed_tok);
         if (r->rehearsed_tok == r->prompt_tok + r->output_tok - 1) all_go_on = false;
     }
     return all_go_on;
 }
 
+static int64_t greater(int64_t a, int64_t b)
+{
+    return a > b ? a : b;
+}
+
 /* The batch after the rehearsed steps, and the blocks it lacks. */
-static int64_t rehearsed_batch(struct serving *s, struct perf_batch *batch)
+static int64_t rehearsed_batch(const struct serving *s, struct perf_batch *batch)
 {
     int64_t need = 0;
     for (int32_t i = s->running.head; i != SERVING_NONE; i = s->requests[i].next) {
-        struct serving_request *r = &s->requests[i];
+        const struct serving_request *r = &s->requests[i];
         if (r->state != SERVING_DECODE) continue;
         add_one(s, batch, r->rehearsed_tok);
-        need += lacking(s, r->rehearsed_slot_tok, r->rehearsed_tok);
-        int64_t wants = slots_for(s, r->rehearsed_tok);
-        if (wants > r->rehearsed_slot_tok) r->rehearsed_slot_tok = (int32_t)wants;
+        int64_t slots = greater(r->slot_tok, slots_for(s, r->rehearsed_from_tok));
+        need += lacking(s, slots, r->rehearsed_tok);
     }
     return s->rules.reserve == SERVING_RESERVE_ALL ? 0 : need;
 }
@@ -133,11 +139,9 @@ void serving_spec_plan(struct serving *s, bool single)
     s->taken[0] = 0;
     for (int32_t i = s->running.head; i != SERVING_NONE; i = s->requests[i].next) {
         struct serving_request *r = &s->requests[i];
-        if (r->state != SERVING_DECODE) continue;
-        r->rehearsed_tok = (int32_t)computed_of(s, r);
-        r->rehearsed_slot_tok = r->slot_tok;
+        if (r->state == SERVING_DECODE) r->rehearsed_tok = (int32_t)computed_of(s, r);
     }
-    while (!single && drafts && steps < SERVING_SPEC_LEAP && rehearse(s)) {
+    while (drafts && rehearse(s) && !single && steps < SERVING_SPEC_LEAP) {
         struct perf_batch batch = {0};
         taken += rehearsed_batch(s, &batch);
         if (taken > s->blocks_free) break;
@@ -147,26 +151,48 @@ void serving_spec_plan(struct serving *s, bool single)
         s->ticks[steps] = s->ticks[steps - 1] + serving_spec_ticks(s->params, line.first_ticks);
         steps++;
     }
+    s->rehearsed = steps;
     serving_step_set_plan(s, steps);
+}
+
+static void gained(struct serving *s, struct serving_request *r, int64_t got, int64_t steps)
+{
+    struct serving_counters *c = &s->counters;
+    r->birth -= got;
+    s->computed_tok += got;
+    c->decode_tok += (uint64_t)got;
+    c->drafted_tok += (uint64_t)(steps * s->params->speculative.tokens);
+    c->accepted_tok += (uint64_t)(got - steps);
+}
+
+/* All steps of the plan, as they were rehearsed. */
+static void perform(struct serving *s)
+{
+    for (int32_t i = s->running.head; i != SERVING_NONE; i = s->requests[i].next) {
+        struct serving_request *r = &s->requests[i];
+        if (r->state != SERVING_DECODE) continue;
+        int64_t slots = slots_for(s, r->rehearsed_from_tok);
+        if (slots > r->slot_tok) r->slot_tok = (int32_t)slots;
+        r->filed_tok = r->rehearsed_from_tok + 1;
+        gained(s, r, r->rehearsed_tok - computed_of(s, r), s->rehearsed);
+    }
+    serving_cache_take(s, s->taken[s->rehearsed - 1]);
 }
 
 static void step(struct serving *s)
 {
-    struct serving_counters *c = &s->counters;
     for (int32_t i = s->running.head; i != SERVING_NONE; i = s->requests[i].next) {
         struct serving_request *r = &s->requests[i];
-        if (r->state != SERVING_DECODE) continue;
-        int64_t got = gain(s, r, computed_of(s, r));
-        r->birth -= got;
-        s->computed_tok += got;
-        c->decode_tok += (uint64_t)got;
-        c->drafted_tok += (uint64_t)s->params->speculative.tokens;
-        c->accepted_tok += (uint64_t)(got - 1);
+        if (r->state == SERVING_DECODE) gained(s, r, gain(s, r, computed_of(s, r)), 1);
     }
 }
 
 void serving_spec_apply(struct serving *s, int64_t steps)
 {
+    if (steps == s->rehearsed && s->decoding > 0) {
+        perform(s);
+        return;
+    }
     for (int64_t i = 0; i < steps; i++) {
         if (i > 0) {
             serving_cache_take(s, serving_spec_need(s));

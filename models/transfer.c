@@ -52,7 +52,7 @@ static int64_t transfer_plan(struct world *w, struct request *r)
 {
     const struct transfer_params *p = &w->params->transfer;
     const struct world_node *from = &w->nodes[r->prefill_node], *to = &w->nodes[r->node];
-    double bytes = perf_shape_of(from->perf->model).kv_bytes * r->prompt_tok;
+    double bytes = perf_kv_token_bytes(from->perf) * r->prompt_tok;
     bool away = from->region != to->region;
     double bandwidth = p->bandwidth;
     if (away && p->between_regions < bandwidth) bandwidth = p->between_regions;

@@ -100,6 +100,9 @@ struct param_table {
     /* Optional check across the keys of one struct, called when each of them reads well: NULL, or
      * what is wrong with them together ("low is above high"). */
     const char *(*check)(const void *value);
+    /* Of a list: each item is a choice of one key (the struct begins with int kind), as for
+     * PARAM_CHOICE, and not a group. */
+    bool one_of;
 };
 
 #define PARAM(owner, field, kind, deftext, mintext, maxtext, what, from)                           \

@@ -183,6 +183,7 @@ int main(void)
                                     .gpu_memory_utilization = 0.9,
                                     .block_tokens = 16,
                                     .max_waiting = 4096,
+                                    .prefix_caching = true,
                                     .fidelity = SERVING_LEAP};
     struct workload_params workload = {
         .arrivals = {.kind = WORKLOAD_POISSON, .poisson = DAY_REQUESTS / 86400.0},

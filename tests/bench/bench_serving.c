@@ -152,48 +152,59 @@ static void measure(const char *name, const struct serving_params *params, const
     printf("bench serving.%s_node_bytes %zu B\n", name, bytes);
 }
 
-/* With the published A100 tables, where DATA holds them. */
-static void measure_tables(const struct serving_params *params)
+/* One A100-80G with Llama-3-8B, by the published tables where DATA holds them. */
+static struct perf measured_perf(struct arena *arena)
 {
-    struct arena arena;
     struct diag diag;
     const char *data = getenv("DATA");
-    arena_init(&arena, "bench tables", 0);
-    diag_init(&diag, &arena);
+    diag_init(&diag, arena);
     struct perf_terms terms = {.hardware = perf_hardware_find("a100-80g"),
                                .model = perf_model_find("llama3-8b"),
                                .tp = 1,
                                .pp = 1,
                                .ep = 1};
-    struct perf_tables_ask ask = {.folder = arena_print(&arena, "%s/gpu_tables", data ? data : ""),
+    struct perf_tables_ask ask = {.folder = arena_print(arena, "%s/gpu_tables", data ? data : ""),
                                   .hardware = terms.hardware,
                                   .tp = 1};
-    terms.tables = perf_tables_load(&ask, &arena, &diag);
-    if (terms.tables == NULL) {
-        printf("# serving.azure_tables skipped: no timing tables in %s\n", ask.folder);
-    } else {
-        struct perf perf = perf_make(&terms, &arena);
-        measure("azure_tables", params, &perf, 1);
+    terms.tables = perf_tables_load(&ask, arena, &diag);
+    if (terms.tables == NULL) printf("# serving: no timing tables in DATA, steps are modelled\n");
+    return perf_make(&terms, arena);
+}
+
+static void measure_policy(struct serving_params *params, const struct perf *perf, int policy)
+{
+    char name[64];
+    params->policy = policy;
+    for (int fidelity = SERVING_LEAP; fidelity <= SERVING_STEP; fidelity++) {
+        params->fidelity = fidelity;
+        snprintf(name, sizeof name, "azure_%s%s", serving_policies[policy].name,
+                 fidelity == SERVING_STEP ? "_step" : "");
+        measure(name, params, perf, 1);
     }
-    arena_free(&arena);
+    params->fidelity = SERVING_LEAP;
+    params->policy = SERVING_VLLM_V1;
 }
 
 int main(void)
 {
+    struct arena arena;
     struct serving_params params = {.max_num_seqs = 256,
                                     .max_num_batched_tokens = 8192,
                                     .gpu_memory_utilization = 0.9,
                                     .block_tokens = 16,
                                     .max_waiting = 1000000,
+                                    .prefix_caching = true,
                                     .fidelity = SERVING_LEAP};
     const struct perf_hardware *a100 = perf_hardware_find("a100-80g");
-    struct perf small = perf_build(a100, perf_model_find("llama3-8b"), PERF_BF16, 1, 0, 0.0);
     struct perf large = perf_build(a100, perf_model_find("llama3-70b"), PERF_BF16, 4, 0, 0.0);
+    struct perf roofline = perf_build(a100, perf_model_find("llama3-8b"), PERF_BF16, 1, 0, 0.0);
+    arena_init(&arena, "bench tables", 0);
+    struct perf measured = measured_perf(&arena);
     make_workload();
-    measure("azure", &params, &small, 1);
-    measure_tables(&params);
+    for (int policy = 0; policy < SERVING_POLICIES; policy++)
+        measure_policy(&params, &measured, policy);
+    measure("azure_roofline", &params, &roofline, 1);
     measure("azure_40_nodes", &params, &large, NODES);
-    params.fidelity = SERVING_STEP;
-    measure("azure_step", &params, &small, 1);
+    arena_free(&arena);
     return 0;
 }

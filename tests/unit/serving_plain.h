@@ -220,6 +220,14 @@ static int64_t plain_prefix_blocks(const struct plain *p, const struct plain_req
     return r->terms.prefix == 0 ? 0 : r->terms.prefix_tok / p->params->block_tokens;
 }
 
+/* It is gone for good.  Nobody else has the tokens of a request that continues no stream, so its
+ * blocks are as good as unknown, and taking them evicts nothing. */
+static void plain_forget(struct plain *p, struct plain_request *r)
+{
+    if (p->pool.caching && r->terms.stream == 0)
+        plain_free_of(p, r, plain_prefix_blocks(p, r), false, true);
+}
+
 /* Is somebody else writing the same blocks? */
 static bool plain_rivals(const struct plain *p, const struct plain_request *r, int64_t hits)
 {
@@ -289,7 +297,10 @@ static void plain_preempt(struct plain *p, int at)
 {
     struct plain_request *r = plain_remove(p->running, &p->running_count, at);
     plain_free(p, r);
-    if (r->done) return;
+    if (r->done) {
+        plain_forget(p, r);
+        return;
+    }
     p->counters.wasted_tok += (uint64_t)r->computed;
     r->computed = r->scheduled = r->ready = 0;
     r->decoding = false;
@@ -464,6 +475,7 @@ static void plain_schedule(struct plain *p)
         }
         plain_name_blocks(p, r, r->computed); /* its last output has come */
         plain_free(p, plain_remove(p->running, &p->running_count, i));
+        plain_forget(p, r);
     }
     plain_time_step(p);
 }
@@ -545,6 +557,7 @@ static void plain_drop(struct plain *p, int at)
     struct plain_request *r = plain_remove(p->running, &p->running_count, at);
     p->counters.wasted_tok += (uint64_t)r->computed;
     plain_free(p, r);
+    plain_forget(p, r);
 }
 
 /* True: it stays in the running list. */
@@ -558,8 +571,10 @@ static bool plain_complete(struct plain *p, int at)
     p->counters.completed++;
     plain_report(p, r, SERVING_DONE, plain_ns(p->start_ticks));
     r->done = plain_ahead(p);
-    if (!r->done) plain_free(p, plain_remove(p->running, &p->running_count, at));
-    return r->done;
+    if (r->done) return true;
+    plain_free(p, plain_remove(p->running, &p->running_count, at));
+    plain_forget(p, r);
+    return false;
 }
 
 static void plain_finish(struct plain *p)
@@ -634,11 +649,12 @@ static enum serving_reject plain_submit(struct plain *p, int64_t now_ns,
     return SERVING_ACCEPTED;
 }
 
-static bool plain_cancel_waiting(struct plain_request **list, int *count, uint32_t tag)
+static bool plain_cancel_waiting(struct plain *p, struct plain_request **list, int *count,
+                                 uint32_t tag)
 {
     for (int i = 0; i < *count; i++) {
         if (list[i]->terms.tag != tag) continue;
-        plain_remove(list, count, i);
+        plain_forget(p, plain_remove(list, count, i));
         return true;
     }
     return false;
@@ -647,8 +663,8 @@ static bool plain_cancel_waiting(struct plain_request **list, int *count, uint32
 static bool plain_cancel(struct plain *p, int64_t now_ns, uint32_t tag)
 {
     plain_run(p, now_ns);
-    if (plain_cancel_waiting(p->waiting, &p->waiting_count, tag) ||
-        plain_cancel_waiting(p->coming, &p->coming_count, tag)) {
+    if (plain_cancel_waiting(p, p->waiting, &p->waiting_count, tag) ||
+        plain_cancel_waiting(p, p->coming, &p->coming_count, tag)) {
         p->counters.cancelled++;
         return true;
     }

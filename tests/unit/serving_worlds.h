@@ -5,6 +5,7 @@
 #define HACASIM_TESTS_SERVING_WORLDS_H
 
 #include "models/serving.h"
+#include "models/serving_snap.h"
 #include "sim/sim.h"
 #include "tests/unit/serving_plain.h"
 #include "tests/unit/serving_toy.h"
@@ -224,8 +225,35 @@ static inline void make_call(struct serving *s, const struct world *w, const str
     check_blocks(s);
 }
 
+static inline void store(struct serving *s, const struct world *w, struct snap *snap)
+{
+    snap_write(snap, s->arena);
+    snap_begin(snap, "serving");
+    serving_snap(s, snap, w->perfs, 2, CALLS_MAX);
+    snap_end(snap);
+    snap_seal(snap);
+}
+
+/* Put the node away and read it back; what is read would be stored in the same bytes. */
+static inline void reload(struct serving *s, const struct world *w)
+{
+    struct snap first, second, reader;
+    const struct serving_params *params = s->params;
+    struct arena *arena = s->arena;
+    store(s, w, &first);
+    serving_init(s, params, &w->perfs[0], arena);
+    assert_true(snap_read(&reader, arena, first.bytes, first.length));
+    snap_begin(&reader, "serving");
+    serving_snap(s, &reader, w->perfs, 2, CALLS_MAX);
+    snap_end(&reader);
+    if (!snap_done(&reader)) fail_msg("%s", snap_fault(&reader));
+    store(s, w, &second);
+    assert_int_equal(first.length, second.length);
+    assert_memory_equal(first.bytes, second.bytes, first.length);
+}
+
 /* `manner`: 0 wakes the node whenever it asks, before calls at the same time; 1 after them; 2 only
- * now and then. */
+ * now and then; 3 as 0, and now and then it is stored and read back. */
 static inline void drive(const struct world *w, int fidelity, int manner, struct answers *a)
 {
     struct arena arena;
@@ -238,11 +266,12 @@ static inline void drive(const struct world *w, int fidelity, int manner, struct
     for (int i = 0; i < w->call_count; i++) {
         const struct call *c = &w->calls[i];
         int64_t next;
-        while ((next = serving_next_ns(&s)) < c->time_ns + (manner == 0)) {
+        while ((next = serving_next_ns(&s)) < c->time_ns + (manner % 3 == 0)) {
             if (manner == 2 && i % 5 != 0) break;
             a->wakes++;
             take_done(&s, next > s.now_ns ? next : s.now_ns, a);
         }
+        if (manner == 3 && i % 7 == 3) reload(&s, w);
         make_call(&s, w, c, a);
     }
     for (int64_t next; (next = serving_next_ns(&s)) != INT64_MAX; a->wakes++)

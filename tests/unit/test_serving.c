@@ -21,6 +21,7 @@ static void leap_equals_step_equals_plain(void **state)
     static struct world w;
     static struct answers plain, leap, step;
     uint64_t preempted = 0, lost = 0, rejected = 0, done = 0, steps = 0, wakes = 0;
+    uint64_t hits = 0, evicted = 0, accepted = 0, by_policy[SERVING_POLICIES] = {0};
     for (int i = 0; i < WORLDS; i++) {
         struct rng_stream s = rng_open(20261, (uint32_t)i, PURPOSE, 0);
         draw_world(&s, &w);
@@ -35,13 +36,39 @@ static void leap_equals_step_equals_plain(void **state)
         done += leap.counters.completed;
         steps += leap.counters.steps;
         wakes += leap.wakes;
+        hits += leap.counters.hit_tok;
+        evicted += leap.counters.evicted_blocks;
+        accepted += leap.counters.accepted_tok;
+        by_policy[w.params.policy] += leap.counters.completed;
     }
+    print_message("%llu tokens found in caches, %llu blocks evicted, %llu drafts accepted\n",
+                  (unsigned long long)hits, (unsigned long long)evicted,
+                  (unsigned long long)accepted);
+    /* Each kind of decision is met often; the worlds are fixed, so this cannot come and go. */
+    assert_true(hits > 100000 && evicted > 100000 && accepted > 100000);
+    for (int i = 0; i < SERVING_POLICIES; i++)
+        assert_true(by_policy[i] > 5000);
     print_message("%d worlds: %llu completed, %llu lost, %llu rejected, %llu preemptions, "
                   "%llu steps in %llu wake-ups\n",
                   WORLDS, (unsigned long long)done, (unsigned long long)lost,
                   (unsigned long long)rejected, (unsigned long long)preempted,
                   (unsigned long long)steps, (unsigned long long)wakes);
     assert_true(preempted > 10000 && lost > 1000 && rejected > 10000 && done > 100000);
+}
+
+static void checkpoints_change_nothing(void **state)
+{
+    (void)state;
+    enum { WORLDS = 700 };
+    static struct world w;
+    static struct answers plain, resumed;
+    for (int i = 0; i < WORLDS; i++) {
+        struct rng_stream s = rng_open(20263, (uint32_t)i, PURPOSE, 0);
+        draw_world(&s, &w);
+        drive_plain(&w, &plain);
+        drive(&w, i % 2 ? SERVING_LEAP : SERVING_STEP, 3, &resumed);
+        check_same(&plain, &resumed, i, "plain and resumed");
+    }
 }
 
 /* ---- the same with timing tables ------------------------------------------------------------ */
@@ -365,6 +392,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(leap_equals_step_equals_plain),
+        cmocka_unit_test(checkpoints_change_nothing),
         cmocka_unit_test(tables_leap_too),
         cmocka_unit_test(steps_of_one_request),
         cmocka_unit_test(arrivals_join_at_step_starts),

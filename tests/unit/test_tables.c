@@ -4,6 +4,7 @@
  * Interpolation is held against functions whose values are known exactly: linear ones, squares, a
  * roofline's own ratio.  A step is held against the sum worked out by hand from the rows. */
 #include <math.h>
+#include <unistd.h>
 
 #include "models/perf_tables.h"
 #include "models/serving.h"
@@ -189,6 +190,50 @@ static void another_unit_is_noticed(void **state)
     }
 }
 
+static void put_file(const char *folder, const char *name, const char *text)
+{
+    char path[256];
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    FILE *file = fopen(path, "w");
+    assert_non_null(file);
+    fputs(text, file);
+    fclose(file);
+}
+
+static void drop_file(const char *folder, const char *name)
+{
+    char path[256];
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    unlink(path);
+}
+
+/* A profile in another unit is taken at its word, with warnings for both of its tables. */
+static void profiles_of_another_unit_are_warned_of(void **state)
+{
+    (void)state;
+    char folder[] = "/tmp/hacasim_tables_XXXXXX";
+    assert_non_null(mkdtemp(folder));
+    put_file(folder, "dense.csv",
+             "layer,tokens,time_ns\ngate_up_proj,1,250\ngate_up_proj,64,260\n");
+    put_file(folder, "per_sequence.csv", "layer,sequences,time_us\nlm_head,1,1000\n");
+    put_file(folder, "attention.csv",
+             "prefill_chunk,kv_prefill,n_decode,kv_decode,time_ns\n0,0,1,16,9\n0,0,8,1024,50\n");
+    struct perf_tables_ask ask = ask_a100();
+    ask.folder = folder;
+    ask.model = perf_model_find("llama3-8b");
+    diag_init(&diag, &arena);
+    const struct perf_tables *t = perf_tables_load(&ask, &arena, &diag);
+    assert_non_null(t);
+    uint32_t told = 0;
+    for (uint32_t i = 0; i < t->warning_count; i++)
+        told += strstr(t->warnings[i], "is their unit right?") != NULL;
+    assert_int_equal(told, 2);
+    drop_file(folder, "dense.csv");
+    drop_file(folder, "per_sequence.csv");
+    drop_file(folder, "attention.csv");
+    rmdir(folder);
+}
+
 /* One row a thousand times off among good ones is warned of by its place. */
 static void single_slips_are_listed(void **state)
 {
@@ -307,6 +352,7 @@ int main(void)
         cmocka_unit_test(suspicious_rows_are_listed),
         cmocka_unit_test(mistakes_are_named),
         cmocka_unit_test(another_unit_is_noticed),
+        cmocka_unit_test(profiles_of_another_unit_are_warned_of),
         cmocka_unit_test(single_slips_are_listed),
         cmocka_unit_test(linear_functions_are_met),
         cmocka_unit_test(outside_the_roofline_leads),
