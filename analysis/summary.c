@@ -9,6 +9,7 @@
 #include "analysis/summary.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "analysis/output.h"
@@ -41,6 +42,12 @@ static void summary_fill(struct summary_row *row, const struct models_metric *me
     row->half_width = interval_half_width(values, n, SUMMARY_LEVEL, &row->mean);
 }
 
+static int summary_order(const void *a, const void *b)
+{
+    return strcmp(((const struct summary_row *)a)->name, ((const struct summary_row *)b)->name);
+}
+
+/* The scenario's own metrics come by name, as they come from the store. */
 struct summary *summary_build(struct arena *arena, const struct models_metrics *metrics,
                               const struct models_value *const *values, uint32_t reps)
 {
@@ -57,6 +64,8 @@ struct summary *summary_build(struct arena *arena, const struct models_metrics *
         if (reps == 1 && store_exact_text(text, &values[0][m]) != NULL)
             summary->rows[m].text = arena_text(arena, text, strlen(text));
     }
+    size_t common = models_metric_count();
+    qsort(summary->rows + common, count - common, sizeof *summary->rows, summary_order);
     return summary;
 }
 

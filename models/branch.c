@@ -50,7 +50,6 @@ static const struct branch_rule {
     {"net", NULL},
     {"transfer", NULL},
     {"serving.api", NULL},
-    {"serving.tee", NULL},
     {"serving", branch_built},
     {"verification.design", branch_built},
     {"verification.replicated.gpu", branch_built},
@@ -139,6 +138,7 @@ static void branch_check_keys(const struct models_scenario *past,
 
 struct branch_checker {
     const struct scenario *past, *branch;
+    const struct models_info *past_info, *branch_info;
     struct param_doc *doc;
     struct diag *diag;
     int64_t now_ns;
@@ -168,11 +168,23 @@ static void branch_check_item(struct branch_checker *c, const char *list, uint32
         param_error(c->doc, c->diag, path, "must begin after the checkpoint at %s", c->now);
 }
 
+/* Swaps have their place behind the adversaries. */
+static bool branch_swaps(const struct scenario *s)
+{
+    const struct scenario_event *events = s->events.items;
+    for (uint32_t i = 0; i < s->events.count; i++)
+        if (events[i].what == EVENT_SWAP) return true;
+    return false;
+}
+
 static void branch_check_adversaries(struct branch_checker *c)
 {
     const struct adversary_params *a = c->past->adversaries.items;
     const struct adversary_params *b = c->branch->adversaries.items;
     uint32_t before = c->past->adversaries.count, after = c->branch->adversaries.count;
+    if (before != after && branch_swaps(c->past))
+        param_error(c->doc, c->diag, "adversaries",
+                    "their number cannot change in a branch of a run with swaps");
     for (uint32_t i = 0; i < before || i < after; i++) {
         bool same = i < before && i < after && a[i].start == b[i].start &&
                     a[i].strategy == b[i].strategy && a[i].share == b[i].share &&
@@ -182,15 +194,35 @@ static void branch_check_adversaries(struct branch_checker *c)
     }
 }
 
+/* Is all below events[index] as it was, but for the time it lasts? */
+static bool branch_same_event(const struct branch_checker *c, uint32_t index)
+{
+    char prefix[32], duration[40];
+    int length = snprintf(prefix, sizeof prefix, "events[%u].", index);
+    snprintf(duration, sizeof duration, "%sfor", prefix);
+    for (size_t i = 0; i < c->past_info->effective_count; i++) {
+        const struct param_effective *row = &c->past_info->effective[i];
+        if (strncmp(row->path, prefix, (size_t)length) != 0) continue;
+        if (strcmp(row->path, duration) == 0) continue;
+        const struct param_effective *now = branch_find(c->branch_info, row->path);
+        if (!now || strcmp(now->value, row->value) != 0) return false;
+    }
+    return true;
+}
+
+static int64_t branch_event_end(const struct scenario_event *e)
+{
+    return e->duration > 0 ? e->at + e->duration : INT64_MAX;
+}
+
 static void branch_check_events(struct branch_checker *c)
 {
     const struct scenario_event *a = c->past->events.items, *b = c->branch->events.items;
     uint32_t before = c->past->events.count, after = c->branch->events.count;
     for (uint32_t i = 0; i < before || i < after; i++) {
-        bool same = i < before && i < after && a[i].at == b[i].at && a[i].what == b[i].what &&
-                    a[i].factor == b[i].factor && strcmp(a[i].region, b[i].region) == 0;
+        bool same = i < before && i < after && a[i].what == b[i].what && branch_same_event(c, i);
         if (same && a[i].duration != b[i].duration)
-            same = a[i].at + a[i].duration > c->now_ns && b[i].at + b[i].duration > c->now_ns;
+            same = branch_event_end(&a[i]) > c->now_ns && branch_event_end(&b[i]) > c->now_ns;
         branch_check_item(c, "events", i, i < before ? a[i].at : INT64_MAX,
                           i < after ? b[i].at : INT64_MAX, same);
     }
@@ -201,6 +233,8 @@ void branch_check(const struct models_scenario *past, const struct models_scenar
 {
     struct branch_checker c = {.past = &past->params,
                                .branch = &branch->params,
+                               .past_info = &past->info,
+                               .branch_info = &branch->info,
                                .doc = branch->doc,
                                .diag = diag,
                                .now_ns = now_ns,
@@ -339,8 +373,8 @@ static void branch_events(struct world *w, const struct scenario *past)
     uint32_t before = past->events.count, after = w->params->events.count;
     for (uint32_t i = 0; i < before || i < after; i++) {
         int64_t from = i < before ? a[i].at : INT64_MAX, to = i < after ? b[i].at : INT64_MAX;
-        int64_t ends = i < before ? from + a[i].duration : INT64_MAX;
-        int64_t will = i < after ? to + b[i].duration : INT64_MAX;
+        int64_t ends = i < before ? branch_event_end(&a[i]) : INT64_MAX;
+        int64_t will = i < after ? branch_event_end(&b[i]) : INT64_MAX;
         if (from != to) branch_move(w, EV_INCIDENT, i, 0, to);
         if (ends != will) branch_move(w, EV_INCIDENT, i, 1, will);
     }

@@ -103,7 +103,7 @@ static void caveat_outside(struct caveat_writer *to)
     const struct world *w = to->w;
     uint64_t steps = 0, outside = 0;
     for (uint32_t i = 0; i < w->node_count; i++) {
-        struct serving_counters c = serving_count(&w->nodes[i].serving, world_now(w));
+        struct serving_counters c = fleet_engine_count(w, i);
         steps += c.steps;
         outside += c.outside_steps;
     }
@@ -138,13 +138,25 @@ static void caveat_timing(struct caveat_writer *to)
             caveat_say(to,
                        arena_print(to->arena, "step times of %s: measured live", classes[i].name));
         } else {
-            modelled = true;
+            modelled = modelled || classes[i].kind == FLEET_GPU;
         }
     }
     if (modelled)
         caveat_say(to, "step times are modelled (roofline from published figures), not measured");
     caveat_own(to, to->w->params->own);
     caveat_outside(to);
+}
+
+/* What stands behind a proxy is not the network's, and nobody can see into it. */
+static void caveat_proxies(struct caveat_writer *to)
+{
+    const struct scenario_node *classes = to->w->params->nodes.items;
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < to->w->params->nodes.count; i++)
+        count += classes[i].kind == FLEET_PROXY;
+    if (count > 0)
+        caveat_say(to, "proxies answer from outside: their latency is drawn, the energy of the API "
+                       "is not counted, and a proof shows the way of an answer, not the model");
 }
 
 /* ---- the whole ------------------------------------------------------------------------------- */
@@ -154,7 +166,7 @@ static void caveat_chain(struct caveat_writer *to)
     const struct world *w = to->w;
     caveat_count(to, "the mempool was full ", w->mempool.full, "times");
     caveat_count(to, "", w->overflowed, "requests met limits.requests and were rejected");
-    caveat_count(to, "", w->heartbeats_lost, "heartbeats never got into a block");
+    caveat_count(to, "", w->heartbeats_lost, "heartbeats or attestations never got into a block");
     caveat_count(to, "", w->token.unpaid, "answers were not paid: wallets were empty");
     if (w->design->on_chain && w->metrics.timed_out > 0)
         caveat_say(to, "requests wait in order of arrival and leave with their client: under "
@@ -166,6 +178,7 @@ void caveat_list(const struct world *w, struct models_record *record, bool halte
 {
     struct caveat_writer to = {.w = w, .arena = w->arena};
     caveat_timing(&to);
+    caveat_proxies(&to);
     caveat_count(&to, "", trace_skipped(w->workload.trace),
                  "rows of the trace have no prompt or no answer (failed requests) and were passed "
                  "over");

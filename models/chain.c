@@ -107,10 +107,10 @@ void chain_send(struct world *w, struct mempool_tx tx, uint32_t region, int64_t 
     event_schedule(&w->events, world_now(w) + delay_ns, EV_TX, index, tx.kind);
 }
 
-/* Heartbeats belong to the registry and have no design to mourn them. */
+/* These belong to the registry and have no design to mourn them. */
 static void chain_dropped(struct world *w, const struct mempool_tx *tx)
 {
-    if (tx->kind == TX_HEARTBEAT)
+    if (tx->kind == TX_HEARTBEAT || tx->kind == TX_ATTESTATION)
         w->heartbeats_lost++;
     else
         w->design->dropped(w, tx);
@@ -177,7 +177,8 @@ static struct consensus_input chain_input(struct world *w)
     for (uint32_t i = 0; i < w->block.count; i++) {
         const struct mempool_tx *tx = mempool_get(&w->mempool, w->block.txs[i]);
         input.block_bytes += tx->bytes;
-        input.check_ns += w->design->check_ns(w, tx);
+        input.check_ns += tx->kind == TX_ATTESTATION ? w->params->registry.attestation_check
+                                                     : w->design->check_ns(w, tx);
     }
     if (w->design->execution_ns) {
         int64_t execution = w->design->execution_ns(w);
@@ -256,11 +257,12 @@ static bool chain_pay(struct world *w, const struct mempool_tx *tx, uint64_t gas
 
 static void chain_execute(struct world *w, const struct mempool_tx *tx)
 {
-    if (tx->kind != TX_HEARTBEAT) {
+    if (tx->kind == TX_HEARTBEAT)
+        registry_heartbeat(&w->registry, tx->reference, tx->signed_ns, world_now(w));
+    else if (tx->kind == TX_ATTESTATION)
+        fleet_life_attested(w, tx->reference);
+    else
         w->design->executed(w, tx);
-        return;
-    }
-    registry_heartbeat(&w->registry, tx->reference, tx->signed_ns, world_now(w));
 }
 
 static uint64_t chain_execute_all(struct world *w)

@@ -10,7 +10,6 @@
 #include "models/branch.h"
 #include "models/engine.h"
 #include "models/perf_tables.h"
-#include "models/serving_snap.h"
 
 /* ---- what indices are below ------------------------------------------------------------------ */
 
@@ -28,7 +27,7 @@ static void checkpoint_tx_limits(const struct world *w, uint32_t references[TX_K
 {
     references[TX_PROOF] = references[TX_INFERENCE] = w->requests.capacity;
     references[TX_BATCH] = w->facilitator.batch_count;
-    references[TX_HEARTBEAT] = w->node_count;
+    references[TX_HEARTBEAT] = references[TX_ATTESTATION] = w->node_count;
     references[TX_KINDS] = UINT32_MAX; /* withdrawn on the way: nobody looks */
 }
 
@@ -125,37 +124,6 @@ static void checkpoint_chain(struct world *w, struct snap *snap)
     snap_end(snap);
 }
 
-static void checkpoint_node(struct world *w, struct world_node *node, struct snap *snap)
-{
-    SNAP_COVERS(struct world_node, (152 + sizeof(struct serving)) / 16 * 16);
-    uint32_t classes = w->params->nodes.count;
-    uint32_t perfs = classes * (1 + w->params->adversaries.count);
-    uint32_t perf = snap->reading ? 0 : (uint32_t)(node->perf - w->perfs);
-    snap_below(snap, &perf, perfs);
-    node->perf = &w->perfs[perf];
-    serving_snap(&node->serving, snap, w->perfs, perfs, w->requests.capacity);
-    snap_handle(snap, &node->wake);
-    snap_i64(snap, &node->wake_ns);
-    snap_index(snap, &node->adversary, w->params->adversaries.count);
-    snap_u32(snap, &node->down);
-    snap_u32(snap, &node->breaks);
-    snap_i64(snap, &node->honest_busy_ns);
-    snap_u64(snap, &node->honest_tok);
-    snap_u64(snap, &node->cheated_tok);
-    snap_money(snap, &node->slashed_atto);
-    snap_money(snap, &node->paid_atto);
-    snap_i64(snap, &node->window_busy_ns);
-    snap_money(snap, &node->income_before);
-}
-
-static void checkpoint_nodes(struct world *w, struct snap *snap)
-{
-    snap_begin(snap, "nodes");
-    for (uint32_t i = 0; i < w->node_count; i++)
-        checkpoint_node(w, &w->nodes[i], snap);
-    snap_end(snap);
-}
-
 static void checkpoint_design(struct world *w, struct snap *snap)
 {
     snap_begin(snap, w->design->name);
@@ -174,7 +142,7 @@ static void checkpoint_economy(struct world *w, struct snap *snap)
 
 static void checkpoint_rest(struct world *w, struct snap *snap)
 {
-    SNAP_COVERS(struct world, 48752);
+    SNAP_COVERS(struct world, 48992);
     snap_begin(snap, "world");
     workload_arrival_snap(&w->next_arrival, snap, checkpoint_users(w));
     snap_flag(snap, &w->arrivals_over);
@@ -214,7 +182,7 @@ static void checkpoint_snap(struct world *w, struct snap *snap)
     facilitator_snap(&w->facilitator, snap, w->requests.capacity);
     consensus_snap(&w->consensus, snap);
     checkpoint_chain(w, snap);
-    checkpoint_nodes(w, snap);
+    fleet_snap(w, snap);
     transfer_snap(&w->transfer, snap, w->node_count);
     engine_snap(w, snap);
     checkpoint_design(w, snap);
@@ -250,10 +218,12 @@ static uint32_t checkpoint_entities(const struct world *w, const struct scenario
     case EV_HANDOFF:
     case EV_LOST:
     case EV_POST:
+    case EV_QUEUE:
         return w->requests.capacity;
     case EV_SERVE:
     case EV_HEARTBEAT:
     case EV_RELEASE:
+    case EV_LIFE:
         return w->node_count;
     case EV_TX:
         return w->travelling_capacity;
@@ -277,6 +247,8 @@ static void checkpoint_check_events(const struct world *w, const struct scenario
         const struct event *e = &image.events[i];
         if (e->entity >= checkpoint_entities(w, past, e->kind))
             snap_fail(snap, "event of kind %u names %u", e->kind, e->entity);
+        if (e->kind == EV_LIFE && !fleet_snap_sound(w, e->arg))
+            snap_fail(snap, "a node is to change by %u", e->arg);
     }
 }
 

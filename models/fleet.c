@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The fleet: inference nodes in the world.  They serve, sign heartbeats, break down, and fall to
- * adversaries.  A node knows nothing of how its answers are verified: it hands each finished one
- * to outcome.c and to the design. */
+ * The fleet: inference nodes in the world.  They serve, sign heartbeats, go dark, and fall to
+ * adversaries (fleet_engine.c: what they run; fleet_life.c: how they come, fail and go).  A node
+ * knows nothing of how its answers are verified: it hands each finished one to outcome.c and to the
+ * design. */
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,63 +13,37 @@ enum { FLEET_BATCH = 64 };
 
 /* ---- setup ---------------------------------------------------------------------------------- */
 
-static uint16_t fleet_model_index(const struct scenario *p, const char *name)
+static void fleet_register(struct world *w, uint32_t index, const struct scenario_node *c)
 {
-    const struct scenario_model *models = p->models.items;
-    uint16_t i = 0;
-    while (models[i].name != name && strcmp(models[i].name, name) != 0)
-        i++;
-    return i;
-}
-
-static struct perf fleet_perf(struct world *w, const struct scenario_node *class, const char *model)
-{
-    struct perf_terms terms = scenario_terms(class, model);
-    terms.tee_step_ns = w->params->serving.tee.step;
-    terms.tee_share = w->params->serving.tee.share;
-    return perf_make(&terms, w->arena);
-}
-
-/* One timing per node class, and one per adversary and class for what a cheater runs instead. */
-static void fleet_timings(struct world *w)
-{
-    const struct scenario *p = w->params;
-    const struct scenario_node *classes = p->nodes.items;
-    const struct adversary_params *adversaries = p->adversaries.items;
-    uint32_t n = p->nodes.count;
-    w->perfs = arena_alloc(w->arena, (size_t)n * (1 + p->adversaries.count), sizeof *w->perfs);
-    for (uint32_t i = 0; i < n; i++) {
-        w->perfs[i] = fleet_perf(w, &classes[i], classes[i].model);
-        for (uint32_t a = 0; a < p->adversaries.count; a++) {
-            w->perfs[(a + 1) * n + i] = fleet_perf(w, &classes[i], adversaries[a].substitute);
-        }
-    }
-}
-
-static void fleet_add(struct world *w, uint32_t index, uint16_t class)
-{
-    const struct scenario_node *c = (const struct scenario_node *)w->params->nodes.items + class;
-    struct world_node *node = &w->nodes[index];
-    *node = (struct world_node){.class = class,
-                                .region = (uint16_t)net_region_find(c->region),
-                                .model = fleet_model_index(w->params, c->model),
-                                .perf = &w->perfs[class],
-                                .wake_ns = INT64_MAX,
-                                .adversary = -1};
-    serving_init(&node->serving, &w->params->serving, node->perf, w->arena);
-    gauge_attach(w, index);
-    struct registry_terms terms = {.class = class,
+    const struct world_node *node = &w->nodes[index];
+    int64_t capacity =
+        node->proxy ? c->proxy.concurrency : w->engines[node->engine].serving.max_num_seqs;
+    struct registry_terms terms = {.class = node->class,
                                    .region = node->region,
                                    .model = node->model,
-                                   .measurement = class,
+                                   .measurement = node->class,
                                    .role = (enum registry_role)c->role,
-                                   .capacity = (uint32_t)w->params->serving.max_num_seqs,
+                                   .capacity = (uint32_t)capacity,
                                    .stake_opg = c->stake,
                                    .price_in_usd = w->params->payment.input,
                                    .price_out_usd = w->params->payment.output};
     uint32_t registered = registry_add(&w->registry, &terms);
     assert(registered == index);
-    registry_register(&w->registry, index, 0);
+}
+
+static void fleet_add(struct world *w, uint32_t index, uint16_t class, struct fleet_points *points)
+{
+    const struct scenario_node *c = (const struct scenario_node *)w->params->nodes.items + class;
+    struct world_node *node = &w->nodes[index];
+    *node = (struct world_node){.class = class,
+                                .region = (uint16_t)net_region_find(c->region),
+                                .model = w->engines[class].model,
+                                .engine = class,
+                                .wake_ns = INT64_MAX,
+                                .adversary = -1};
+    fleet_engine_start(w, index);
+    fleet_register(w, index, c);
+    fleet_life_open(w, index, points);
     struct rng_stream s = world_stream(w, PURPOSE_HEARTBEAT, index);
     double phase = rng_unit(&s) * (double)w->params->registry.heartbeat_interval;
     event_schedule(&w->events, event_ns(phase), EV_HEARTBEAT, index, 0);
@@ -82,11 +57,12 @@ void fleet_open(struct world *w)
     registry_init(&w->registry, &p->registry, p->models.count, w->arena);
     w->node_count = scenario_node_total(p);
     w->nodes = arena_alloc(w->arena, w->node_count, sizeof *w->nodes);
-    fleet_timings(w);
+    fleet_engine_open(w);
     uint32_t index = 0;
     for (uint16_t c = 0; c < p->nodes.count; c++) {
+        struct fleet_points points = {0};
         for (int64_t k = 0; k < classes[c].count; k++) {
-            fleet_add(w, index++, c);
+            fleet_add(w, index++, c, &points);
         }
     }
     for (uint32_t a = 0; a < p->adversaries.count; a++) {
@@ -99,7 +75,7 @@ void fleet_open(struct world *w)
 static void fleet_wake(struct world *w, uint32_t index)
 {
     struct world_node *node = &w->nodes[index];
-    int64_t next = serving_next_ns(&node->serving);
+    int64_t next = fleet_engine_next_ns(node);
     if (next == node->wake_ns) return;
     event_cancel(&w->events, node->wake);
     node->wake = (struct event_handle){.slot = 0};
@@ -110,53 +86,58 @@ static void fleet_wake(struct world *w, uint32_t index)
     }
 }
 
-struct serving_terms fleet_terms(const struct world *w, uint32_t slot)
+/* Which stay at a node it is: a request that is tried again, or goes on elsewhere, waits anew. */
+static uint32_t fleet_stay(const struct request *r)
 {
-    const struct request *r = &w->requests.items[slot];
-    const struct scenario_user *users = w->params->users.items;
-    uint64_t draws = 0;
-    if (w->params->serving.speculative.tokens > 0) {
-        struct rng_stream s = world_stream(w, PURPOSE_SPECULATE, r->id);
-        draws = rng_u64(&s) | 1;
-    }
-    return (struct serving_terms){.tag = slot,
-                                  .draws = draws,
-                                  .prompt_tok = r->prompt_tok,
-                                  .output_tok = r->output_tok,
-                                  .stream = r->stream,
-                                  .prefix = r->prefix,
-                                  .prefix_tok = r->prefix_tok,
-                                  .priority = users[r->class].priority};
+    return r->attempt | (uint32_t)(r->prefill_node != UINT32_MAX) << 8 | (uint32_t)r->resent << 16;
 }
 
-bool fleet_submit(struct world *w, uint32_t index, const struct serving_terms *terms)
+/* It waits as long as its class lets it. */
+static void fleet_watch_queue(struct world *w, uint32_t slot)
 {
-    if (!serving_submit(&w->nodes[index].serving, world_now(w), terms, NULL)) return false;
-    world_hold(w, terms->tag);
-    fleet_wake(w, index);
-    invariant_node(w, index);
-    return true;
+    const struct request *r = world_request(w, slot);
+    int64_t patience = w->engines[w->nodes[r->node].engine].terms->queue.timeout;
+    if (patience == 0 || !fleet_engine_waits(w, slot)) return;
+    world_hold(w, slot);
+    event_schedule(&w->events, world_now(w) + patience, EV_QUEUE, slot, fleet_stay(r));
+}
+
+enum request_reason fleet_submit(struct world *w, uint32_t slot)
+{
+    enum request_reason why = fleet_engine_submit(w, slot);
+    if (why != REASON_NONE) return why;
+    world_hold(w, slot);
+    fleet_watch_queue(w, slot);
+    fleet_wake(w, world_request(w, slot)->node);
+    invariant_node(w, world_request(w, slot)->node);
+    return REASON_NONE;
+}
+
+bool fleet_receives(const struct world *w, uint32_t index)
+{
+    return w->nodes[index].down == 0 && !w->nodes[index].life.draining;
+}
+
+static void fleet_receive(struct world *w, uint32_t slot)
+{
+    world_set_state(w, slot, REQUEST_SERVED);
+    enum request_reason why = fleet_submit(w, slot);
+    if (why == REASON_NONE) return;
+    registry_end(&w->registry, world_request(w, slot)->node);
+    front_refuse(w, slot, why);
 }
 
 void fleet_deliver(struct world *w, uint32_t slot)
 {
     struct request *r = world_request(w, slot);
-    struct world_node *node = &w->nodes[r->node];
-    if (r->state != REQUEST_SENT) { /* given up on the way */
-        registry_end(&w->registry, r->node);
-        return;
-    }
-    if (node->down > 0) {
+    uint32_t index = r->node;
+    if (r->state != REQUEST_SENT)
+        registry_end(&w->registry, index); /* given up on the way */
+    else if (!fleet_receives(w, index))
         front_unreached(w, slot);
-        return;
-    }
-    world_set_state(w, slot, REQUEST_SERVED);
-    struct serving_terms terms = fleet_terms(w, slot);
-    terms.handoff = transfer_leaves(w, r->node, slot);
-    if (terms.handoff) terms.output_tok = 1;
-    if (fleet_submit(w, r->node, &terms)) return;
-    registry_end(&w->registry, r->node);
-    front_end(w, slot, REQUEST_REJECTED);
+    else
+        fleet_receive(w, slot);
+    fleet_life_idle(w, index);
 }
 
 static const struct adversary_params *fleet_master(const struct world *w, uint32_t node)
@@ -173,7 +154,7 @@ static void fleet_finished(struct world *w, uint32_t index, const struct serving
     const struct adversary_params *master = fleet_master(w, index);
     registry_end(&w->registry, index);
     if (done->outcome == SERVING_LOST) {
-        front_end(w, slot, REQUEST_FAILED);
+        front_lost(w, slot);
         return;
     }
     bool leaves = transfer_leaves(w, index, slot), came = r->prefill_node != UINT32_MAX;
@@ -190,45 +171,97 @@ static void fleet_finished(struct world *w, uint32_t index, const struct serving
     w->design->answered(w, slot);
 }
 
-void fleet_serve(struct world *w, uint32_t index)
+static void fleet_serve_gpu(struct world *w, uint32_t index)
 {
     struct serving_done done[FLEET_BATCH];
-    struct world_node *node = &w->nodes[index];
     uint32_t count;
-    event_cancel(&w->events, node->wake); /* an outage comes here before the wake-up fires */
-    node->wake = (struct event_handle){.slot = 0};
-    node->wake_ns = INT64_MAX;
     do {
-        count = serving_advance(&node->serving, world_now(w), done, FLEET_BATCH);
+        count = serving_advance(&w->nodes[index].serving, world_now(w), done, FLEET_BATCH);
         for (uint32_t i = 0; i < count; i++) {
             uint32_t slot = done[i].tag;
             fleet_finished(w, index, &done[i]);
             world_drop(w, slot);
         }
     } while (count == FLEET_BATCH);
+}
+
+/* The API has charged for every answer that came back, even if nobody waits for it any more. */
+static void fleet_called(struct world *w, uint32_t index, const struct proxy_done *call)
+{
+    struct world_node *node = &w->nodes[index];
+    const struct request *r = world_request(w, call->tag);
+    struct serving_done done = {.tag = call->tag,
+                                .outcome =
+                                    call->outcome == PROXY_LOST ? SERVING_LOST : SERVING_DONE,
+                                .first_token_ns = call->first_token_ns,
+                                .done_ns = call->done_ns};
+    if (call->outcome == PROXY_FAILED) {
+        registry_end(&w->registry, index);
+        front_refuse(w, call->tag, REASON_API);
+        return;
+    }
+    if (call->outcome == PROXY_DONE && r->counted)
+        node->life.api_nano += proxy_price(node->proxy->params, r->prompt_tok, r->output_tok);
+    fleet_finished(w, index, &done);
+}
+
+static void fleet_serve_proxy(struct world *w, uint32_t index)
+{
+    struct proxy_done done[FLEET_BATCH];
+    uint32_t count;
+    do {
+        count = proxy_advance(w->nodes[index].proxy, world_now(w), done, FLEET_BATCH);
+        for (uint32_t i = 0; i < count; i++) {
+            fleet_called(w, index, &done[i]);
+            world_drop(w, done[i].tag);
+        }
+    } while (count == FLEET_BATCH);
+}
+
+void fleet_serve(struct world *w, uint32_t index)
+{
+    struct world_node *node = &w->nodes[index];
+    event_cancel(&w->events, node->wake); /* an outage comes here before the wake-up fires */
+    node->wake = (struct event_handle){.slot = 0};
+    node->wake_ns = INT64_MAX;
+    if (node->proxy)
+        fleet_serve_proxy(w, index);
+    else
+        fleet_serve_gpu(w, index);
     fleet_wake(w, index);
     invariant_node(w, index);
+    fleet_life_idle(w, index);
 }
 
 bool fleet_cancel(struct world *w, uint32_t slot)
 {
     uint32_t index = world_request(w, slot)->node;
     if (world_request(w, slot)->moving) return true; /* no engine has it now */
-    bool held = serving_cancel(&w->nodes[index].serving, world_now(w), slot);
+    bool held = fleet_engine_cancel(w, slot);
     if (held) {
         registry_end(&w->registry, index);
         world_drop(w, slot);
     }
     fleet_wake(w, index);
     invariant_node(w, index);
+    fleet_life_idle(w, index);
     return held;
+}
+
+/* It may be computed by now, or tried elsewhere. */
+void fleet_overdue(struct world *w, uint32_t slot, uint32_t stay)
+{
+    const struct request *r = world_request(w, slot);
+    if (r->state != REQUEST_SERVED || r->moving || fleet_stay(r) != stay) return;
+    if (!fleet_engine_waits(w, slot) || !fleet_cancel(w, slot)) return;
+    front_refuse(w, slot, REASON_QUEUE_TIMEOUT);
 }
 
 int64_t fleet_busy_ns(const struct world *w)
 {
     int64_t busy = 0;
     for (uint32_t i = 0; i < w->node_count; i++) {
-        busy += serving_count(&w->nodes[i].serving, world_now(w)).busy_ns;
+        busy += fleet_engine_count(w, i).busy_ns;
     }
     return busy;
 }
@@ -237,7 +270,7 @@ void fleet_window(struct world *w, bool closes)
 {
     for (uint32_t i = 0; i < w->node_count; i++) {
         struct world_node *node = &w->nodes[i];
-        int64_t busy = serving_count(&node->serving, world_now(w)).busy_ns;
+        int64_t busy = fleet_engine_count(w, i).busy_ns;
         node->window_busy_ns = closes ? busy - node->window_busy_ns : busy;
         if (!closes) node->income_before = w->token.node_income[i];
     }
@@ -254,6 +287,10 @@ void fleet_heartbeat(struct world *w, uint32_t index)
         event_schedule(&w->events, now + p->heartbeat_interval, EV_HEARTBEAT, index, 0);
     }
     if (node->down > 0 || w->relay_down > 0) return; /* the relayer carries heartbeats too */
+    if (!node->life.registered) { /* that got lost: once more, if it is ready by now */
+        if (node->life.phase == FLEET_UP) fleet_life_attest(w, index);
+        return;
+    }
     struct rng_stream s = world_stream(w, PURPOSE_HEARTBEAT, index);
     rng_seek(&s, 16 + (uint32_t)(now / p->heartbeat_interval) * 4);
     struct mempool_tx tx = {.kind = TX_HEARTBEAT,
@@ -276,9 +313,8 @@ void fleet_set_down(struct world *w, uint32_t index, bool down)
     node->down = down ? before + 1 : before - 1;
     if (!down || before > 0) return;
     node->breaks++;
-    serving_fail(&node->serving, world_now(w));
+    fleet_engine_fail(w, index);
     payment_drop_node(&w->payment, index);
-    fleet_serve(w, index);
 }
 
 struct fleet_draw {
@@ -299,7 +335,7 @@ static void fleet_take(struct world *w, uint32_t adversary, uint32_t index)
         (const struct adversary_params *)w->params->adversaries.items + adversary;
     struct world_node *node = &w->nodes[index];
     node->adversary = (int32_t)adversary;
-    node->honest_busy_ns = serving_count(&node->serving, world_now(w)).busy_ns;
+    node->honest_busy_ns = fleet_engine_count(w, index).busy_ns;
     adversary_find(a->strategy)->take(w, a, index);
     fleet_wake(w, index);
 }
@@ -339,6 +375,7 @@ void fleet_jail(struct world *w, uint32_t index)
 void fleet_release(struct world *w, uint32_t index)
 {
     int64_t until = w->staking.stakers[index].jailed_until_ns;
+    if (fleet_life_delisted(w, index)) return; /* it asks when it is ready, or never again */
     if (until > world_now(w)) {
         if (until <= world_end_ns(w)) event_schedule(&w->events, until, EV_RELEASE, index, 0);
         return;

@@ -106,6 +106,12 @@ void front_end(struct world *w, uint32_t slot, enum request_state state)
     if (state != REQUEST_COMPLETED) slo_unanswered(&w->slo, r->class);
 }
 
+void front_refuse(struct world *w, uint32_t slot, enum request_reason why)
+{
+    if (world_request(w, slot)->counted) w->metrics.reasons[why]++;
+    front_end(w, slot, why < REASON_FAILED ? REQUEST_REJECTED : REQUEST_FAILED);
+}
+
 /* Choose a node and send the request there; false when none is active. */
 static bool front_route(struct world *w, uint32_t slot)
 {
@@ -166,7 +172,8 @@ static void front_begin(struct world *w, uint32_t slot)
         payment_quote(&w->payment, r->prompt_tok, r->output_tok, world_now(w), &r->fee.amount);
     bool sent = priced && (w->design->on_chain ? front_to_chain(w, slot) : front_route(w, slot));
     if (!sent) {
-        front_end(w, slot, REQUEST_REJECTED);
+        enum request_reason why = w->design->on_chain ? REASON_CHAIN : REASON_NO_NODE;
+        front_refuse(w, slot, priced ? why : REASON_UNPRICED);
         return;
     }
     world_hold(w, slot);
@@ -183,6 +190,7 @@ static void front_overflow(struct world *w, const struct workload_arrival *a)
     if (world_now(w) < w->params->warmup) return;
     struct rng_stream who = world_stream(w, PURPOSE_USER, a->who);
     w->metrics.rejected++;
+    w->metrics.reasons[REASON_NO_RECORD]++;
     slo_unanswered(&w->slo, front_user_class(w->params, rng_unit(&who)));
 }
 
@@ -263,7 +271,24 @@ void front_notice(struct world *w, uint32_t slot)
         r->attempt++;
         if (front_route(w, slot)) return;
     }
-    front_end(w, slot, REQUEST_FAILED);
+    front_refuse(w, slot, REASON_UNREACHABLE);
+}
+
+/* The client sees its connection break at once. */
+void front_lost(struct world *w, uint32_t slot)
+{
+    struct request *r = world_request(w, slot);
+    const struct scenario_client *client = &w->params->client;
+    if (client->lost == SCENARIO_LOST_RETRIED && r->attempt < client->retries) {
+        r->attempt++;
+        r->prefill_node = UINT32_MAX; /* from the beginning */
+        r->resent = 0;
+        r->cheated = false;
+        w->fleet.retried++;
+        world_set_state(w, slot, REQUEST_SENT);
+        if (front_route(w, slot)) return;
+    }
+    front_refuse(w, slot, REASON_NODE_LOST);
 }
 
 /* A request on chain is valid only as long as its client waits (cosmos-sdk's timeout_height): it

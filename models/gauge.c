@@ -17,16 +17,19 @@ static double kv_share(const struct serving *s)
 
 void gauge_sample(struct world *w, double row[SERIES_COUNT])
 {
-    double waiting = 0, running = 0, kv = 0, nodes = w->node_count;
+    double queued = 0, waiting = 0, running = 0, kv = 0, nodes = 0;
     for (uint32_t i = 0; i < w->node_count; i++) {
         struct serving *s = &w->nodes[i].serving;
+        queued += fleet_engine_waiting(&w->nodes[i]);
+        if (w->nodes[i].proxy) continue;
+        nodes++;
         serving_count(
             s, world_now(w)); /* does what a leap has put off, so that its blocks are right */
         waiting += serving_laws_waiting(s);
         running += serving_laws_running(s);
         kv += kv_share(s);
     }
-    row[SERIES_QUEUED] = waiting;
+    row[SERIES_QUEUED] = queued;
     row[SERIES_WAITING] = waiting / nodes;
     row[SERIES_RUNNING] = running / nodes;
     row[SERIES_KV] = kv / nodes;
@@ -36,7 +39,7 @@ static struct gauge_work gauge_now(struct world *w)
 {
     struct gauge_work work = {0};
     for (uint32_t i = 0; i < w->node_count; i++) {
-        struct serving_counters c = serving_count(&w->nodes[i].serving, world_now(w));
+        struct serving_counters c = fleet_engine_count(w, i);
         work.steps += c.steps;
         work.computed_tok += c.prefill_tok + c.decode_tok;
         work.wasted_tok += c.wasted_tok;
@@ -67,7 +70,7 @@ void gauge_attach(struct world *w, uint32_t node)
 static void gauge_flush(struct world *w)
 {
     for (uint32_t i = 0; i < w->node_count; i++)
-        serving_laws_pass(&w->nodes[i].serving, world_now(w));
+        if (!w->nodes[i].proxy) serving_laws_pass(&w->nodes[i].serving, world_now(w));
 }
 
 void gauge_window(struct world *w, bool closes)
@@ -88,6 +91,7 @@ static int64_t gauge_residual_ns(const struct world *w)
 {
     int64_t worst = 0;
     for (uint32_t i = 0; i < w->node_count; i++) {
+        if (w->nodes[i].proxy) continue;
         int64_t off = llabs(serving_laws_little_ns(&w->nodes[i].serving));
         if (off > worst) worst = off;
     }

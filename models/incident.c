@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Scheduled events of a scenario: outages of a region, of the facilitator, of the price feed, and
- * surges of demand.  Outages nest: two that overlap end with the later one. */
+ * Scheduled events of a scenario: outages of a region, of the facilitator, of the price feed,
+ * surges of demand, and swaps of what a node class runs.  Outages nest: two that overlap end with
+ * the later one. */
 #include "models/world.h"
 
 static const struct scenario_event *incident_of(const struct world *w, uint32_t index)
@@ -13,7 +14,7 @@ void incident_open(struct world *w)
     for (uint32_t i = 0; i < w->params->events.count; i++) {
         const struct scenario_event *e = incident_of(w, i);
         event_schedule(&w->events, e->at, EV_INCIDENT, i, 0);
-        event_schedule(&w->events, e->at + e->duration, EV_INCIDENT, i, 1);
+        if (e->duration > 0) event_schedule(&w->events, e->at + e->duration, EV_INCIDENT, i, 1);
     }
 }
 
@@ -34,6 +35,19 @@ static void incident_feed(struct world *w, bool down)
     payment_feed_down(&w->payment, w->feed_down > 0);
 }
 
+/* A node class gets another engine, or its own again: one node after the other. */
+static void incident_swap(struct world *w, uint32_t index, bool back)
+{
+    const struct scenario_swap *swap = &incident_of(w, index)->swap;
+    uint32_t engine = back ? swap->class : w->params->nodes.count + index;
+    int64_t after = 0;
+    for (uint32_t i = 0; i < w->node_count; i++) {
+        if (w->nodes[i].class != swap->class) continue;
+        event_schedule(&w->events, world_now(w) + after, EV_LIFE, i, FLEET_SWAPS | engine << 8);
+        after += swap->stagger;
+    }
+}
+
 void incident_fire(struct world *w, uint32_t index, bool end)
 {
     const struct scenario_event *e = incident_of(w, index);
@@ -46,6 +60,9 @@ void incident_fire(struct world *w, uint32_t index, bool end)
         break;
     case EVENT_FEED_OUTAGE:
         incident_feed(w, !end);
+        break;
+    case EVENT_SWAP:
+        incident_swap(w, index, end);
         break;
     case EVENT_SURGE:
         break; /* front_open told the workload */

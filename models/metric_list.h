@@ -25,6 +25,19 @@
     VALUE(requests_failed, "requests.failed", "lost with their node")                                \
     VALUE(requests_timed_out, "requests.timed_out", "given up by the client")                        \
     VALUE(requests_in_flight, "requests.in_flight", "not finished at the end")                       \
+    VALUE(rejected_no_node, "rejected.no_node", "of the rejected: no node was active for the model")  \
+    VALUE(rejected_unpriced, "rejected.unpriced", "of the rejected: the price feed was too old")      \
+    VALUE(rejected_no_record, "rejected.no_record", "of the rejected: limits.requests were in flight") \
+    VALUE(rejected_chain, "rejected.chain", "of the rejected: no block or engine of the validators took it") \
+    VALUE(rejected_queue_full, "rejected.queue_full", "of the rejected: the queue of its node was full") \
+    VALUE(rejected_queue_timeout, "rejected.queue_timeout", "of the rejected: it waited too long at its node") \
+    VALUE(rejected_too_long, "rejected.too_long", "of the rejected: the empty node could not hold it") \
+    VALUE(rejected_rate_limited, "rejected.rate_limited", "of the rejected: by the API behind a proxy") \
+    VALUE(failed_node_lost, "failed.node_lost", "of the failed: its node broke down under it")        \
+    VALUE(failed_unreachable, "failed.unreachable", "of the failed: its node could not be reached")   \
+    VALUE(failed_api, "failed.api", "of the failed: the API behind a proxy answered with an error")   \
+    VALUE(failed_no_room, "failed.no_room", "of the failed: its node was swapped to a model that cannot hold it") \
+    VALUE(failed_disagreed, "failed.disagreed", "of the failed: replicas disagreed")                  \
     SPREAD(ttft, "latency.ttft_s", "time to first token at the user, s")                             \
     SPREAD(tpot, "latency.tpot_s", "time per output token after the first, s")                       \
     SPREAD(e2e, "latency.e2e_s", "from sending a request to acting on its answer, s")                \
@@ -76,8 +89,20 @@
     VALUE(usd_per_mtok, "cost.usd_per_mtok", "network cost per million tokens served, USD")          \
     VALUE(usd_per_verified_mtok, "cost.usd_per_verified_mtok", "network cost per million tokens of verified answers, USD") \
     VALUE(kwh_per_mtok, "cost.kwh_per_mtok", "energy of the GPU nodes per million tokens, kWh")      \
-    VALUE(network_usd, "cost.network_usd", "rent of all GPU nodes and validators over the measured window, USD") \
+    VALUE(network_usd, "cost.network_usd", "rent of all nodes and validators over the measured window and what APIs charged, USD") \
     VALUE(replicated_ratio, "cost.replicated_ratio", "cost if every validator rented the GPU fleet, over the network's cost; under replicated: its cost over that of the fleet and hosts") \
+    VALUE(api_usd, "cost.api_usd", "of it what outside APIs charged proxies, USD")                   \
+    VALUE(fleet_availability, "fleet.availability_ratio", "time that nodes could serve over the time they were members") \
+    VALUE(fleet_loading, "fleet.loading_ratio", "time that nodes loaded a model over the time they were members") \
+    VALUE(fleet_node_h, "fleet.node_h", "hours of membership of all nodes in the measured window")    \
+    VALUE(fleet_joined, "fleet.joined", "nodes that joined after the start (whole run, as those below)") \
+    VALUE(fleet_left, "fleet.left", "nodes that left for good")                                      \
+    VALUE(fleet_failures, "fleet.failures", "failures of nodes")                                     \
+    VALUE(fleet_loads, "fleet.loads", "models loaded after the start")                               \
+    VALUE(fleet_swapped, "fleet.swapped", "nodes whose engine or model was swapped")                 \
+    VALUE(fleet_held, "fleet.held", "requests that a swap took out of an engine and gave to the next") \
+    VALUE(fleet_attested, "fleet.attested", "attestations of nodes in final blocks after the start") \
+    VALUE(fleet_retried, "fleet.retried", "requests that lost their node and were tried again")      \
     VALUE(node_gpus, "node.gpus", "GPUs of all nodes")                                               \
     SPREAD(node_profit, "node.profit_usd", "fees minus rent, gas, burns and slashed stake of each node, USD") \
     SPREAD(node_utilisation, "node.utilisation_ratio", "busy share of each node in the measured window")                    \

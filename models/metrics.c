@@ -289,6 +289,9 @@ static void metrics_fill_requests(const struct metrics *m, struct models_value *
     metrics_set_integer(values, METRIC_requests_completed, (int64_t)m->completed);
     metrics_set_integer(values, METRIC_requests_rejected, (int64_t)m->rejected);
     metrics_set_integer(values, METRIC_requests_failed, (int64_t)m->failed);
+    for (int i = REASON_NO_NODE; i < REQUEST_REASONS; i++)
+        metrics_set_integer(values, METRIC_rejected_no_node + (enum metrics_id)(i - REASON_NO_NODE),
+                            (int64_t)m->reasons[i]);
     metrics_set_integer(values, METRIC_requests_timed_out, (int64_t)m->timed_out);
     metrics_set_integer(values, METRIC_requests_in_flight, (int64_t)(m->arrived - ended));
     metrics_fill_hist(m, values, METRIC_ttft, HIST_TTFT, 1e9);
@@ -413,6 +416,8 @@ static void metrics_snap_counters(struct metrics *m, struct snap *snap)
                              &m->gas_limit};
     for (size_t i = 0; i < sizeof counts / sizeof counts[0]; i++)
         snap_u64(snap, counts[i]);
+    for (int i = 0; i < REQUEST_REASONS; i++)
+        snap_u64(snap, &m->reasons[i]);
     for (size_t i = 0; i < sizeof sums / sizeof sums[0]; i++)
         snap_money(snap, sums[i]);
     snap_i64(snap, &m->open);
@@ -422,7 +427,7 @@ static void metrics_snap_counters(struct metrics *m, struct snap *snap)
 
 void metrics_snap(struct metrics *m, struct snap *snap)
 {
-    SNAP_COVERS(struct metrics, 39552);
+    SNAP_COVERS(struct metrics, 39664);
     snap_begin(snap, "metrics");
     metrics_snap_counters(m, snap);
     snap_level(snap, &m->risk);

@@ -10,6 +10,7 @@
 
 #include "models/metric_list.h"
 #include "models/models.h"
+#include "models/request.h"
 
 #define METRICS_VALUE(id, name, meaning) METRIC_##id,
 #define METRICS_SPREAD(id, name, meaning)                                                          \
@@ -74,6 +75,7 @@ struct metrics {
 
     /* requests that arrived in the window, by end */
     uint64_t arrived, completed, rejected, failed, timed_out;
+    uint64_t reasons[REQUEST_REASONS]; /* of the rejected and the failed */
     /* answers to them, by proof */
     uint64_t answers, never, submitted, accepted, refused, expired, lost;
     uint64_t cheats, cheats_detected, cheats_undetected, false_slashes;

@@ -9,6 +9,7 @@
 #include "models/caveat.h"
 #include "models/consensus/proposer.h"
 #include "models/consensus/script.h"
+#include "models/fleet.h"
 #include "models/pilot.h"
 #include "models/scenario.h"
 
@@ -60,6 +61,7 @@ static struct models_scenario *models_from(struct arena *arena, const char *path
     scenario->params.warmup = scenario->params.warmup_rule.fixed; /* 0 until a pilot has run */
     scenario_check(&scenario->params, scenario->doc, arena, diag);
     scenario->metrics = slo_metrics(&scenario->params.users, arena);
+    fleet_cost_metrics(&scenario->params.nodes, &scenario->metrics, arena);
     if (diag->count == 0) {
         models_describe(scenario, path, arena);
     } else {

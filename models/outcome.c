@@ -18,12 +18,14 @@ static const struct scenario_act *outcome_acts(const struct world *w, const stru
     return &((const struct scenario_user *)w->params->users.items)[r->class].acts;
 }
 
+/* Tokens stream as they come; the signature over all of them leaves with the last. */
 void outcome_served(struct world *w, uint32_t slot, int64_t first_token_ns, uint32_t from_region)
 {
     struct request *r = world_request(w, slot);
     struct rng_stream s = world_stream(w, PURPOSE_DOWNLINK, r->id);
     uint64_t bytes = OUTCOME_ANSWER_BYTES + (uint64_t)OUTCOME_BYTES_PER_TOKEN * r->output_tok;
     int64_t delay = net_delay_ns(&w->net, from_region, r->region, bytes, &s);
+    int64_t sign = w->design->sign_ns ? w->design->sign_ns(&w->params->verification) : 0;
     int64_t first_delay = delay;
     if (r->prefill_node != UINT32_MAX) { /* the first token came from there, with the same luck */
         struct rng_stream again = world_stream(w, PURPOSE_DOWNLINK, r->id);
@@ -36,7 +38,7 @@ void outcome_served(struct world *w, uint32_t slot, int64_t first_token_ns, uint
     r->proof = PROOF_PENDING;
     world_set_state(w, slot, REQUEST_RETURN);
     world_hold(w, slot);
-    event_schedule(&w->events, world_now(w) + delay, EV_ANSWER, slot, r->id);
+    event_schedule(&w->events, world_now(w) + sign + delay, EV_ANSWER, slot, r->id);
 }
 
 static void outcome_measure_latency(struct world *w, const struct request *r)
@@ -45,6 +47,8 @@ static void outcome_measure_latency(struct world *w, const struct request *r)
     if (!r->counted) return;
     m->prompt_tok += r->prompt_tok;
     m->output_tok += r->output_tok;
+    if (r->node < w->node_count)
+        w->nodes[r->node].life.answered_tok += (uint64_t)r->prompt_tok + r->output_tok;
     m->answers++;
     m->cheats += r->cheated;
     if (!w->design->verifies) m->cheats_undetected += r->cheated; /* and never will be */

@@ -16,6 +16,10 @@ enum purpose {
     PURPOSE_CHECK,        /* does a forged proof pass: entity = request */
     PURPOSE_RELAY,        /* network, facilitator to chain: entity = batch */
     PURPOSE_AGREE,        /* do replicas agree on an answer: entity = request */
+    PURPOSE_API,          /* fate of a call to an outside API: entity = request */
+    PURPOSE_FAULT,        /* failures and repairs: entity = node, one block per cycle */
+    PURPOSE_JOIN,         /* coming and going: entity = node */
+    PURPOSE_ATTEST,       /* network, attestation to the chain: entity = node */
     PURPOSE_SPECULATE,    /* which drafted tokens are accepted: entity = request */
 };
 

@@ -81,14 +81,6 @@ void record_sample(struct world *w)
 
 /* ---- costs ----------------------------------------------------------------------------------- */
 
-static double record_rent_usd_per_h(const struct world *w, uint32_t node)
-{
-    const struct scenario_node *c =
-        (const struct scenario_node *)w->params->nodes.items + w->nodes[node].class;
-    double gpu = c->rent > 0 ? c->rent : scenario_own_hardware(c->own, c->gpu)->rental_usd_per_h;
-    return gpu * (double)c->gpus;
-}
-
 /* Rent is counted over the measured window, like the tokens it is set against. */
 static double record_window_h(const struct world *w)
 {
@@ -99,9 +91,9 @@ static double record_fleet_usd(const struct world *w)
 {
     double sum = 0;
     for (uint32_t i = 0; i < w->node_count; i++) {
-        sum += record_rent_usd_per_h(w, i);
+        sum += fleet_cost_rent_usd(w, i) + fleet_cost_api_usd(w, i);
     }
-    return sum * record_window_h(w);
+    return sum;
 }
 
 static double record_hosts_usd(const struct world *w)
@@ -117,17 +109,13 @@ static double record_replicas_usd(const struct world *w)
            (double)w->consensus.count * record_window_h(w);
 }
 
-static double record_kwh(struct world *w)
+static double record_kwh(const struct world *w)
 {
-    double idle = w->params->costs.idle_power, sum = 0, window_s = record_window_h(w) * 3600;
+    double sum = 0;
     for (uint32_t i = 0; i < w->node_count; i++) {
-        const struct scenario_node *c =
-            (const struct scenario_node *)w->params->nodes.items + w->nodes[i].class;
-        double watts = scenario_own_hardware(c->own, c->gpu)->power_w * (double)c->gpus;
-        double busy_s = (double)w->nodes[i].window_busy_ns / 1e9;
-        sum += watts * (idle * window_s + (1 - idle) * busy_s);
+        sum += fleet_cost_kwh(w, i);
     }
-    return sum / 3.6e6;
+    return sum;
 }
 
 static double record_ratio(double part, double whole)
@@ -171,7 +159,7 @@ static void record_nodes(struct world *w, struct models_value *values)
         const struct world_node *node = &w->nodes[i];
         double income = money_real(w->token.node_income[i] - node->income_before, 18) * price;
         double lost = money_real(node->slashed_atto + node->paid_atto, 18) * price;
-        profit[i] = income - lost - record_rent_usd_per_h(w, i) * window_h;
+        profit[i] = income - lost - fleet_cost_rent_usd(w, i) - fleet_cost_api_usd(w, i);
         busy[i] = (double)node->window_busy_ns / 3600e9 / window_h;
     }
     metrics_set_spread(values, METRIC_node_profit, profit, w->node_count);
@@ -189,8 +177,8 @@ static struct record_work record_class_work(struct world *w, uint16_t class)
     for (uint32_t i = 0; i < w->node_count; i++) {
         const struct world_node *n = &w->nodes[i];
         if (n->class != class) continue;
-        double usd_per_ns = record_rent_usd_per_h(w, i) / 3600e9;
-        int64_t busy = serving_count(&w->nodes[i].serving, world_now(w)).busy_ns;
+        double usd_per_ns = fleet_cost_rent_usd_per_h(w, i) / 3600e9;
+        int64_t busy = fleet_engine_count(w, i).busy_ns;
         int64_t honest = n->adversary < 0 ? busy : n->honest_busy_ns;
         work.honest_usd += usd_per_ns * (double)honest;
         work.cheat_usd += usd_per_ns * (double)(busy - honest);
@@ -276,7 +264,7 @@ void record_window(struct world *w, bool closes)
 {
     uint64_t queried = 0, hit = 0;
     for (uint32_t i = 0; i < w->node_count; i++) {
-        struct serving_counters c = serving_count(&w->nodes[i].serving, world_now(w));
+        struct serving_counters c = fleet_engine_count(w, i);
         queried += c.queried_tok;
         hit += c.hit_tok;
     }
@@ -332,7 +320,10 @@ static int64_t *record_first_tokens(struct world *w)
         first_ns[slot] = r->state == REQUEST_RETURN ? r->first_token_ns : -1;
     }
     for (uint32_t i = 0; i < w->node_count; i++)
-        serving_first_tokens(&w->nodes[i].serving, world_now(w), first_ns);
+        if (w->nodes[i].proxy)
+            proxy_first_tokens(w->nodes[i].proxy, world_now(w), first_ns);
+        else
+            serving_first_tokens(&w->nodes[i].serving, world_now(w), first_ns);
     for (uint32_t slot = 0; slot < w->requests.capacity; slot++) {
         const struct request *r = world_request(w, slot);
         if (r->state == REQUEST_SERVED && r->prefill_node != UINT32_MAX)
@@ -365,6 +356,8 @@ void record_fill(struct world *w, struct models_record *record)
                                      .values = values};
     bool halted = w->halt_since_ns >= 0;
     chain_halt_ends(w);
+    for (uint32_t i = 0; i < w->node_count; i++)
+        fleet_life_note(w, i);
     record_pending(w);
     record_under_way(w);
     metrics_fill(&w->metrics, values);
@@ -373,6 +366,7 @@ void record_fill(struct world *w, struct models_record *record)
     metrics_set_real(values, METRIC_prefix_hit,
                      record_ratio((double)w->window_hit_tok, (double)w->window_queried_tok));
     record_costs(w, values);
+    fleet_cost_fill(w, values);
     record_nodes(w, values);
     gauge_fill(w, values);
     record_supply(w, values);

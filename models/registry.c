@@ -29,6 +29,20 @@ static const struct param registry_rows[] = {
           "its tip per gas", HEARTBEAT_GAS),
     PARAM(registry_params, heartbeat_bytes, PARAM_BYTES, "600 B", "1 B", "1 MB",
           "size of a heartbeat transaction", "assumption"),
+    PARAM(registry_params, attestation_gas_used, PARAM_COUNT, "700000", "21000", "1000000000",
+          "gas used by a registration or a new attestation",
+          "og-evm precompile.go: verifyAttestation 500 k; own estimate for the rest"),
+    PARAM(registry_params, attestation_gas_limit, PARAM_COUNT, "1000000", "21000", "1000000000",
+          "gas limit that the relayer sets for it", "assumption"),
+    PARAM(registry_params, attestation_fee_cap, PARAM_GAS_PRICE, "0.002 gwei", "0 wei",
+          "1000000 gwei", "most the relayer pays per gas of it", HEARTBEAT_GAS),
+    PARAM(registry_params, attestation_tip, PARAM_GAS_PRICE, "0.001 gwei", "0 wei", "1000000 gwei",
+          "its tip per gas", HEARTBEAT_GAS),
+    PARAM(registry_params, attestation_bytes, PARAM_BYTES, "6 kB", "1 B", "1 MB",
+          "size of its transaction", "assumption: a Nitro document has 4 to 5 kB"),
+    PARAM(registry_params, attestation_check, PARAM_DURATION, "3.5 ms", "0 s", "1 h",
+          "work of one core of a validator on it",
+          "COSE and certificate chain at 0.67 ms a P-384 verify (measured on an EPYC core)"),
 };
 const struct param_table registry_table = PARAM_TABLE("registry", registry_params, registry_rows);
 
@@ -187,6 +201,18 @@ void registry_approve(struct registry *reg, uint32_t measurement)
         if (reg->nodes[node].terms.measurement == measurement) reg->nodes[node].approved = true;
 }
 
+void registry_move(struct registry *reg, uint32_t node, uint32_t model, int64_t now_ns)
+{
+    struct registry_node *n = &reg->nodes[node];
+    assert(node < reg->count && model < reg->model_count);
+    bool enabled = n->enabled;
+    n->enabled = false; /* off the lists of the old one */
+    registry_refresh(reg, node, now_ns);
+    n->enabled = enabled;
+    n->terms.model = model;
+    registry_refresh(reg, node, now_ns);
+}
+
 /* ---- time ---------------------------------------------------------------------------------- */
 
 uint32_t registry_expire(struct registry *reg, int64_t now_ns)
@@ -235,7 +261,7 @@ void registry_end(struct registry *reg, uint32_t node)
 
 void registry_snap(struct registry *reg, struct snap *snap)
 {
-    SNAP_COVERS(struct registry, 112);
+    SNAP_COVERS(struct registry, 160);
     SNAP_COVERS(struct registry_node, 112);
     SNAP_COVERS(struct registry_list, 16);
     snap_begin(snap, "registry");
@@ -243,6 +269,7 @@ void registry_snap(struct registry *reg, struct snap *snap)
     snap_same(snap, reg->model_count, "models");
     for (uint32_t i = 0; i < reg->count; i++) {
         struct registry_node *node = &reg->nodes[i];
+        snap_below(snap, &node->terms.model, reg->model_count);
         snap_flag(snap, &node->registered);
         snap_flag(snap, &node->enabled);
         snap_flag(snap, &node->approved);
@@ -251,8 +278,12 @@ void registry_snap(struct registry *reg, struct snap *snap)
         snap_u32(snap, &node->in_flight);
     }
     for (uint32_t m = 0; m < REGISTRY_SIDES * reg->model_count; m++) {
-        struct registry_list *list = &reg->actives[m]; /* all were active when they registered */
-        snap_count(snap, &list->count, list->capacity);
+        struct registry_list *list = &reg->actives[m];
+        snap_length(snap, &list->count, reg->count);
+        if (snap->reading && list->count > list->capacity) {
+            list->capacity = list->count;
+            list->nodes = arena_alloc(reg->arena, list->capacity, sizeof *list->nodes);
+        }
         snap_indices(snap, list->nodes, list->count, reg->count);
     }
     snap_i64(snap, &reg->next_expiry_ns);

@@ -29,6 +29,10 @@ struct registry_params {
     int64_t heartbeat_gas_used, heartbeat_gas_limit;
     int64_t heartbeat_fee_cap, heartbeat_tip; /* wei per gas, of the relayer */
     uint64_t heartbeat_bytes;                 /* of the transaction */
+    int64_t attestation_gas_used, attestation_gas_limit;
+    int64_t attestation_fee_cap, attestation_tip;
+    uint64_t attestation_bytes;
+    int64_t attestation_check; /* ns of one core of a validator */
 };
 extern const struct param_table registry_table;
 
@@ -79,6 +83,10 @@ void registry_disable(struct registry *reg, uint32_t node);
 bool registry_enable(struct registry *reg, uint32_t node, int64_t now_ns);
 void registry_revoke(struct registry *reg, uint32_t measurement);
 void registry_approve(struct registry *reg, uint32_t measurement);
+
+/* A node answers for another model from now on, which no transaction says: it stays as active as it
+ * was. */
+void registry_move(struct registry *reg, uint32_t node, uint32_t model, int64_t now_ns);
 
 /* Drop the nodes whose heartbeat is too old at `now`; gives how many. */
 uint32_t registry_expire(struct registry *reg, int64_t now_ns);

@@ -23,6 +23,26 @@ enum request_state {               /* every request is in exactly one; the last 
                      REQUEST_STATES
 };
 
+/* Why a request was rejected or failed. */
+enum request_reason {
+    REASON_NONE,
+    REASON_NO_NODE,   /* none is active for its model */
+    REASON_UNPRICED,  /* the price feed is too old */
+    REASON_NO_RECORD, /* beyond limits.requests */
+    REASON_CHAIN,     /* under `replicated`: no block or engine of the validators takes it */
+    REASON_QUEUE_FULL,
+    REASON_QUEUE_TIMEOUT,             /* it waited too long at its node */
+    REASON_TOO_LONG,                  /* could not be held by the empty node */
+    REASON_RATE_LIMITED,              /* by the API behind a proxy */
+    REASON_FAILED,                    /* from here on failed */
+    REASON_NODE_LOST = REASON_FAILED, /* its node went down under it */
+    REASON_UNREACHABLE,
+    REASON_API,       /* the API behind a proxy answered with an error */
+    REASON_NO_ROOM,   /* the model that its node was swapped to cannot hold it */
+    REASON_DISAGREED, /* replicas did */
+    REQUEST_REASONS
+};
+
 enum request_proof {
     PROOF_NONE,     /* no answer yet */
     PROOF_PENDING,  /* can still be verified */

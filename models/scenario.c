@@ -40,6 +40,22 @@ static const struct param timing_rows[] = {
 };
 static const struct param_table timing_table = PARAM_TABLE("timing", scenario_timing, timing_rows);
 
+/* Rows that go with one kind of node. */
+#define ONLY(value, owner, field, kind_, deftext, mintext, maxtext, what, from)                    \
+    {                                                                                              \
+        .key = #field, .type = (kind_), .offset = offsetof(struct owner, field), .def = (deftext), \
+        .min = (mintext), .max = (maxtext), .meaning = (what), .source = (from), .when = "kind",   \
+        .is = (value)                                                                              \
+    }
+#define ONLY_SUB(value, owner, field, kind_, table, deftext, what, from)                           \
+    {                                                                                              \
+        .key = #field, .type = (kind_), .offset = offsetof(struct owner, field), .def = (deftext), \
+        .meaning = (what), .source = (from), .sub = &(table), .when = "kind", .is = (value)        \
+    }
+#define FLEET_GROUP(field, what)                                                                   \
+    PARAM_SUB(scenario_node, field, PARAM_GROUP, fleet_##field##_table, "{}", what,                \
+              "docs/decisions/0014-fleet.md")
+
 static const char *const role_names[REGISTRY_ROLES + 1] = {"both", "prefill", "decode", NULL};
 static const struct param node_rows[] = {
     PARAM(scenario_node, name, PARAM_NAME, NULL, NULL, NULL, "name of the node class", NULL),
@@ -47,17 +63,19 @@ static const struct param node_rows[] = {
           "assumption"),
     PARAM(scenario_node, count, PARAM_COUNT, "1", "1", "100000", "nodes of the class",
           "assumption"),
-    PARAM(scenario_node, gpu, PARAM_NAME, "a100-80g", NULL, NULL,
-          "hardware of the catalog, or of your own (hardware)", "assumption"),
-    PARAM(scenario_node, gpus, PARAM_COUNT, "1", "1", "64",
-          "GPUs of a node; those of a stage share each layer (tensor parallel)", "assumption"),
-    PARAM(scenario_node, pipeline, PARAM_COUNT, "1", "1", "64",
-          "stages that hold the layers in turn, each with a batch of its own in flight",
-          "assumption"),
-    PARAM(scenario_node, expert_groups, PARAM_COUNT, "1", "1", "64",
-          "groups of a stage's GPUs that hold different experts (expert parallel)", "assumption"),
-    PARAM_SUB(scenario_node, timing, PARAM_CHOICE, timing_table, "roofline",
-              "where step times come from", "docs/decisions/0011-timing-tables.md"),
+    PARAM_NAMES(scenario_node, kind, fleet_kind_names, "gpu",
+                "runs the model on GPUs of its own, or forwards to an outside API", "assumption"),
+    ONLY("gpu", scenario_node, gpu, PARAM_NAME, "a100-80g", NULL, NULL,
+         "hardware of the catalog, or of your own (hardware)", "assumption"),
+    ONLY("gpu", scenario_node, gpus, PARAM_COUNT, "1", "1", "64",
+         "GPUs of a node; those of a stage share each layer (tensor parallel)", "assumption"),
+    ONLY("gpu", scenario_node, pipeline, PARAM_COUNT, "1", "1", "64",
+         "stages that hold the layers in turn, each with a batch of its own in flight",
+         "assumption"),
+    ONLY("gpu", scenario_node, expert_groups, PARAM_COUNT, "1", "1", "64",
+         "groups of a stage's GPUs that hold different experts (expert parallel)", "assumption"),
+    ONLY_SUB("gpu", scenario_node, timing, PARAM_CHOICE, timing_table, "roofline",
+             "where step times come from", "docs/decisions/0011-timing-tables.md"),
     PARAM(scenario_node, model, PARAM_NAME, "llama3-8b", NULL, NULL,
           "the model it serves; one of models[]", "assumption"),
     {.key = "dtype",
@@ -66,24 +84,62 @@ static const struct param node_rows[] = {
      .def = "bf16",
      .meaning = "number format of the weights",
      .source = "assumption",
-     .names = perf_dtype_names},
-    PARAM_NAMES(
-        scenario_node, role, role_names, "both",
-        "both: whole requests; prefill: prompts, whose KV then goes to a node that decodes; "
-        "decode: what follows",
-        "docs/decisions/0015-demand.md"),
-    PARAM_NAMES(scenario_node, kv_dtype, perf_dtype_names, "bf16", "number format of the KV cache",
-                "vLLM: kv_cache_dtype auto"),
-    PARAM_NAMES(scenario_node, expert_load, perf_expert_load_names, "as_measured",
-                "how unevenly experts are loaded; as_measured: the most uneven load in the "
-                "tables, balanced without any",
-                "docs/decisions/0016-moe-and-pipelines.md"),
+     .names = perf_dtype_names,
+     .when = "kind",
+     .is = "gpu"},
+    {.key = "role",
+     .type = PARAM_ENUM,
+     .offset = offsetof(struct scenario_node, role),
+     .def = "both",
+     .meaning =
+         "both: whole requests; prefill: prompts, whose KV then goes to a node that decodes; "
+         "decode: what follows",
+     .source = "docs/decisions/0015-demand.md",
+     .names = role_names,
+     .when = "kind",
+     .is = "gpu"},
+    {.key = "kv_dtype",
+     .type = PARAM_ENUM,
+     .offset = offsetof(struct scenario_node, kv_dtype),
+     .def = "bf16",
+     .meaning = "number format of the KV cache",
+     .source = "vLLM: kv_cache_dtype auto",
+     .names = perf_dtype_names,
+     .when = "kind",
+     .is = "gpu"},
+    {.key = "expert_load",
+     .type = PARAM_ENUM,
+     .offset = offsetof(struct scenario_node, expert_load),
+     .def = "as_measured",
+     .meaning = "how unevenly experts are loaded; as_measured: the most uneven load in the tables, "
+                "balanced without any",
+     .source = "docs/decisions/0016-moe-and-pipelines.md",
+     .names = perf_expert_load_names,
+     .when = "kind",
+     .is = "gpu"},
     PARAM(scenario_node, stake, PARAM_OPG, "10000 OPG", "0 OPG", "1000000000 OPG",
           "stake of each node", "assumption: no minimum is published"),
-    PARAM(scenario_node, rent, PARAM_USD_PER_H, "$0/h", "$0/h", "$10000/h",
-          "rent of one GPU; 0: the catalog's", "catalog"),
+    ONLY("gpu", scenario_node, rent, PARAM_USD_PER_H, "$0/h", "$0/h", "$10000/h",
+         "rent of one GPU; 0: the catalog's", "catalog"),
+    ONLY_SUB("proxy", scenario_node, proxy, PARAM_GROUP, proxy_table, "{}",
+             "the API that a proxy forwards to", "docs/decisions/0014-fleet.md"),
+    PARAM_SUB(scenario_node, tee, PARAM_CHOICE, fleet_toll_table, "cc_aware",
+              "toll of confidential computing", "scenarios/validation/tee_toll.md"),
+    FLEET_GROUP(attestation, "how long an enclave takes to attest"),
+    FLEET_GROUP(power, "electric power"),
+    ONLY_SUB("gpu", scenario_node, load, PARAM_GROUP, fleet_load_table, "{}",
+             "loading a model: after joining, a repair, a swap", "docs/decisions/0014-fleet.md"),
+    PARAM_SUB(scenario_node, failures, PARAM_CHOICE, fleet_failures_table, "none",
+              "failure and repair", "assumption: none"),
+    PARAM_SUB(scenario_node, join, PARAM_CHOICE, fleet_join_table, "at_start",
+              "when its nodes come", "assumption"),
+    PARAM_SUB(scenario_node, leave, PARAM_CHOICE, fleet_leave_table, "never",
+              "when its nodes go for good", "assumption"),
+    FLEET_GROUP(queue, "requests that wait at a node"),
 };
 static const struct param_table node_table = PARAM_TABLE("node", scenario_node, node_rows);
+
+static const char *const lost_names[] = {"fails", "retried", NULL};
 
 static const struct param client_rows[] = {
     PARAM(scenario_client, timeout, PARAM_DURATION, "60 s", "1 ms", "30 d",
@@ -93,24 +149,57 @@ static const struct param client_rows[] = {
           "default of Python httpx, connect time-out; assumption: the SDK leaves it"),
     PARAM(scenario_client, retries, PARAM_COUNT, "1", "0", "100",
           "new attempts when a node cannot be reached", "OpenGradient-SDK tee_connection.py"),
+    PARAM_NAMES(scenario_client, lost, lost_names, "fails",
+                "a request whose node breaks down under it fails, or is tried again too",
+                "OpenGradient-SDK tee_connection.py: only failed connections are"),
 };
 static const struct param_table client_table = PARAM_TABLE("client", scenario_client, client_rows);
 
-static const char *const event_names[] = {"outage", "facilitator_outage", "feed_outage", "surge",
-                                          NULL};
+static const struct param engine_rows[] = {
+    PARAM_WORD("same", "as under serving:"),
+    PARAM_SUB(scenario_engine, serving, PARAM_GROUP, serving_table, NULL,
+              "settings of its own: the keys of serving:, those left out at their defaults", NULL),
+};
+static const struct param_table engine_table = PARAM_TABLE("engine", scenario_engine, engine_rows);
+
+static const struct param swap_timing_rows[] = {
+    PARAM_WORD("same", "as before"),
+    PARAM_WORD("roofline", "modelled from published peaks and efficiencies"),
+    PARAM(scenario_timing, tables, PARAM_PATH, NULL, NULL, NULL, "folder of timing tables", NULL),
+};
+static const struct param_table swap_timing_table =
+    PARAM_TABLE("swap_timing", scenario_timing, swap_timing_rows);
+
+#define SWAP(name, kind_, deftext, mintext, maxtext, what)                                         \
+    {                                                                                              \
+        .key = #name, .type = (kind_), .offset = offsetof(struct scenario_event, swap.name),       \
+        .def = (deftext), .min = (mintext), .max = (maxtext), .meaning = (what), .when = "do",     \
+        .is = "swap", .source = "assumption: nothing else changes"                                 \
+    }
+#define SWAP_SUB(name, table, what)                                                                \
+    {                                                                                              \
+        .key = #name, .type = PARAM_CHOICE, .offset = offsetof(struct scenario_event, swap.name),  \
+        .def = "same", .meaning = (what), .sub = &(table), .when = "do", .is = "swap",             \
+        .source = "assumption: nothing else changes"                                               \
+    }
+
+static const char *const event_names[] = {
+    "outage", "facilitator_outage", "feed_outage", "surge", "swap", NULL};
 static const struct param event_rows[] = {
     PARAM(scenario_event, at, PARAM_DURATION, NULL, "0 s", "100 y", "when it begins", NULL),
     {.key = "for",
      .type = PARAM_DURATION,
      .offset = offsetof(struct scenario_event, duration),
-     .min = "1 ns",
+     .def = "0 s",
+     .min = "0 s",
      .max = "100 y",
-     .meaning = "how long it lasts"},
+     .meaning = "how long it lasts; 0: for good, which only a swap can",
+     .source = "assumption"},
     {.key = "do",
      .type = PARAM_ENUM,
      .offset = offsetof(struct scenario_event, what),
      .meaning = "outage (of a region), facilitator_outage (it loses its memory), feed_outage (of "
-                "the price feed), surge (of arrivals)",
+                "the price feed), surge (of arrivals), swap (of what a node class runs)",
      .names = event_names},
     {.key = "region",
      .type = PARAM_NAME,
@@ -126,6 +215,19 @@ static const struct param event_rows[] = {
      .meaning = "arrivals during a surge, times this",
      .when = "do",
      .is = "surge"},
+    SWAP(nodes, PARAM_NAME, NULL, NULL, NULL, "the node class of a swap"),
+    SWAP(
+        model, PARAM_NAME, "same", NULL, NULL,
+        "the model it runs from then on; where it is one of models[] the nodes answer for it, else "
+        "for the old one's name"),
+    SWAP(dtype, PARAM_NAME, "same", NULL, NULL, "its number format"),
+    SWAP(pipeline, PARAM_COUNT, "0", "0", "64",
+         "stages of its GPUs, which leaves the rest to tensor parallel; 0: as before"),
+    SWAP(expert_groups, PARAM_COUNT, "0", "0", "64", "groups of experts; 0: as before"),
+    SWAP_SUB(timing, swap_timing_table, "where its step times come from"),
+    SWAP_SUB(engine, engine_table, "its scheduler and limits"),
+    SWAP(stagger, PARAM_DURATION, "0 s", "0 s", "1 y",
+         "time from one node of the class to the next"),
 };
 static const struct param_table event_table = PARAM_TABLE("event", scenario_event, event_rows);
 
@@ -149,8 +251,6 @@ static const struct param_table collapse_table =
 static const struct param costs_rows[] = {
     PARAM(scenario_costs, validator_rent, PARAM_USD_PER_H, "$0.10/h", "$0/h", "$10000/h",
           "rent of a validator's host", "assumption"),
-    PARAM(scenario_costs, idle_power, PARAM_RATIO, "30%", "0%", "100%",
-          "power of an idle GPU as a share of its rated power", "assumption"),
 };
 static const struct param_table costs_table = PARAM_TABLE("costs", scenario_costs, costs_rows);
 
@@ -214,7 +314,7 @@ static const struct param scenario_rows[] = {
     PARAM_SUB(scenario, events, PARAM_LIST, event_table, "", "what happens when",
               "assumption: nothing"),
     SCENARIO_GROUP(collapse, collapse_table, "what econ.collapsed means", "assumption"),
-    SCENARIO_GROUP(costs, costs_table, "rents and power", "assumption"),
+    SCENARIO_GROUP(costs, costs_table, "rents", "assumption"),
     SCENARIO_GROUP(limits, limits_table, "bounds on memory", "assumption"),
     {.key = "expect",
      .type = PARAM_TEXTS,

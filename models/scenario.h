@@ -10,11 +10,13 @@
 #include "models/consensus/consensus.h"
 #include "models/facilitator.h"
 #include "models/feemarket.h"
+#include "models/fleet.h"
 #include "models/mempool.h"
 #include "models/models.h"
 #include "models/payment.h"
 #include "models/perf.h"
 #include "models/plan.h"
+#include "models/proxy.h"
 #include "models/registry.h"
 #include "models/router.h"
 #include "models/serving.h"
@@ -66,7 +68,8 @@ struct scenario_timing {
 };
 
 struct scenario_node {
-    const char *name, *region, *gpu, *model;
+    const char *name, *region, *gpu, *model; /* gpu: NULL for a proxy */
+    int kind;                                /* enum fleet_kind */
     int64_t count, gpus;
     int64_t pipeline, expert_groups;
     int role;            /* enum registry_role */
@@ -78,19 +81,56 @@ struct scenario_node {
     const struct scenario_own *own;         /* set by scenario_check; NULL: the catalog alone */
     money_t stake;                          /* atto OPG, each */
     double rent;                            /* USD/h of one GPU; 0: the catalog's */
+    struct proxy_params proxy;
+    struct fleet_toll tee;
+    struct fleet_attestation attestation;
+    struct fleet_power power;
+    struct fleet_load load;
+    struct fleet_failures failures;
+    struct fleet_join join;
+    struct fleet_leave leave;
+    struct fleet_queue queue;
 };
+
+enum scenario_lost { SCENARIO_LOST_FAILS, SCENARIO_LOST_RETRIED };
 
 struct scenario_client {
     int64_t timeout, connect; /* ns */
     int64_t retries;
+    int lost; /* enum scenario_lost: what it does when its node breaks down under it */
 };
 
-enum scenario_event_kind { EVENT_OUTAGE, EVENT_FACILITATOR_OUTAGE, EVENT_FEED_OUTAGE, EVENT_SURGE };
+enum scenario_engine_kind { SCENARIO_ENGINE_SAME, SCENARIO_ENGINE_OTHER };
+struct scenario_engine {
+    int kind; /* enum scenario_engine_kind */
+    struct serving_params serving;
+};
+
+enum scenario_swap_timings { SCENARIO_SWAP_SAME, SCENARIO_SWAP_ROOFLINE, SCENARIO_SWAP_TABLES };
+
+struct scenario_swap { /* what a node class runs from then on; "same" and 0: as before */
+    const char *nodes, *model, *dtype;
+    int64_t pipeline, expert_groups;
+    struct scenario_timing timing; /* kind: enum scenario_swap_timings */
+    struct scenario_engine engine;
+    int64_t stagger; /* ns from one node to the next */
+    uint32_t class;
+    struct scenario_node terms; /* made of it by scenario_check */
+};
+
+enum scenario_event_kind {
+    EVENT_OUTAGE,
+    EVENT_FACILITATOR_OUTAGE,
+    EVENT_FEED_OUTAGE,
+    EVENT_SURGE,
+    EVENT_SWAP
+};
 struct scenario_event {
-    int64_t at, duration; /* ns */
+    int64_t at, duration; /* ns; duration of a swap 0: for good */
     int what;             /* enum scenario_event_kind */
     const char *region;
     double factor;
+    struct scenario_swap swap;
 };
 
 struct scenario_collapse {
@@ -100,7 +140,6 @@ struct scenario_collapse {
 
 struct scenario_costs {
     double validator_rent; /* USD/h */
-    double idle_power;     /* ratio of rated power */
 };
 
 struct scenario_limits {

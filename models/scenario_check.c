@@ -11,32 +11,23 @@
 
 #include "models/perf_log.h"
 #include "models/perf_tables.h"
-#include "models/scenario.h"
+#include "models/scenario_checker.h"
 #include "models/scenario_own.h"
 
-struct scenario_checker {
-    const struct scenario *s;
-    struct param_doc *doc;
-    struct arena *arena;
-    struct diag *diag;
-    char path[128];
-};
-
-static const char *scenario_path(struct scenario_checker *c, const char *list, uint32_t index,
-                                 const char *key)
+const char *scenario_path(struct scenario_checker *c, const char *list, uint32_t index,
+                          const char *key)
 {
     snprintf(c->path, sizeof c->path, "%s[%u]%s%s", list, index, key[0] ? "." : "", key);
     return c->path;
 }
 
-static bool scenario_good(struct scenario_checker *c, const char *list, uint32_t index,
-                          const char *key)
+bool scenario_good(struct scenario_checker *c, const char *list, uint32_t index, const char *key)
 {
     return param_good(c->doc, scenario_path(c, list, index, key));
 }
 
-static void scenario_unknown(struct scenario_checker *c, const char *path, const char *what,
-                             const char *name, const char *const *known, size_t count)
+void scenario_unknown(struct scenario_checker *c, const char *path, const char *what,
+                      const char *name, const char *const *known, size_t count)
 {
     const char *near = diag_nearest(name, known, count);
     char list[400] = "";
@@ -65,7 +56,7 @@ static bool scenario_check_gpu(struct scenario_checker *c, const char *path, con
     return false;
 }
 
-static bool scenario_check_model(struct scenario_checker *c, const char *path, const char *name)
+bool scenario_check_model(struct scenario_checker *c, const char *path, const char *name)
 {
     if (!param_good(c->doc, path)) return false;
     if (scenario_own_model(c->s->own, name)) return true;
@@ -132,6 +123,17 @@ static void scenario_check_users(struct scenario_checker *c)
     if (count > 0 && shares) scenario_check_shares(c, "users", sum);
 }
 
+/* Behind a proxy may be a model that no catalog has. */
+static bool scenario_proxied(const struct scenario_checker *c, const char *model)
+{
+    const struct scenario_node *nodes = c->s->nodes.items;
+    for (uint32_t i = 0; i < c->s->nodes.count; i++) {
+        bool proxy = nodes[i].kind == FLEET_PROXY && nodes[i].model;
+        if (proxy && strcmp(nodes[i].model, model) == 0) return true;
+    }
+    return false;
+}
+
 static void scenario_check_models(struct scenario_checker *c)
 {
     const struct scenario_model *models = c->s->models.items;
@@ -142,7 +144,8 @@ static void scenario_check_models(struct scenario_checker *c)
     for (uint32_t i = 0; i < count; i++) {
         names[i] = models[i].name;
         scenario_check_name(c, "models", "name", names, i);
-        scenario_check_model(c, scenario_path(c, "models", i, "name"), models[i].name);
+        if (!models[i].name || !scenario_proxied(c, models[i].name))
+            scenario_check_model(c, scenario_path(c, "models", i, "name"), models[i].name);
         shares = scenario_good(c, "models", i, "share") && shares;
         sum += models[i].share;
     }
@@ -154,8 +157,9 @@ static bool scenario_offered(const struct scenario_checker *c, const char *model
 {
     const struct scenario_model *models = c->s->models.items;
     for (uint32_t i = 0; i < c->s->models.count; i++) {
-        if (!models[i].name || !scenario_own_model(c->s->own, models[i].name)) return true;
-        if (strcmp(models[i].name, model) == 0) return true;
+        if (!models[i].name || strcmp(models[i].name, model) == 0) return true;
+        if (!scenario_own_model(c->s->own, models[i].name) && !scenario_proxied(c, models[i].name))
+            return true;
     }
     return !param_good(c->doc, "models");
 }
@@ -185,10 +189,9 @@ static const char *scenario_unfit(const struct scenario_node *node, const struct
     return why ? why : perf_unfit_stages(t->hardware, t->model, t->tp, t->pp, t->ep);
 }
 
-/* Does `model` run on the GPUs of this node class, with room for at least some KV?  False after a
- * finding. */
-static bool scenario_check_fit(struct scenario_checker *c, const char *path,
-                               const struct scenario_node *node, const char *model)
+bool scenario_check_fit(struct scenario_checker *c, const char *path,
+                        const struct scenario_node *node, const char *model,
+                        const struct serving_params *serving)
 {
     struct perf_terms terms = scenario_terms(node, model);
     const char *why = scenario_unfit(node, &terms);
@@ -201,7 +204,7 @@ static bool scenario_check_fit(struct scenario_checker *c, const char *path,
     struct perf perf = perf_make(&terms, NULL);
     struct perf_memory memory;
     char text[256];
-    if (serving_blocks(&c->s->serving, &perf, &memory) >= 2) return true;
+    if (serving_blocks(serving, &perf, &memory) >= 2) return true;
     param_error(c->doc, c->diag, path, "%s", perf_memory_text(text, sizeof text, &perf, &memory));
     return false;
 }
@@ -216,8 +219,7 @@ static bool scenario_good_engine(struct scenario_checker *c, uint32_t i)
     return good;
 }
 
-static void scenario_read_tables(struct scenario_checker *c, struct scenario_node *node,
-                                 const char *path)
+void scenario_read_tables(struct scenario_checker *c, struct scenario_node *node, const char *path)
 {
     if (node->timing.kind != SCENARIO_TABLES || !param_good(c->doc, path)) return;
     struct perf_tables_ask ask = {.folder = node->timing.tables,
@@ -261,15 +263,20 @@ static void scenario_check_node(struct scenario_checker *c, uint32_t i)
 {
     struct scenario_node *node = (struct scenario_node *)c->s->nodes.items + i;
     node->own = c->s->own;
-    bool gpu = scenario_check_gpu(c, scenario_path(c, "nodes", i, "gpu"), node->gpu);
-    bool model = scenario_check_model(c, scenario_path(c, "nodes", i, "model"), node->model);
+    bool proxy = node->kind == FLEET_PROXY;
+    bool gpu = !proxy && scenario_check_gpu(c, scenario_path(c, "nodes", i, "gpu"), node->gpu);
+    bool model = proxy
+                     ? scenario_good(c, "nodes", i, "model")
+                     : scenario_check_model(c, scenario_path(c, "nodes", i, "model"), node->model);
     scenario_check_region(c, scenario_path(c, "nodes", i, "region"), node->region);
+    fleet_check_class(c, i);
     if (model && !scenario_offered(c, node->model)) {
         param_error(c->doc, c->diag, scenario_path(c, "nodes", i, "model"),
                     "'%s' is not among models:", node->model);
     }
     if (gpu && model && scenario_good_engine(c, i) &&
-        scenario_check_fit(c, scenario_path(c, "nodes", i, "gpus"), node, node->model)) {
+        scenario_check_fit(c, scenario_path(c, "nodes", i, "gpus"), node, node->model,
+                           &c->s->serving)) {
         scenario_read_tables(c, node, scenario_path(c, "nodes", i, "timing"));
         scenario_read_steps(c, node, scenario_path(c, "nodes", i, "timing"));
     }
@@ -317,14 +324,15 @@ static void scenario_check_nodes(struct scenario_checker *c)
     }
 }
 
-/* Tokens that a node of this class can hold; 0: not known. */
+/* Tokens that a node of this class can hold; 0: not known, or an API's own affair. */
 static int64_t scenario_room(struct scenario_checker *c, uint32_t i)
 {
     const struct scenario_node *node = (const struct scenario_node *)c->s->nodes.items + i;
+    if (node->kind == FLEET_PROXY) return 0;
     bool good = scenario_good(c, "nodes", i, "gpu") && scenario_good(c, "nodes", i, "model") &&
                 scenario_good_engine(c, i) && param_good(c->doc, "serving");
-    if (!good || !scenario_own_hardware(node->own, node->gpu) ||
-        !scenario_own_model(node->own, node->model))
+    if (!good || !scenario_own_hardware(c->s->own, node->gpu) ||
+        !scenario_own_model(c->s->own, node->model))
         return 0;
     struct perf_terms terms = scenario_terms(node, node->model);
     if (scenario_unfit(node, &terms)) return 0;
@@ -362,8 +370,9 @@ static void scenario_check_adversary(struct scenario_checker *c, uint32_t i)
     if (!scenario_check_model(c, path, a->substitute)) return;
     for (uint32_t n = 0; n < c->s->nodes.count; n++) {
         bool good = scenario_good_engine(c, n) && scenario_good(c, "nodes", n, "gpu");
+        if (nodes[n].kind == FLEET_PROXY) continue;
         if (good && scenario_own_hardware(c->s->own, nodes[n].gpu)) {
-            scenario_check_fit(c, path, &nodes[n], a->substitute);
+            scenario_check_fit(c, path, &nodes[n], a->substitute, &c->s->serving);
         }
     }
 }
@@ -389,6 +398,13 @@ static void scenario_check_event(struct scenario_checker *c, uint32_t i)
 {
     const struct scenario_event *e = (const struct scenario_event *)c->s->events.items + i;
     if (!scenario_good(c, "events", i, "do")) return;
+    if (e->what != EVENT_SWAP && e->duration == 0 && scenario_good(c, "events", i, "for")) {
+        bool given = param_given(c->doc, c->path);
+        param_error(c->doc, c->diag, c->path,
+                    given ? "must be above 0: only a swap can be for good"
+                          : "required key is missing (how long it lasts)");
+    }
+    if (e->what == EVENT_SWAP) fleet_check_swap(c, i);
     if (e->what == EVENT_OUTAGE) {
         scenario_check_region(c, scenario_path(c, "events", i, "region"), e->region);
     } else if (e->what == EVENT_SURGE && e->factor == 1 &&
@@ -452,7 +468,7 @@ static void scenario_check_replicated(struct scenario_checker *c)
     bool gpu = scenario_check_gpu(c, "verification.replicated.gpu", p->gpu);
     bool model = scenario_check_model(c, "verification.replicated.model", p->model);
     if (gpu && model && param_good(c->doc, "verification.replicated.gpus")) {
-        scenario_check_fit(c, "verification.replicated.gpus", &validator, p->model);
+        scenario_check_fit(c, "verification.replicated.gpus", &validator, p->model, &c->s->serving);
     }
     scenario_check_tx(c, &(struct scenario_tx){.prefix = "verification.replicated.",
                                                .fee_cap = p->fee_cap,
@@ -486,6 +502,9 @@ static void scenario_check_heartbeat(struct scenario_checker *c)
     scenario_check_tx(c, &(struct scenario_tx){"registry.heartbeat_", p->heartbeat_gas_limit,
                                                p->heartbeat_fee_cap, p->heartbeat_tip,
                                                p->heartbeat_bytes});
+    scenario_check_tx(c, &(struct scenario_tx){"registry.attestation_", p->attestation_gas_limit,
+                                               p->attestation_fee_cap, p->attestation_tip,
+                                               p->attestation_bytes});
 }
 
 static bool scenario_check_token(struct scenario_checker *c)
@@ -546,6 +565,7 @@ void scenario_check(struct scenario *s, struct param_doc *doc, struct arena *are
     scenario_own_check(s, doc, arena, diag);
     scenario_check_times(&c);
     struct models_metrics metrics = slo_metrics(&s->users, diag->arena);
+    fleet_cost_metrics(&s->nodes, &metrics, diag->arena);
     plan_check(&s->reps, &metrics, doc, "reps", diag);
     scenario_check_users(&c);
     scenario_check_models(&c);

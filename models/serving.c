@@ -11,16 +11,6 @@
 
 /* ---- parameters ----------------------------------------------------------------------------- */
 
-static const struct param tee_rows[] = {
-    PARAM(serving_tee, step, PARAM_DURATION, "0.2 ms", "0", "100 ms",
-          "toll of confidential computing on each engine step (host-device crossings)",
-          "arXiv 2606.23969: 13 to 27 % of a 5 to 8 ms step, 0.7 to 2 ms, in a naive engine; "
-          "below 0.2 ms in one that knows of it"),
-    PARAM(serving_tee, share, PARAM_RATIO, "0.2%", "0%", "100%", "and on what the step computes",
-          "arXiv 2606.23969: GPU matrix product at 0.998"),
-};
-static const struct param_table tee_table = PARAM_TABLE("serving_tee", serving_tee, tee_rows);
-
 static const struct param speculative_rows[] = {
     PARAM(serving_speculative, tokens, PARAM_COUNT, "0", "0", "32",
           "tokens drafted for each sequence and step; 0: no speculation",
@@ -88,8 +78,6 @@ static const struct param rows[] = {
     PARAM(serving_params, api, PARAM_DURATION, "15.6 ms", "0", "10 s",
           "HTTP, tokenizer and queue before the engine sees a request",
           "BLIS inference-sim, fit of vLLM on an H100"),
-    PARAM_SUB(serving_params, tee, PARAM_GROUP, tee_table, "{}",
-              "toll of confidential computing, where the design asks for it", "see its keys"),
     PARAM_SUB(serving_params, speculative, PARAM_GROUP, speculative_table, "{}",
               "drafts that a step verifies", "see its keys"),
 };
@@ -368,6 +356,13 @@ void serving_swap_perf(struct serving *s, int64_t now_ns, const struct perf *per
     }
     serving_step_cut(s, now_ns);
     s->next_perf = perf;
+}
+
+bool serving_waits(struct serving *s, int64_t now_ns, uint32_t tag)
+{
+    run_until(s, now_ns);
+    int32_t index = find(s, tag);
+    return index != SERVING_NONE && s->requests[index].state == SERVING_WAITING;
 }
 
 void serving_first_tokens(struct serving *s, int64_t now_ns, int64_t *first_ns)

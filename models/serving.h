@@ -42,11 +42,6 @@ enum serving_fidelity { SERVING_LEAP, SERVING_STEP };
 enum serving_order { SERVING_FCFS, SERVING_PRIORITY, SERVING_SHORTEST };
 enum serving_switch { SERVING_ON, SERVING_OFF }; /* of keys that are on unless somebody says no */
 
-struct serving_tee { /* toll of confidential computing, for perf_build */
-    int64_t step;    /* ns */
-    double share;
-};
-
 struct serving_speculative {
     int64_t tokens; /* drafted per sequence and step; 0: none */
     double acceptance, draft_cost;
@@ -66,7 +61,6 @@ struct serving_params {
     int64_t max_waiting;
     int fidelity; /* enum serving_fidelity */
     int64_t api;  /* ns; the caller delays serving_submit by it */
-    struct serving_tee tee;
     struct serving_speculative speculative;
 };
 extern const struct param_table serving_table; /* checks the keys against each other too */
@@ -294,6 +288,9 @@ void serving_fail(struct serving *s, int64_t now_ns);
 /* Another model (or engine) from the end of the running step on.  The KV cache is dropped and
  * running requests are recomputed; those the new model has no room for are lost. */
 void serving_swap_perf(struct serving *s, int64_t now_ns, const struct perf *perf);
+
+/* Is the request held and not admitted? */
+bool serving_waits(struct serving *s, int64_t now_ns, uint32_t tag);
 
 /* For each request that the node holds, when its first token was sampled (-1: not yet), to
  * first_ns[tag]. */

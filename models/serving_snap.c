@@ -255,17 +255,40 @@ static void snap_finished(struct snap *snap, struct serving *s, uint32_t tags)
     }
 }
 
-static void snap_counters(struct snap *snap, struct serving_counters *c)
+enum { SNAP_COUNTS = 18 };
+
+/* All of them but the time and the peak. */
+static void counts_of(struct serving_counters *c, uint64_t *counts[SNAP_COUNTS])
 {
-    SNAP_COVERS(struct serving_counters, 160);
-    uint64_t *const counts[] = {
+    uint64_t *const all[SNAP_COUNTS] = {
         &c->steps,         &c->prefill_tok, &c->decode_tok,  &c->outside_steps, &c->wasted_tok,
         &c->accepted,      &c->completed,   &c->cancelled,   &c->lost,          &c->rejected_full,
         &c->rejected_long, &c->preemptions, &c->queried_tok, &c->hit_tok,       &c->evicted_blocks,
         &c->ready_tok,     &c->drafted_tok, &c->accepted_tok};
+    for (int i = 0; i < SNAP_COUNTS; i++)
+        counts[i] = all[i];
+}
+
+void serving_counters_add(struct serving_counters *sum, const struct serving_counters *more)
+{
+    struct serving_counters c = *more;
+    uint64_t *to[SNAP_COUNTS], *from[SNAP_COUNTS];
+    counts_of(sum, to);
+    counts_of(&c, from);
+    for (int i = 0; i < SNAP_COUNTS; i++)
+        *to[i] += *from[i];
+    sum->busy_ns += c.busy_ns;
+    if (c.blocks_peak > sum->blocks_peak) sum->blocks_peak = c.blocks_peak;
+}
+
+void serving_counters_snap(struct serving_counters *c, struct snap *snap)
+{
+    SNAP_COVERS(struct serving_counters, 160);
+    uint64_t *counts[SNAP_COUNTS];
+    counts_of(c, counts);
     snap_i64(snap, &c->busy_ns);
     snap_i64(snap, &c->blocks_peak);
-    for (size_t i = 0; i < sizeof counts / sizeof counts[0]; i++)
+    for (int i = 0; i < SNAP_COUNTS; i++)
         snap_u64(snap, counts[i]);
 }
 
@@ -300,6 +323,6 @@ void serving_snap(struct serving *s, struct snap *snap, const struct perf *perfs
     snap_decoding(snap, s);
     snap_plan(snap, s);
     snap_finished(snap, s, tags);
-    snap_counters(snap, &s->counters);
+    serving_counters_snap(&s->counters, snap);
     snap_laws(snap, &s->laws);
 }

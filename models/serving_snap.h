@@ -10,4 +10,8 @@
 void serving_snap(struct serving *s, struct snap *snap, const struct perf *perfs,
                   uint32_t perf_count, uint32_t tags);
 
+/* Counters by themselves: those of an engine that is no more. */
+void serving_counters_snap(struct serving_counters *counters, struct snap *snap);
+void serving_counters_add(struct serving_counters *sum, const struct serving_counters *more);
+
 #endif

@@ -101,23 +101,11 @@ void transfer_begin(struct world *w, uint32_t slot, uint32_t node, int64_t first
     struct request *r = world_request(w, slot);
     r->prefill_node = node;
     r->handoff_ns = first_token_ns;
-    if (!transfer_send(w, slot)) front_end(w, slot, REQUEST_REJECTED);
-}
-
-/* The engine of r->node takes it over: the first token stands behind the prompt, and its KV is
- * the first that is computed there. */
-static bool transfer_submit(struct world *w, uint32_t slot)
-{
-    struct request *r = world_request(w, slot);
-    struct serving_terms terms = fleet_terms(w, slot);
-    terms.ready_tok = terms.prompt_tok;
-    terms.prompt_tok++;
-    terms.output_tok--;
-    return fleet_submit(w, r->node, &terms);
+    if (!transfer_send(w, slot)) front_refuse(w, slot, REASON_NO_NODE);
 }
 
 /* The receiver is down or full.  The sender still has the KV. */
-static void transfer_resend(struct world *w, uint32_t slot, enum request_state otherwise)
+static void transfer_resend(struct world *w, uint32_t slot, enum request_reason otherwise)
 {
     struct request *r = world_request(w, slot);
     registry_end(&w->registry, r->node);
@@ -126,10 +114,17 @@ static void transfer_resend(struct world *w, uint32_t slot, enum request_state o
         if (r->counted) w->transfer.resent++;
         if (transfer_send(w, slot)) return;
     }
-    front_end(w, slot, otherwise);
+    front_refuse(w, slot, otherwise);
 }
 
-void transfer_arrive(struct world *w, uint32_t slot)
+static void transfer_gone(struct world *w, uint32_t slot, bool lost)
+{
+    struct request *r = world_request(w, slot);
+    registry_end(&w->registry, r->node);
+    if (lost && r->state == REQUEST_SERVED) front_lost(w, slot);
+}
+
+static void transfer_receive(struct world *w, uint32_t slot)
 {
     struct request *r = world_request(w, slot);
     bool lost = r->source_breaks != w->nodes[r->prefill_node].breaks;
@@ -140,17 +135,23 @@ void transfer_arrive(struct world *w, uint32_t slot)
     w->transfer.idle += !lost && !awaited;
     if (lost && r->counted) w->transfer.failed++;
     if (lost || !awaited) {
-        registry_end(&w->registry, r->node);
-        if (awaited) front_end(w, slot, REQUEST_FAILED);
+        transfer_gone(w, slot, lost);
         return;
     }
-    if (w->nodes[r->node].down > 0) {
-        transfer_resend(w, slot, REQUEST_FAILED);
-    } else if (!transfer_submit(w, slot)) {
-        transfer_resend(w, slot, REQUEST_REJECTED);
+    enum request_reason why = REASON_UNREACHABLE;
+    if (fleet_receives(w, r->node)) why = fleet_submit(w, slot);
+    if (why != REASON_NONE) {
+        transfer_resend(w, slot, why);
     } else if (r->counted) {
         hist_add(&w->metrics.hist[HIST_TRANSFER], world_now(w) - r->handoff_ns, 1);
     }
+}
+
+void transfer_arrive(struct world *w, uint32_t slot)
+{
+    uint32_t node = world_request(w, slot)->node;
+    transfer_receive(w, slot);
+    fleet_life_idle(w, node);
 }
 
 void transfer_snap(struct transfer *transfer, struct snap *snap, uint32_t nodes)

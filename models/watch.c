@@ -12,9 +12,10 @@
 _Static_assert((int)WATCH_KINDS == (int)EV_KINDS, "the filter names every kind of event");
 
 const char *const watch_kind_names[WATCH_KINDS + 1] = {
-    "arrival",   "deliver",   "serve",   "answer", "act",     "timeout", "post", "relay",  "tx",
-    "heartbeat", "lost",      "release", "height", "commit",  "session", "feed", "market", "sample",
-    "incident",  "adversary", "window",  "notice", "handoff", "turn",    NULL};
+    "arrival", "deliver", "serve",     "answer",  "act",      "timeout",   "post",
+    "relay",   "tx",      "heartbeat", "lost",    "release",  "height",    "commit",
+    "session", "feed",    "market",    "sample",  "incident", "adversary", "window",
+    "notice",  "life",    "queue",     "handoff", "turn",     NULL};
 
 const char *const watch_track_names[WATCH_TRACKS + 1] = {"totals", "blocks",   "validators",
                                                          "nodes",  "requests", NULL};
@@ -25,8 +26,8 @@ const char *const watch_state_names[REQUEST_STATES] = {
 const char *const watch_proof_names[PROOF_LOST + 1] = {
     "none", "pending", "settled, never verified", "verified", "rejected", "expired", "lost"};
 
-const char *const watch_tx_names[TX_KINDS + 1] = {"proof", "batch", "heartbeat", "inference",
-                                                  "withdrawn"};
+const char *const watch_tx_names[TX_KINDS + 1] = {"proof",     "batch",       "heartbeat",
+                                                  "inference", "attestation", "withdrawn"};
 
 /* ---- filter ---------------------------------------------------------------------------------- */
 
@@ -83,16 +84,19 @@ struct watch_about watch_about(const struct world *w, const struct event *e)
     case EV_HANDOFF:
     case EV_LOST:
     case EV_POST:
+    case EV_QUEUE:
         about.slot = e->entity;
         break;
     case EV_SERVE:
     case EV_HEARTBEAT:
     case EV_RELEASE:
+    case EV_LIFE:
         about.node = e->entity;
         break;
     case EV_TX:
         about.slot = watch_tx_slot(&w->watch->tx);
-        if (w->watch->tx.kind == TX_HEARTBEAT) about.node = w->watch->tx.reference;
+        if (w->watch->tx.kind == TX_HEARTBEAT || w->watch->tx.kind == TX_ATTESTATION)
+            about.node = w->watch->tx.reference;
         break;
     case EV_COMMIT:
         about.validator = e->entity;
@@ -130,7 +134,8 @@ static void watch_look_at(struct world *w, const struct event *e)
     if (e->kind == EV_INCIDENT || e->kind == EV_ADVERSARY) {
         for (uint32_t i = 0; i < w->node_count; i++)
             watch_look(w, i);
-    } else if (e->kind == EV_DELIVER || e->kind == EV_SERVE || e->kind == EV_TIMEOUT) {
+    } else if (e->kind == EV_DELIVER || e->kind == EV_SERVE || e->kind == EV_TIMEOUT ||
+               e->kind == EV_LIFE || e->kind == EV_QUEUE) {
         uint32_t node = watch_about(w, e).node;
         if (node != UINT32_MAX) watch_look(w, node);
     }

@@ -69,6 +69,7 @@ static const struct {
     [EV_LOST] = {"slot", "request"},      [EV_RELEASE] = {"node", NULL},
     [EV_COMMIT] = {"proposer", "round"},  [EV_INCIDENT] = {"scheduled event", "phase"},
     [EV_ADVERSARY] = {"adversary", NULL}, [EV_WINDOW] = {NULL, "phase"},
+    [EV_LIFE] = {"node", "change"},       [EV_QUEUE] = {"slot", "attempt"},
     [EV_HANDOFF] = {"slot", "request"},   [EV_TURN] = {"session", "request"},
 };
 

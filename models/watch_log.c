@@ -106,7 +106,8 @@ static void watch_log_tx(struct world *w)
     watch_log_say(w, "%s", watch_tx_names[tx->kind]);
     if (tx->kind == TX_PROOF || tx->kind == TX_INFERENCE)
         watch_log_say(w, " of request %" PRIu32, world_request(w, tx->reference)->id);
-    if (tx->kind == TX_HEARTBEAT) watch_log_say(w, " of node %" PRIu32, tx->reference);
+    if (tx->kind == TX_HEARTBEAT || tx->kind == TX_ATTESTATION)
+        watch_log_say(w, " of node %" PRIu32, tx->reference);
     watch_log_say(w, " at the mempool, where %" PRIu32 " wait", w->mempool.waiting);
 }
 
@@ -140,11 +141,14 @@ static void watch_log_incident(struct world *w, const struct event *e)
     static const char *const what[] = {[EVENT_OUTAGE] = "outage of",
                                        [EVENT_FACILITATOR_OUTAGE] = "outage of the facilitator",
                                        [EVENT_FEED_OUTAGE] = "outage of the price feed",
-                                       [EVENT_SURGE] = "surge of demand"};
+                                       [EVENT_SURGE] = "surge of demand",
+                                       [EVENT_SWAP] = "swap of"};
     const struct scenario_event *i =
         (const struct scenario_event *)w->params->events.items + e->entity;
-    watch_log_say(w, "%s%s%s %s", what[i->what], i->what == EVENT_OUTAGE ? " " : "",
-                  i->what == EVENT_OUTAGE ? i->region : "", e->arg == 1 ? "ends" : "begins");
+    const char *where = i->what == EVENT_OUTAGE ? i->region : "";
+    if (i->what == EVENT_SWAP) where = i->swap.nodes;
+    watch_log_say(w, "%s%s%s %s", what[i->what], where[0] ? " " : "", where,
+                  e->arg == 1 ? "ends" : "begins");
 }
 
 static void watch_log_price(struct world *w)
@@ -163,6 +167,18 @@ static void watch_log_adversary(struct world *w, uint32_t index)
     watch_log_say(w, "%s begins on %" PRIu32 " nodes", adversary_find(a->strategy)->name, taken);
 }
 
+static void watch_log_life(struct world *w, const struct event *e)
+{
+    static const char *const words[FLEET_CHANGES] = {
+        [FLEET_JOINS] = "joins",     [FLEET_READY] = "has loaded",
+        [FLEET_BREAKS] = "breaks",   [FLEET_REPAIRED] = "is repaired",
+        [FLEET_LEAVES] = "leaves",   [FLEET_ATTESTS] = "attests again",
+        [FLEET_SWAPS] = "is swapped"};
+    uint32_t change = e->arg & 0xff;
+    watch_log_say(w, "node %" PRIu32 " %s %s", e->entity, watch_node_class(w, e->entity)->name,
+                  change < FLEET_CHANGES ? words[change] : "");
+}
+
 static void watch_log_words(struct world *w, const struct event *e)
 {
     switch ((enum world_event)e->kind) {
@@ -178,6 +194,7 @@ static void watch_log_words(struct world *w, const struct event *e)
     case EV_HANDOFF:
     case EV_LOST:
     case EV_POST:
+    case EV_QUEUE:
         watch_log_request(w, e);
         break;
     case EV_SERVE:
@@ -185,6 +202,9 @@ static void watch_log_words(struct world *w, const struct event *e)
         break;
     case EV_HEARTBEAT:
         watch_log_say(w, "of node %" PRIu32, e->entity);
+        break;
+    case EV_LIFE:
+        watch_log_life(w, e);
         break;
     case EV_RELEASE:
         watch_log_say(w, "node %" PRIu32 " out of jail", e->entity);

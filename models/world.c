@@ -195,6 +195,9 @@ static void world_dispatch_request(struct world *w, const struct event *e)
     case EV_LOST:
         outcome_proof(w, slot, PROOF_LOST);
         break;
+    case EV_QUEUE:
+        fleet_overdue(w, slot, e->arg);
+        break;
     case EV_POST:
         relay_post(w, slot);
         return; /* its hold goes to the facilitator */
@@ -217,6 +220,7 @@ enum status world_dispatch(struct world *w, const struct event *e)
     case EV_HANDOFF:
     case EV_LOST:
     case EV_POST:
+    case EV_QUEUE:
         world_dispatch_request(w, e);
         break;
     case EV_TURN:
@@ -224,6 +228,9 @@ enum status world_dispatch(struct world *w, const struct event *e)
         break;
     case EV_SERVE:
         fleet_serve(w, e->entity);
+        break;
+    case EV_LIFE:
+        fleet_life_change(w, e->entity, e->arg);
         break;
     case EV_RELAY:
         relay_wake(w);

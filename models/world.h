@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * The world: one running replication, and the services its stages offer each other.
  *
- * The stages are files of their own: front (arrival, routing, time-outs), fleet (nodes), outcome
+ * The stages are files of their own: front (arrival, routing, time-outs), fleet* (nodes), outcome
  * (what becomes of an answer), relay (the facilitator), chain (transactions and blocks), incident
  * (scheduled events).  They meet only here: through the struct, the event kinds, and the functions
  * declared below.  world.c opens a world, dispatches its events and closes it; invariant.c checks
@@ -38,25 +38,30 @@ enum world_event {
     EV_ADVERSARY, /* adversary `entity` starts */
     EV_WINDOW,    /* the measured window opens (arg 0) or closes (1) */
     EV_NOTICE,    /* the user of request `entity` finds that its node cannot be reached */
-    EV_HANDOFF,   /* the KV of request `entity` reaches the node that decodes it */
-    EV_TURN,      /* the next request of session `entity` */
+    EV_LIFE,      /* node `entity` changes (arg: enum fleet_change) */
+    EV_QUEUE, /* request `entity` has waited at its node for as long as it may (arg: which stay) */
+    EV_HANDOFF, /* the KV of request `entity` reaches the node that decodes it */
+    EV_TURN,    /* the next request of session `entity` */
     EV_KINDS
 };
 
-enum world_tx { TX_PROOF, TX_BATCH, TX_HEARTBEAT, TX_INFERENCE, TX_KINDS };
+enum world_tx { TX_PROOF, TX_BATCH, TX_HEARTBEAT, TX_INFERENCE, TX_ATTESTATION, TX_KINDS };
 
 struct world_node {
     /* identity */
     uint16_t class, region, model; /* model: index in models[] */
     /* engine */
-    const struct perf *perf; /* of its class, or of what a cheater runs */
-    struct serving serving;
+    uint32_t engine;         /* index in engines[] */
+    const struct perf *perf; /* of its engine, or of what a cheater runs; NULL: a proxy */
+    struct serving serving;  /* of a proxy always empty */
+    struct proxy *proxy;     /* NULL: it has GPUs */
     struct event_handle wake;
     int64_t wake_ns;
     /* state */
     int32_t adversary; /* index in adversaries[], -1: honest */
-    uint32_t down;     /* outages that cover it */
-    uint32_t breaks;   /* times that it went down */
+    uint32_t down;     /* outages that cover it, its own failures and absence included */
+    uint32_t breaks;   /* times that it lost the KV it held */
+    struct fleet_life life;
     /* counters */
     int64_t honest_busy_ns;
     uint64_t honest_tok, cheated_tok;
@@ -65,6 +70,12 @@ struct world_node {
     /* in the measured window */
     int64_t window_busy_ns; /* at its start; from its end on the difference */
     money_t income_before;  /* fees received before it */
+};
+
+struct world_fleet { /* what happened to nodes, whole run */
+    uint64_t joined, left, failures, loads, swapped, attested;
+    uint64_t retried; /* requests that lost their node and were tried again */
+    uint64_t held;    /* requests that a swap took out of an engine */
 };
 
 struct gauge_work { /* of all engines, in the measured window; before its end as world_node's */
@@ -107,7 +118,9 @@ struct world {
     struct router router;
     struct world_node *nodes;
     uint32_t node_count;
-    struct perf *perfs; /* per node class, then per adversary x class */
+    struct perf *perfs; /* per node class, then per adversary x class, then per event (swaps) */
+    struct fleet_engine *engines; /* per node class, then per event (swaps) */
+    struct world_fleet fleet;
 
     struct transfer transfer;
 
@@ -194,19 +207,25 @@ void front_timeout(struct world *w, uint32_t slot);
 void front_unreached(struct world *w, uint32_t slot);
 /* Its client has noticed: another attempt, or the end. */
 void front_notice(struct world *w, uint32_t slot);
+/* Its node has broken down under it: another attempt, or the end. */
+void front_lost(struct world *w, uint32_t slot);
 /* A request that will have no answer ends as `state`. */
 void front_end(struct world *w, uint32_t slot, enum request_state state);
+/* The same as rejected or failed, for a reason that is counted. */
+void front_refuse(struct world *w, uint32_t slot, enum request_reason why);
 
 /* ---- fleet.c -------------------------------------------------------------------------------- */
 void fleet_open(struct world *w);
 void fleet_deliver(struct world *w, uint32_t slot);
-/* What a request asks of an engine. */
-struct serving_terms fleet_terms(const struct world *w, uint32_t slot);
-/* Hand it to the engine of a node, which holds it from then on; false: the engine refuses. */
-bool fleet_submit(struct world *w, uint32_t node, const struct serving_terms *terms);
+/* Is the node there, and does it take requests? */
+bool fleet_receives(const struct world *w, uint32_t node);
+/* Hand a request to its node, which holds it from then on, or what it is refused for. */
+enum request_reason fleet_submit(struct world *w, uint32_t slot);
 void fleet_serve(struct world *w, uint32_t node);
 /* False: the node has just finished it. */
 bool fleet_cancel(struct world *w, uint32_t slot);
+/* The request has waited at its node for as long as it may. */
+void fleet_overdue(struct world *w, uint32_t slot, uint32_t stay);
 void fleet_heartbeat(struct world *w, uint32_t node);
 void fleet_set_down(struct world *w, uint32_t node, bool down);
 void fleet_adversary(struct world *w, uint32_t adversary);
@@ -216,6 +235,62 @@ void fleet_release(struct world *w, uint32_t node);
 int64_t fleet_busy_ns(const struct world *w);
 /* The measured window opens or closes: note what the nodes had done by then. */
 void fleet_window(struct world *w, bool closes);
+
+/* ---- fleet_engine.c ------------------------------------------------------------------------- */
+/* Timings and engines of all classes, adversaries and swaps. */
+void fleet_engine_open(struct world *w);
+/* An empty engine for a node, as its `engine` and its master want it. */
+void fleet_engine_start(struct world *w, uint32_t node);
+/* Give the request to the engine, or keep it until there is one; what it is refused for. */
+enum request_reason fleet_engine_submit(struct world *w, uint32_t slot);
+int64_t fleet_engine_next_ns(const struct world_node *node);
+/* Let go of a request; false: it is not held. */
+bool fleet_engine_cancel(struct world *w, uint32_t slot);
+/* Does it wait for its turn? */
+bool fleet_engine_waits(struct world *w, uint32_t slot);
+/* Requests that wait at a node. */
+uint32_t fleet_engine_waiting(const struct world_node *node);
+/* Everything that is in the engine is lost, or kept for the next one. */
+void fleet_engine_fail(struct world *w, uint32_t node);
+void fleet_engine_keep(struct world *w, uint32_t node);
+/* What was kept goes into the engine. */
+void fleet_engine_resume(struct world *w, uint32_t node);
+/* Of all engines that the node has had; of a proxy only busy_ns. */
+struct serving_counters fleet_engine_count(const struct world *w, uint32_t node);
+
+/* ---- fleet_life.c --------------------------------------------------------------------------- */
+struct fleet_points { /* of the processes by which nodes of a class come and go, ns */
+    double join_ns, leave_ns;
+};
+/* Called for each node of a class in turn; `points` is zero before the first. */
+void fleet_life_open(struct world *w, uint32_t node, struct fleet_points *points);
+void fleet_life_change(struct world *w, uint32_t node, uint32_t arg);
+/* Has its operator taken it off the registry's list? */
+bool fleet_life_delisted(const struct world *w, uint32_t node);
+/* The node has nothing left to do: one that leaves is gone, one that drains is swapped. */
+void fleet_life_idle(struct world *w, uint32_t node);
+/* From now on, or when it is there again, the node runs engines[engine]. */
+void fleet_life_swap(struct world *w, uint32_t node, uint32_t engine);
+/* It sends an attestation to the chain, the way of heartbeats: through the relayer, if that is
+ * there. */
+void fleet_life_attest(struct world *w, uint32_t node);
+/* Its attestation is in a final block. */
+void fleet_life_attested(struct world *w, uint32_t node);
+/* Book the time since the last change on the phase that lasts. */
+void fleet_life_note(struct world *w, uint32_t node);
+
+/* ---- fleet_cost.c --------------------------------------------------------------------------- */
+double fleet_cost_rent_usd_per_h(const struct world *w, uint32_t node);
+/* Of the measured window, after fleet_life_note; rent of the time it was a member. */
+double fleet_cost_rent_usd(const struct world *w, uint32_t node);
+double fleet_cost_api_usd(const struct world *w, uint32_t node);
+double fleet_cost_kwh(const struct world *w, uint32_t node);
+void fleet_cost_fill(struct world *w, struct models_value *values);
+
+/* ---- fleet_snap.c --------------------------------------------------------------------------- */
+void fleet_snap(struct world *w, struct snap *snap);
+/* Can the arg of an EV_LIFE be what it says? */
+bool fleet_snap_sound(const struct world *w, uint32_t arg);
 
 /* ---- outcome.c ------------------------------------------------------------------------------ */
 /* An answer is computed and starts its way to the user at the current time; its first token was

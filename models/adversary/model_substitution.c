@@ -12,6 +12,7 @@ static void model_substitution_take(struct world *w, const struct adversary_para
     struct world_node *node = &w->nodes[index];
     uint32_t classes = w->params->nodes.count;
     (void)params;
+    if (node->proxy) return; /* it has no timing of its own: the API serves what it serves */
     node->perf = &w->perfs[((uint32_t)node->adversary + 1) * classes + node->class];
     serving_swap_perf(&node->serving, world_now(w), node->perf);
 }

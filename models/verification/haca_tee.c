@@ -79,6 +79,11 @@ static int64_t haca_tee_check_ns(const struct world *w, const struct mempool_tx 
     return tx->kind == TX_PROOF ? haca_tee_params(w)->check : 0;
 }
 
+static int64_t haca_tee_sign_ns(const struct verification_params *params)
+{
+    return params->haca_tee.sign;
+}
+
 static const char *haca_tee_refuse(const struct verification_params *params)
 {
     const struct verification_haca_tee *p = &params->haca_tee;
@@ -90,6 +95,7 @@ const struct verification_design verification_haca_tee_design = {
     .name = "haca_tee",
     .verifies = true,
     .refuse = haca_tee_refuse,
+    .sign_ns = haca_tee_sign_ns,
     .answered = haca_tee_answered,
     .executed = haca_tee_executed,
     .dropped = haca_tee_dropped,

@@ -45,6 +45,11 @@ static int64_t og_batch_check_ns(const struct world *w, const struct mempool_tx 
     return 0;
 }
 
+static int64_t og_batch_sign_ns(const struct verification_params *params)
+{
+    return params->og_batch.sign;
+}
+
 static const char *og_batch_refuse(const struct verification_params *params)
 {
     const struct verification_og_batch *p = &params->og_batch;
@@ -56,6 +61,7 @@ const struct verification_design verification_og_batch_design = {
     .name = "og_batch",
     .verifies = false,
     .refuse = og_batch_refuse,
+    .sign_ns = og_batch_sign_ns,
     .answered = og_batch_answered,
     .executed = og_batch_executed,
     .dropped = og_batch_dropped,

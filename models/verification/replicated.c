@@ -73,7 +73,7 @@ static void replicated_executed(struct world *w, const struct mempool_tx *tx)
     uint32_t slot = tx->reference, proposer = w->block.outcome.proposer;
     struct request *r = world_request(w, slot);
     if (r->state == REQUEST_SENT && r->refused) {
-        front_end(w, slot, REQUEST_REJECTED);
+        front_refuse(w, slot, REASON_CHAIN);
     } else if (r->state == REQUEST_SENT) {
         r->node = w->node_count + proposer;
         world_set_state(w, slot, REQUEST_SERVED);
@@ -82,7 +82,7 @@ static void replicated_executed(struct world *w, const struct mempool_tx *tx)
             outcome_served(w, slot, world_now(w), w->consensus.validators[proposer].region);
             outcome_proof(w, slot, PROOF_VERIFIED);
         } else {
-            front_end(w, slot, REQUEST_FAILED);
+            front_refuse(w, slot, REASON_DISAGREED);
         }
     }
     world_drop(w, slot);
@@ -91,7 +91,7 @@ static void replicated_executed(struct world *w, const struct mempool_tx *tx)
 static void replicated_dropped(struct world *w, const struct mempool_tx *tx)
 {
     uint32_t slot = tx->reference;
-    if (world_request(w, slot)->state == REQUEST_SENT) front_end(w, slot, REQUEST_REJECTED);
+    if (world_request(w, slot)->state == REQUEST_SENT) front_refuse(w, slot, REASON_CHAIN);
     world_drop(w, slot);
 }
 

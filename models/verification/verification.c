@@ -12,7 +12,8 @@
 
 static const struct param haca_tee_rows[] = {
     PARAM(verification_haca_tee, sign, PARAM_DURATION, "770 us", "0 s", "1 h",
-          "time to sign an answer inside the enclave", RSA_SIGN),
+          "time to sign an answer inside the enclave; its last token leaves with the signature",
+          RSA_SIGN),
     PARAM(verification_haca_tee, check, PARAM_DURATION, "3.5 ms", "0 s", "1 h",
           "work of one core to check one attestation document", NITRO_CHECK),
     PARAM(verification_haca_tee, gas_used, PARAM_COUNT, "97000", "21000", "1000000000",
@@ -36,7 +37,8 @@ static const struct param_table haca_tee_table =
 
 static const struct param og_batch_rows[] = {
     PARAM(verification_og_batch, sign, PARAM_DURATION, "770 us", "0 s", "1 h",
-          "time to sign an answer inside the enclave", RSA_SIGN),
+          "time to sign an answer inside the enclave; its last token leaves with the signature",
+          RSA_SIGN),
     PARAM(verification_og_batch, gas_used, PARAM_COUNT, "28000", "21000", "1000000000",
           "gas used by a batch transaction", BATCH_GAS),
     PARAM(verification_og_batch, gas_limit, PARAM_COUNT, "9000000", "21000", "1000000000",

@@ -55,6 +55,8 @@ struct verification_design {
     /* Wall time that executing the block takes on each validator, inside consensus: the proposer
      * spends it before it proposes and everyone else before voting.  May be NULL: none. */
     int64_t (*execution_ns)(struct world *world);
+    /* Time to sign an answer, which leaves only then.  May be NULL: none. */
+    int64_t (*sign_ns)(const struct verification_params *params);
     /* A node has finished the answer of request `slot`; its proof is now pending. */
     void (*answered)(struct world *world, uint32_t slot);
     /* Transaction `tx` is in a final block. */

@@ -113,12 +113,42 @@ static void memory_engine(struct memory_find *find, const struct serving *a,
                      sizeof a->cache.chains[i], bucket, 1);
 }
 
+static const struct memory_skip memory_proxy_skips[] = {
+    /* as for an engine */
+    MEMORY_SKIP(struct proxy, open),       MEMORY_SKIP(struct proxy, open_capacity),
+    MEMORY_SKIP(struct proxy, waiting),    MEMORY_SKIP(struct proxy, waiting_capacity),
+    MEMORY_SKIP(struct proxy, done),       MEMORY_SKIP(struct proxy, done_head),
+    MEMORY_SKIP(struct proxy, done_count), MEMORY_SKIP(struct proxy, done_capacity),
+};
+enum { MEMORY_PROXY = sizeof memory_proxy_skips / sizeof memory_proxy_skips[0] };
+
+static void memory_proxy(struct memory_find *find, const struct proxy *a, const struct proxy *b)
+{
+    memory_words(find, "proxy", 0, a, b, sizeof *a, memory_proxy_skips, MEMORY_PROXY);
+    /* what stands after `fails` is padding */
+    const struct memory_skip open = {offsetof(struct proxy_open, fails) + 1, 3},
+                             waiting = {offsetof(struct proxy_call, fails) + 1, 3};
+    for (uint32_t i = 0; i < a->open_count; i++)
+        memory_words(find, "proxy.open", i, &a->open[i], &b->open[i], sizeof a->open[i], &open, 1);
+    for (uint32_t i = 0; i < a->waiting_count; i++)
+        memory_words(find, "proxy.waiting", i, &a->waiting[i], &b->waiting[i], sizeof a->waiting[i],
+                     &waiting, 1);
+}
+
 static void memory_node(struct memory_find *find, const struct world *a, const struct world *b,
                         uint32_t i)
 {
-    const struct memory_skip skips[] = {MEMORY_SKIP(struct world_node, serving)};
-    memory_words(find, "world_node", i, &a->nodes[i], &b->nodes[i], sizeof a->nodes[i], skips, 1);
-    memory_engine(find, &a->nodes[i].serving, &b->nodes[i].serving);
+    const struct world_node *x = &a->nodes[i], *y = &b->nodes[i];
+    const struct memory_skip skips[] = {MEMORY_SKIP(struct world_node, serving),
+                                        MEMORY_SKIP(struct world_node, life.held),
+                                        MEMORY_SKIP(struct world_node, life.held_room)};
+    memory_words(find, "world_node", i, x, y, sizeof *x, skips, 3);
+    memory_words(find, "held", i, x->life.held, y->life.held,
+                 x->life.held_count * sizeof *x->life.held, NULL, 0);
+    if (x->proxy && y->proxy)
+        memory_proxy(find, x->proxy, y->proxy);
+    else
+        memory_engine(find, &x->serving, &y->serving);
 }
 
 static void memory_arrays(struct memory_find *find, const struct world *a, const struct world *b)

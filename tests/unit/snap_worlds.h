@@ -10,7 +10,7 @@
 
 #include "models/checkpoint.h"
 
-enum { SNAP_WORLD_SETS = 48, SNAP_WORLD_TEXT = 480 };
+enum { SNAP_WORLD_SETS = 48, SNAP_WORLD_TEXT = 1600 };
 
 struct snap_world {
     char text[SNAP_WORLD_SETS][SNAP_WORLD_TEXT];
@@ -67,6 +67,25 @@ static void snap_world_chain(struct snap_world *w)
                    snap_world_pick(w, "5|120"), snap_world_pick(w, "1|3"));
 }
 
+/* How the nodes of a class live: some fail, some come late or go, some forward to an API. */
+static const char *snap_world_life(struct snap_world *w)
+{
+    static _Thread_local char text[SNAP_WORLD_TEXT / 2];
+    snprintf(text, sizeof text,
+             ", failures: %s, join: %s, leave: %s, load: {time: %s s, cold_start: 3 s, meanwhile: "
+             "%s}, attestation: {refresh: %s s}, queue: {timeout: %s s}",
+             snap_world_pick(w, "none|none|{exponential: {mtbf: 40 s, mttr: 10 s}}"),
+             snap_world_pick(w, "at_start|at_start|{at: 15 s}|{rate: 6/min}"),
+             snap_world_pick(w, "never|never|{after: 100 s}|{rate: 1/min}"),
+             snap_world_pick(w, "1|20"), snap_world_pick(w, "hold|refuse|delist"),
+             snap_world_pick(w, "0|30"), snap_world_pick(w, "0|0|1"));
+    return text;
+}
+
+static const char snap_world_relay[] =
+    "count: 2, proxy: {concurrency: 2, rate: 1/s, burst: 4, failure: 10%}, failures: {exponential: "
+    "{mtbf: 1 min, mttr: 20 s}}";
+
 /* Every second fleet takes its step times from tables: class a from the op tables of the tests, b
  * from the published profile of its card, whose times hang on the spread of contexts.  Where that
  * profile is not there, b has the op tables of a. */
@@ -80,8 +99,9 @@ static void snap_world_fleet(struct snap_world *w, const char *first, const char
         snap_world_set(w,
                        "nodes=[{name: a, region: %s, count: %s, gpu: h100-sxm, gpus: 2, model: "
                        "llama3-70b, dtype: fp8}, {name: b, region: %s, count: 2, gpu: h100-sxm, "
-                       "gpus: 2, model: llama3-70b, dtype: fp8}]",
-                       first, count, second);
+                       "gpus: 2, model: llama3-70b, dtype: fp8%s}, {name: relay, kind: proxy, "
+                       "model: llama3-70b, %s}]",
+                       first, count, second, snap_world_life(w), snap_world_relay);
         return;
     }
     snprintf(file, sizeof file, "%s/%s/tp1/dense.csv", data ? data : "", profile);
@@ -90,9 +110,9 @@ static void snap_world_fleet(struct snap_world *w, const char *first, const char
     snap_world_set(
         w,
         "nodes=[{name: a, region: %s, count: %s, gpu: a100-80g, model: llama3-8b, timing: "
-        "{tables: tests/data/tables}}, {name: b, region: %s, count: 2, gpu: rtx4090, "
+        "{tables: tests/data/tables}%s}, {name: b, region: %s, count: 2, gpu: rtx4090, "
         "model: llama3-8b, timing: {tables: %s}}]",
-        first, count, second, folder);
+        first, count, snap_world_life(w), second, folder);
 }
 
 static void snap_world_service(struct snap_world *w)
@@ -118,8 +138,13 @@ static void snap_world_service(struct snap_world *w)
         snap_world_pick(w, "outage, region: Tokyo|surge, factor: 3|facilitator_outage|feed_outage");
     snap_world_set(w,
                    "events=[{at: %s s, do: %s, for: %s s}, {at: 60 s, do: outage, region: "
-                   "Frankfurt, for: 20 s}]",
-                   at, what, snap_world_pick(w, "10|50"));
+                   "Frankfurt, for: 20 s}, {at: %s s, do: swap, nodes: %s, stagger: %s s, for: %s "
+                   "s}]",
+                   at, what, snap_world_pick(w, "10|50"), snap_world_pick(w, "10|50|90"),
+                   snap_world_pick(w, "a, model: qwen3-32b, timing: roofline|b, timing: roofline, "
+                                      "engine: {serving: {kv_blocks: 300}}"),
+                   snap_world_pick(w, "0|5"), snap_world_pick(w, "0|30"));
+    snap_world_set(w, "client.lost=%s", snap_world_pick(w, "fails|retried"));
     snap_world_set(w, "serving={policy: %s, order: %s}",
                    snap_world_pick(w, "vllm_v1|vllm_v1|vllm_v0|sarathi|orca|static"),
                    snap_world_pick(w, "fcfs|priority|shortest"));

@@ -352,11 +352,7 @@ static void priorities_reach_the_engine(void **state)
 
 static struct perf perf_of(const struct world *w, uint32_t class)
 {
-    const struct scenario_node *classes = w->params->nodes.items;
-    struct perf_terms terms = scenario_terms(&classes[class], classes[class].model);
-    terms.tee_step_ns = w->params->serving.tee.step;
-    terms.tee_share = w->params->serving.tee.share;
-    return perf_make(&terms, &arena);
+    return *w->engines[class].perf;
 }
 
 /* Nanoseconds, rounded up, of prompt and then decode steps one by one. */
@@ -382,8 +378,8 @@ static const char disaggregated[] =
     "transfer: {bandwidth: 100 Gbit/s, between_regions: 8 Gbit/s, latency: 50 us}\n";
 
 /* 1000 + 20 tokens: way to the node, prompt, 1000 tokens of KV over the link, the first token's own
- * KV as a chunk of one behind it, 18 decode steps, and the way back.  All parts are worked out here
- * from the tables of net and perf. */
+ * KV as a chunk of one behind it, 18 decode steps, the signature, and the way back.  All parts are
+ * worked out here from the tables of net and perf. */
 static void one_request_is_the_sum_of_its_parts(void **state)
 {
     (void)state;
@@ -404,7 +400,8 @@ static void one_request_is_the_sum_of_its_parts(void **state)
         int64_t kv = (int64_t)(bytes / bandwidth * 1e9 + 0.5) + 50000 +
                      (i == 0 ? 0 : net_base_ns(&w->net, from, to));
         int64_t last = first + kv + steps_ns(&decode, 1000, 1, 18);
-        int64_t answered = last + net_delay_ns(&w->net, to, user, 200 + 4 * 20, &luck);
+        int64_t answered = last + w->params->verification.haca_tee.sign +
+                           net_delay_ns(&w->net, to, user, 200 + 4 * 20, &luck);
         int64_t seen_first = first + net_delay_ns(&w->net, from, user, 200 + 4 * 20, &luck);
         world_hold(w, 0); /* the record stays when all is over */
         assert_int_equal(world_advance(w, 60 * SECOND, NULL), STATUS_OK);
