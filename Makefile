@@ -186,7 +186,7 @@ $(BUILD)/bench/%: tests/bench/%.c $(BUILD)/libhacasim.a
 	$(Q)$(CC) $(CFLAGS) -MMD -MP -MF $@.d $(LDFLAGS) -o $@ $< $(BUILD)/libhacasim.a $(LDLIBS)
 
 # The fuzz targets are built whole with clang: parsers and target under the same instrumentation.
-FUZZSRC := $(filter-out analysis/% gpu/%,$(LIBSRC))
+FUZZSRC := $(filter-out analysis/% gpu/%,$(LIBSRC)) gpu/safetensors.c
 build/fuzz/%: tests/fuzz/%.c $(FUZZSRC)
 	@mkdir -p $(@D)
 	@echo '  FUZZ  $@'

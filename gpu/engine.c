@@ -1,0 +1,332 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The inference engine, what is the same on every backend: checks, blocks of KV memory, the plan of
+ * a step, choosing tokens. */
+#include "gpu/engine_internal.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "gpu/sample.h"
+
+const char *const engine_dtype_names[] = {"fp32", "bf16", "fp8", NULL};
+
+/* ---- checks --------------------------------------------------------------------------------- */
+
+enum { LAYERS_MAX = 1024, WIDTH_MAX = 1 << 20, HEADS_MAX = 1024, EXPERTS_MAX = 1024 };
+
+static bool within(int32_t value, int32_t low, int32_t high)
+{
+    return value >= low && value <= high;
+}
+
+static bool in_lanes(int32_t value)
+{
+    return within(value, ENGINE_LANES, WIDTH_MAX) && value % ENGINE_LANES == 0;
+}
+
+static const char *unfit_experts(const struct engine_shape *s)
+{
+    if (s->experts == 0) return s->dense_layers == s->layers ? NULL : "every layer is dense";
+    if (!within(s->experts, 2, EXPERTS_MAX)) return "experts must be 2 to 1,024";
+    if (!within(s->active, 1, s->experts)) return "active experts must be 1 to all of them";
+    if (!in_lanes(s->expert_ffn)) return "expert_ffn must be a multiple of 16, up to 1,048,576";
+    return NULL;
+}
+
+const char *engine_unfit(const struct engine_shape *s)
+{
+    if (!within(s->layers, 1, LAYERS_MAX)) return "layers must be 1 to 1,024";
+    if (!in_lanes(s->hidden)) return "hidden must be a multiple of 16, up to 1,048,576";
+    if (!within(s->head_dim, ENGINE_LANES, 512) || s->head_dim % ENGINE_LANES != 0)
+        return "head_dim must be a multiple of 16, up to 512";
+    if (!within(s->kv_heads, 1, HEADS_MAX)) return "kv_heads must be 1 to 1,024";
+    if (!within(s->heads, 1, HEADS_MAX) || s->heads % s->kv_heads != 0)
+        return "heads must be a multiple of kv_heads, up to 1,024";
+    if (!within(s->vocab, 2, 1 << 22)) return "vocab must be 2 to 4,194,304";
+    if (!within(s->dense_layers, 0, s->layers)) return "dense_layers must be 0 to layers";
+    if (s->dense_layers > 0 && !in_lanes(s->ffn))
+        return "ffn must be a multiple of 16, up to 1,048,576";
+    if (!(s->rope_theta >= 1.0 && s->rope_theta <= 1e12)) return "rope_theta must be 1 to 1e12";
+    if (!(s->norm_eps > 0.0 && s->norm_eps <= 0.1)) return "norm_eps must be above 0, up to 0.1";
+    return unfit_experts(s);
+}
+
+static const char *unfit_limits(const struct engine_terms *t)
+{
+    if (!within(t->block_tok, 1, 1 << 20)) return "block_tok must be 1 to 1,048,576";
+    if (!within(t->blocks, 1, INT32_MAX / 2)) return "there must be a block of KV memory";
+    if (!within(t->seqs_max, 1, 1 << 16)) return "seqs_max must be 1 to 65,536";
+    if (!within(t->step_tok_max, 1, 1 << 20)) return "step_tok_max must be 1 to 1,048,576";
+    if (!within(t->context_max, 1, 1 << 24)) return "context_max must be 1 to 16,777,216";
+    if (!within(t->threads, 0, 4096)) return "threads must be 0 to 4,096";
+    return NULL;
+}
+
+static enum status check_terms(const struct engine_terms *t)
+{
+    const char *why = engine_unfit(&t->shape);
+    if (why == NULL) why = unfit_limits(t);
+    if (why == NULL && t->backend == ENGINE_CPU && t->dtype == ENGINE_FP8)
+        why = "fp8 weights need a CUDA device; the CPU has fp32 and bf16";
+    if (why == NULL && t->backend == ENGINE_CUDA && t->dtype == ENGINE_FP32)
+        why = "the CUDA backend has bf16 and fp8 weights; fp32 is computed on the CPU";
+    return why == NULL ? STATUS_OK : status_fail(STATUS_USER, "%s", why);
+}
+
+/* ---- memory --------------------------------------------------------------------------------- */
+
+static int32_t table_width_of(const struct engine_terms *t)
+{
+    return (t->context_max + t->block_tok - 1) / t->block_tok;
+}
+
+struct engine_memory engine_memory_of(const struct engine_terms *t)
+{
+    struct engine_memory memory = {0};
+    struct weights_map map;
+    struct arena arena;
+    const struct engine_shape *s = &t->shape;
+    arena_init(&arena, "weights map", 0);
+    weights_map_init(&map, s, t->dtype, &arena);
+    memory.weights = map.bytes;
+    arena_free(&arena);
+    uint64_t width = t->dtype == ENGINE_FP32 ? 4 : 2;
+    memory.kv =
+        2 * width * (uint64_t)s->layers * (uint64_t)t->blocks * (uint64_t)engine_block_elements(t);
+    int64_t ffn = 3 * (int64_t)(s->dense_layers > 0 ? s->ffn : 0);
+    int64_t experts = s->active * (2 * (int64_t)s->hidden + 3 * s->expert_ffn);
+    int64_t row = 2 * s->hidden + engine_qkv(s) + s->heads * s->head_dim;
+    row += s->experts > 0 && experts > ffn ? experts : ffn;
+    memory.work = 4 * ((uint64_t)row * (uint64_t)t->step_tok_max +
+                       (uint64_t)t->seqs_max * (uint64_t)(s->vocab + s->hidden) +
+                       (uint64_t)t->context_max * (uint64_t)s->head_dim);
+    return memory;
+}
+
+static void take_tables(struct engine *e)
+{
+    const struct engine_terms *t = &e->terms;
+    struct engine_plan *p = &e->plan;
+    size_t tokens = (size_t)t->step_tok_max, seqs = (size_t)t->seqs_max;
+    e->table_width = table_width_of(t);
+    int32_t **rows[] = {&p->token, &p->position, &p->seq, &p->block, &p->place};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        *rows[i] = arena_alloc(&e->arena, tokens, sizeof(int32_t));
+    p->table = arena_alloc(&e->arena, seqs * (size_t)e->table_width, sizeof *p->table);
+    p->sample_row = arena_alloc(&e->arena, seqs, sizeof *p->sample_row);
+    p->sample_seq = arena_alloc(&e->arena, seqs, sizeof *p->sample_seq);
+    e->held_tok = arena_alloc(&e->arena, seqs, sizeof *e->held_tok);
+    e->row_of_chunk = arena_alloc(&e->arena, seqs, sizeof *e->row_of_chunk);
+    e->in_step = arena_alloc(&e->arena, seqs, sizeof *e->in_step);
+    e->tables = arena_alloc(&e->arena, seqs * (size_t)e->table_width, sizeof *e->tables);
+    e->free_blocks = arena_alloc(&e->arena, (size_t)t->blocks, sizeof *e->free_blocks);
+    for (int32_t b = t->blocks; b > 0; b--) /* the first block is on top */
+        e->free_blocks[e->free_count++] = b - 1;
+}
+
+static enum status choose_backend(struct engine *e)
+{
+    if (e->terms.backend == ENGINE_CPU) {
+        e->functions = &engine_cpu_functions;
+        return STATUS_OK;
+    }
+#ifdef HACASIM_CUBLASLT
+    e->functions = &engine_cuda_functions;
+    return STATUS_OK;
+#else
+    return status_fail(STATUS_OPERATING, "no CUDA backend: built without CUDA or cuBLASLt");
+#endif
+}
+
+enum status engine_open(struct engine **engine, const struct engine_terms *terms)
+{
+    *engine = NULL;
+    TRY(check_terms(terms), "inference engine");
+    struct engine *e = calloc(1, sizeof *e);
+    if (e == NULL) return status_fail(STATUS_OPERATING, "no memory for an engine");
+    e->terms = *terms;
+    enum status status = choose_backend(e);
+    if (status == STATUS_OK) {
+        arena_init(&e->arena, "engine", 0);
+        weights_map_init(&e->map, &terms->shape, terms->dtype, &e->arena);
+        take_tables(e);
+        status = e->functions->open(e);
+        if (status != STATUS_OK) engine_close(e);
+    } else {
+        free(e);
+    }
+    if (status != STATUS_OK) return status_context(status, "inference engine");
+    *engine = e;
+    return STATUS_OK;
+}
+
+void engine_close(struct engine *e)
+{
+    if (e == NULL) return;
+    e->functions->close(e);
+    arena_free(&e->arena);
+    free(e);
+}
+
+/* ---- KV blocks ------------------------------------------------------------------------------ */
+
+static int32_t blocks_for(const struct engine *e, int32_t tokens)
+{
+    return (tokens + e->terms.block_tok - 1) / e->terms.block_tok;
+}
+
+void engine_rewind(struct engine *e, int32_t slot, int32_t tokens)
+{
+    assert(slot >= 0 && slot < e->terms.seqs_max);
+    assert(tokens >= 0 && tokens <= e->held_tok[slot]);
+    int32_t *table = e->tables + (int64_t)slot * e->table_width;
+    for (int32_t b = blocks_for(e, e->held_tok[slot]); b > blocks_for(e, tokens); b--)
+        e->free_blocks[e->free_count++] = table[b - 1];
+    e->held_tok[slot] = tokens;
+}
+
+void engine_release(struct engine *e, int32_t slot)
+{
+    engine_rewind(e, slot, 0);
+}
+
+int32_t engine_held_tok(const struct engine *e, int32_t slot)
+{
+    return e->held_tok[slot];
+}
+
+int32_t engine_free_blocks(const struct engine *e)
+{
+    return e->free_count;
+}
+
+static void extend(struct engine *e, int32_t slot, int32_t tokens)
+{
+    int32_t *table = e->tables + (int64_t)slot * e->table_width;
+    int32_t held = e->held_tok[slot] + tokens;
+    for (int32_t b = blocks_for(e, e->held_tok[slot]); b < blocks_for(e, held); b++)
+        table[b] = e->free_blocks[--e->free_count];
+    e->held_tok[slot] = held;
+}
+
+/* ---- a step --------------------------------------------------------------------------------- */
+
+static enum status check_chunk(const struct engine *e, const struct engine_chunk *c, int32_t index)
+{
+    const struct engine_terms *t = &e->terms;
+    if (c->slot < 0 || c->slot >= t->seqs_max)
+        return status_fail(STATUS_USER, "chunk %d: there is no slot %d", index, (int)c->slot);
+    if (e->in_step[c->slot])
+        return status_fail(STATUS_USER, "chunk %d: slot %d is in this step twice", index,
+                           (int)c->slot);
+    if (c->count < 1 || c->count > t->context_max - e->held_tok[c->slot])
+        return status_fail(STATUS_USER, "chunk %d: %d tokens after %d: a sequence has 1 to %d",
+                           index, (int)c->count, (int)e->held_tok[c->slot], (int)t->context_max);
+    if (!(c->temperature >= 0.0f && c->temperature <= 1e6f))
+        return status_fail(STATUS_USER, "chunk %d: temperature must be 0 to 1e6", index);
+    for (int32_t i = 0; i < c->count; i++)
+        if (c->tokens[i] < 0 || c->tokens[i] >= t->shape.vocab)
+            return status_fail(STATUS_USER, "chunk %d: token %d is not in the vocabulary of %d",
+                               index, (int)c->tokens[i], (int)t->shape.vocab);
+    return STATUS_OK;
+}
+
+static enum status check_room(const struct engine *e, int64_t tokens, int64_t blocks)
+{
+    if (tokens > e->terms.step_tok_max)
+        return status_fail(STATUS_USER, "a step of %lld tokens; the engine was opened for %d",
+                           (long long)tokens, (int)e->terms.step_tok_max);
+    if (blocks > e->free_count)
+        return status_fail(STATUS_USER, "KV memory is full: %lld blocks are needed, %d are free",
+                           (long long)blocks, (int)e->free_count);
+    return STATUS_OK;
+}
+
+static enum status check_step(struct engine *e, const struct engine_chunk *chunks, int32_t count)
+{
+    int64_t tokens = 0, blocks = 0;
+    if (count < 1 || count > e->terms.seqs_max)
+        return status_fail(STATUS_USER, "a step of %d sequences: 1 to %d are possible", (int)count,
+                           (int)e->terms.seqs_max);
+    memset(e->in_step, 0, (size_t)e->terms.seqs_max * sizeof *e->in_step);
+    for (int32_t i = 0; i < count; i++) {
+        TRY(check_chunk(e, &chunks[i], i), "engine step");
+        int32_t held = e->held_tok[chunks[i].slot];
+        e->in_step[chunks[i].slot] = true;
+        tokens += chunks[i].count;
+        blocks += blocks_for(e, held + chunks[i].count) - blocks_for(e, held);
+    }
+    return check_room(e, tokens, blocks);
+}
+
+static void plan_chunk(struct engine *e, const struct engine_chunk *c, int32_t seq)
+{
+    struct engine_plan *p = &e->plan;
+    int32_t before = e->held_tok[c->slot], block_tok = e->terms.block_tok;
+    extend(e, c->slot, c->count);
+    const int32_t *table = e->tables + (int64_t)c->slot * e->table_width;
+    memcpy(p->table + (int64_t)seq * e->table_width, table,
+           (size_t)blocks_for(e, before + c->count) * sizeof *table);
+    for (int32_t i = 0; i < c->count; i++, p->tokens++) {
+        p->token[p->tokens] = c->tokens[i];
+        p->position[p->tokens] = before + i;
+        p->seq[p->tokens] = seq;
+        p->block[p->tokens] = table[(before + i) / block_tok];
+        p->place[p->tokens] = (before + i) % block_tok;
+    }
+    if (before + c->count > p->longest) p->longest = before + c->count;
+    e->row_of_chunk[seq] = c->sample ? p->samples : -1;
+    if (!c->sample) return;
+    p->sample_seq[p->samples] = seq;
+    p->sample_row[p->samples++] = p->tokens - 1;
+}
+
+enum status engine_step(struct engine *e, const struct engine_chunk *chunks, int32_t count,
+                        struct engine_sampled *sampled)
+{
+    struct engine_plan *p = &e->plan;
+    TRY(check_step(e, chunks, count), "engine step");
+    p->tokens = p->samples = p->longest = 0;
+    p->seqs = count;
+    for (int32_t i = 0; i < count; i++) {
+        plan_chunk(e, &chunks[i], i);
+        sampled[i] = (struct engine_sampled){.token = -1};
+    }
+    return e->functions->step(e, chunks, sampled);
+}
+
+const float *engine_logits(const struct engine *e, int32_t chunk)
+{
+    assert(chunk >= 0 && chunk < e->plan.seqs && e->row_of_chunk[chunk] >= 0);
+    return e->logits + (int64_t)e->row_of_chunk[chunk] * e->terms.shape.vocab;
+}
+
+enum status engine_time(struct engine *e, const struct engine_probe *probe, double *ns)
+{
+    return e->functions->time(e, probe, ns);
+}
+
+/* ---- choosing ------------------------------------------------------------------------------- */
+
+int32_t engine_choose(const float *logits, int32_t vocab, const struct engine_chunk *c,
+                      int32_t position)
+{
+    struct rng_stream s = sample_stream(c->seed, c->stream, position);
+    int32_t best = 0;
+    double highest = -INFINITY;
+    for (int32_t i = 0; i < vocab; i++) {
+        double score = logits[i];
+        if (c->temperature > 0.0f) score = sample_score(&s, logits[i], c->temperature);
+        if (score > highest) {
+            highest = score;
+            best = i;
+        }
+    }
+    return best;
+}
+
+uint64_t engine_digest(const float *logits, int32_t vocab)
+{
+    return snap_sum(logits, (size_t)vocab * sizeof *logits);
+}

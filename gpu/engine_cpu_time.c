@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Single operations of the CPU backend on the clock.
+ *
+ * A weight of a product is a stretch of the model's weights, another one each time, so that a
+ * stretch has left the caches when its turn comes again; keys and values are those of another layer
+ * each time.  What the numbers are does not matter to the time. */
+#include <inttypes.h>
+#include <string.h>
+#include <time.h>
+
+#include "gpu/engine_cpu.h"
+
+static double now_ns(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return 1e9 * (double)t.tv_sec + (double)t.tv_nsec;
+}
+
+static enum status time_gemm(struct engine *e, const struct engine_probe *p, double *ns)
+{
+    struct engine_device *d = e->device;
+    const struct engine_shape *s = &e->terms.shape;
+    uint64_t width = e->terms.dtype == ENGINE_FP32 ? 4 : 2;
+    uint64_t bytes = (uint64_t)p->n * (uint64_t)p->k * width;
+    int64_t rows = e->terms.step_tok_max;
+    int64_t in = rows * (s->dense_layers > 0 && s->ffn > s->hidden ? s->ffn : s->hidden);
+    int64_t out = rows * (s->dense_layers > 0 ? 2 * (int64_t)s->ffn : engine_qkv(s));
+    const float *x = s->dense_layers > 0 && s->ffn > s->hidden ? d->act : d->x;
+    float *y = s->dense_layers > 0 ? d->gate_up : d->qkv;
+    if (p->n == s->vocab) {
+        y = e->logits;
+        out = (int64_t)e->terms.seqs_max * s->vocab;
+    }
+    if (p->m < 1 || p->n < 1 || p->k < ENGINE_LANES || p->k % ENGINE_LANES != 0 ||
+        bytes > e->map.bytes || (int64_t)p->m * p->k > in || (int64_t)p->m * p->n > out)
+        return status_fail(STATUS_USER, "a product of %d x %d x %d does not fit this engine",
+                           (int)p->m, (int)p->n, (int)p->k);
+    uint64_t places = e->map.bytes / bytes, place = (uint64_t)e->probes++ % places;
+    const char *weights = d->weights + place * (e->map.bytes / places) / 64 * 64;
+    double start = now_ns();
+    product_run(&d->product, x, p->m, weights, p->n, p->k, y);
+    *ns = now_ns() - start;
+    return STATUS_OK;
+}
+
+/* Sequences one after the other take every block's turn, so that neighbours are far apart. */
+static enum status plan_attention(struct engine *e, const struct engine_probe *p)
+{
+    const struct engine_terms *t = &e->terms;
+    struct engine_plan *plan = &e->plan;
+    int32_t each = (p->context + t->block_tok - 1) / t->block_tok;
+    if (p->batch < 1 || p->batch > t->seqs_max || p->chunk < 1 || p->chunk > p->context ||
+        p->context > t->context_max || (int64_t)p->batch * p->chunk > t->step_tok_max ||
+        (int64_t)p->batch * each > t->blocks)
+        return status_fail(STATUS_USER, "attention of %d x %d tokens does not fit this engine",
+                           (int)p->batch, (int)p->context);
+    plan->tokens = plan->samples = 0;
+    plan->seqs = p->batch;
+    plan->longest = p->context;
+    for (int32_t s = 0; s < p->batch; s++) {
+        int32_t *table = plan->table + (int64_t)s * e->table_width;
+        for (int32_t b = 0; b < each; b++)
+            table[b] = b * p->batch + s;
+        for (int32_t i = 0; i < p->chunk; i++, plan->tokens++) {
+            int32_t position = p->context - p->chunk + i;
+            plan->seq[plan->tokens] = s;
+            plan->position[plan->tokens] = position;
+            plan->block[plan->tokens] = table[position / t->block_tok];
+            plan->place[plan->tokens] = position % t->block_tok;
+        }
+    }
+    return STATUS_OK;
+}
+
+static enum status time_attention(struct engine *e, const struct engine_probe *p, double *ns)
+{
+    TRY(plan_attention(e, p), "timing");
+    int32_t layer = (int32_t)(e->probes++ % (uint64_t)e->terms.shape.layers);
+    double start = now_ns();
+    engine_cpu_attend(e, layer);
+    *ns = now_ns() - start;
+    return STATUS_OK;
+}
+
+/* Tokens as different as drawn embeddings are, so that they spread over the experts. */
+static enum status time_experts(struct engine *e, const struct engine_probe *p, double *ns)
+{
+    const struct engine_shape *s = &e->terms.shape;
+    struct engine_device *d = e->device;
+    int32_t sparse = s->layers - s->dense_layers;
+    if (s->experts == 0 || p->m < 1 || p->m > e->terms.step_tok_max)
+        return status_fail(STATUS_USER, "experts of %d tokens do not fit this engine", (int)p->m);
+    int32_t layer = s->dense_layers + (int32_t)(e->probes % (uint64_t)sparse);
+    for (int32_t r = 0; r < p->m; r++)
+        engine_cpu_embed(e, (int32_t)((e->probes + (uint64_t)r) % (uint64_t)s->vocab),
+                         d->normed + (int64_t)r * s->hidden);
+    e->probes += (uint64_t)p->m;
+    double start = now_ns();
+    engine_cpu_experts(e, &e->map.layers[layer], p->m);
+    *ns = now_ns() - start;
+    return STATUS_OK;
+}
+
+enum status engine_cpu_time(struct engine *e, const struct engine_probe *p, double *ns)
+{
+    if (p->op == ENGINE_GEMM) return time_gemm(e, p, ns);
+    if (p->op == ENGINE_ATTENTION) return time_attention(e, p, ns);
+    return time_experts(e, p, ns);
+}

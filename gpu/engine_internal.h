@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * What the backends of the engine share (internal to gpu/): the plan of a step, in flat arrays that
+ * a device can take as they are, and the table of functions of a backend.
+ *
+ * KV memory is one block of block_tok tokens after the other.  In a block of one layer lie, for
+ * each KV head, block_tok keys of head_dim elements, and as many values at the same place of
+ * another array: element (block, head, token, i) at ((block kv_heads + head) block_tok + token)
+ * head_dim + i.
+ */
+#ifndef HACASIM_GPU_ENGINE_INTERNAL_H
+#define HACASIM_GPU_ENGINE_INTERNAL_H
+
+#include "gpu/engine.h"
+#include "gpu/weights.h"
+#include "sim/sim.h"
+
+/* One step: `tokens` rows, those of a sequence side by side. */
+struct engine_plan {
+    int32_t tokens, seqs, samples;
+    int32_t longest;     /* context of a sequence after the step */
+    int32_t *token;      /* [tokens] */
+    int32_t *position;   /* [tokens] in its sequence */
+    int32_t *seq;        /* [tokens] which sequence of the plan */
+    int32_t *block;      /* [tokens] where its key and value go: block, */
+    int32_t *place;      /* [tokens] and token in the block */
+    int32_t *table;      /* [seqs][table_width] blocks of each sequence */
+    int32_t *sample_row; /* [samples] rows that give logits */
+    int32_t *sample_seq; /* [samples] */
+};
+
+struct engine_device; /* what a backend keeps */
+
+struct engine_functions {
+    const char *name;
+    enum status (*open)(struct engine *engine);
+    void (*close)(struct engine *engine); /* also after an open that failed */
+    /* Fill engine->logits [samples][vocab] and, where asked for, the tokens. */
+    enum status (*step)(struct engine *engine, const struct engine_chunk *chunks,
+                        struct engine_sampled *sampled);
+    enum status (*time)(struct engine *engine, const struct engine_probe *probe, double *ns);
+};
+extern const struct engine_functions engine_cpu_functions;
+#ifdef HACASIM_CUBLASLT
+extern const struct engine_functions engine_cuda_functions;
+#endif
+
+struct engine {
+    struct engine_terms terms;
+    const struct engine_functions *functions;
+    struct engine_device *device;
+    struct weights_map map;
+    struct engine_plan plan;
+    int32_t table_width; /* blocks that a sequence may have */
+    /* KV memory */
+    int32_t *free_blocks, free_count; /* a stack */
+    int32_t *held_tok;                /* [seqs_max] */
+    int32_t *tables;                  /* [seqs_max][table_width] */
+    int32_t *row_of_chunk;            /* [seqs_max] row of logits; -1: none */
+    bool *in_step;                    /* [seqs_max] scratch */
+    float *logits;                    /* [seqs_max][vocab], of the backend */
+    uint64_t probes;                  /* timed so far */
+    struct arena arena;
+};
+
+/* Memory that a step works in, fp32 elements for each of step_tok_max tokens. */
+static inline int64_t engine_qkv(const struct engine_shape *s)
+{
+    return (int64_t)(s->heads + 2 * s->kv_heads) * s->head_dim;
+}
+/* Elements of one KV block of one layer, keys or values. */
+static inline int64_t engine_block_elements(const struct engine_terms *t)
+{
+    return (int64_t)t->block_tok * t->shape.kv_heads * t->shape.head_dim;
+}
+
+/* The token of one row of logits: greedy, or by the largest of logit / temperature + Gumbel draw,
+ * which has the probabilities of a softmax. */
+int32_t engine_choose(const float *logits, int32_t vocab, const struct engine_chunk *chunk,
+                      int32_t position);
+uint64_t engine_digest(const float *logits, int32_t vocab);
+
+#endif
