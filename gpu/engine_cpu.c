@@ -173,7 +173,7 @@ static enum status cpu_open(struct engine *e)
     d->route_share = arena_alloc(&e->arena, routes, sizeof *d->route_share);
     d->route_first = arena_alloc(&e->arena, (size_t)t->shape.experts + 1, sizeof *d->route_first);
     fill_rope(e);
-    if (t->weights != NULL) return weights_read(&e->map, &t->shape, t->weights, d->weights);
+    if (t->weights != NULL) return weights_read(&e->map, &t->shape, t->weights, true, d->weights);
     weights_draw(&e->map, t->seed, d->threads, d->weights);
     return STATUS_OK;
 }
@@ -222,7 +222,7 @@ void engine_cpu_embed(const struct engine *e, int32_t token, float *out)
     }
     const uint16_t *row = (const uint16_t *)embed + (int64_t)token * hidden;
     for (int32_t i = 0; i < hidden; i++)
-        out[i] = vec_from_bf16(row[i]);
+        out[i] = vec_from_bf16(row[vec_bf16_place(i)]);
 }
 
 static void add_rows(const struct engine *e, const float *added, int32_t rows)

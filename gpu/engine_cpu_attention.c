@@ -52,7 +52,7 @@ static void put(const struct engine *e, void *blocks, int64_t at, int32_t place,
     }
     uint16_t *to = (uint16_t *)((char *)blocks + at) + (int64_t)place * width;
     for (int32_t i = 0; i < width; i++)
-        to[i] = vec_to_bf16(head[i]);
+        to[vec_bf16_place(i)] = vec_to_bf16(head[i]);
 }
 
 static void place_row(const struct engine *e, int32_t layer, int32_t row)

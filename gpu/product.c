@@ -78,7 +78,7 @@ VEC_FN void exps_body(float *values, float shift, int32_t count)
 {
     for (int32_t i = 0; i < count; i += 8) {
         vec8 v;
-        vec_load_fp32(&v, values + i);
+        memcpy(&v, values + i, sizeof v);
         v -= shift;
         vec_exp(&v);
         memcpy(values + i, &v, sizeof v);
@@ -90,8 +90,8 @@ VEC_FN void swiglu_body(const float *gate, const float *up, int32_t count, float
 {
     for (int32_t i = 0; i < count; i += 8) {
         vec8 g, u;
-        vec_load_fp32(&g, gate + i);
-        vec_load_fp32(&u, up + i);
+        memcpy(&g, gate + i, sizeof g);
+        memcpy(&u, up + i, sizeof u);
         vec8i whole = g > -87.0f;
         vec8 e = (vec8)(((vec8i)-g & whole) | ((vec8i)(87.0f - (vec8){0}) & ~whole));
         vec_exp(&e);
@@ -191,10 +191,11 @@ static void by_blocks(const struct product *p, struct range r, const float *x, i
 
 static void widen(const uint16_t *from, int64_t count, float *to)
 {
-    for (int64_t i = 0; i < count; i += 8) {
-        vec8 v;
-        vec_load_bf16(&v, from + i);
+    for (int64_t i = 0; i < count; i += ENGINE_LANES) {
+        vec8 v, u;
+        vec_load_bf16(&v, &u, from + i);
         memcpy(to + i, &v, sizeof v);
+        memcpy(to + i + 8, &u, sizeof u);
     }
 }
 

@@ -14,22 +14,30 @@
 typedef float vec8 __attribute__((vector_size(32)));
 typedef int32_t vec8i __attribute__((vector_size(32)));
 typedef uint32_t vec8u __attribute__((vector_size(32)));
-typedef uint16_t vec8h __attribute__((vector_size(16)));
 
 #define VEC_FN static inline __attribute__((always_inline))
 
-VEC_FN void vec_load_fp32(vec8 *v, const float *from)
+/* Sixteen floats, 0 to 7 in `low`, 8 to 15 in `high`. */
+VEC_FN void vec_load_fp32(vec8 *low, vec8 *high, const float *from)
 {
-    memcpy(v, from, sizeof *v);
+    memcpy(low, from, sizeof *low);
+    memcpy(high, from + 8, sizeof *high);
+}
+
+/* Where element i of a row of bf16 lies: in each sixteen, number j beside number 8 + j.  So one
+ * shift and one mask make floats of all of them, and their order is that of vec_load_fp32. */
+VEC_FN int64_t vec_bf16_place(int64_t i)
+{
+    return (i & ~(int64_t)15) + 2 * (i & 7) + (i >> 3 & 1);
 }
 
 /* bf16 is the upper half of a float. */
-VEC_FN void vec_load_bf16(vec8 *v, const uint16_t *from)
+VEC_FN void vec_load_bf16(vec8 *low, vec8 *high, const uint16_t *from)
 {
-    vec8h half;
-    memcpy(&half, from, sizeof half);
-    vec8u wide = __builtin_convertvector(half, vec8u) << 16;
-    memcpy(v, &wide, sizeof wide);
+    vec8u pairs;
+    memcpy(&pairs, from, sizeof pairs);
+    *low = (vec8)(pairs << 16);
+    *high = (vec8)(pairs & 0xffff0000U);
 }
 
 /* Lane sums lie 8 apart in `low` and `high`; added pairwise: 8 apart, 4 apart, 2, 1. */

@@ -119,7 +119,7 @@ static void draw_row(const struct weights_matrix *m, uint64_t seed, uint32_t row
             if (m->dtype == ENGINE_FP32)
                 memcpy(to + (size_t)(column + i) * 4, &value, 4);
             else
-                memcpy(to + (size_t)(column + i) * 2, &half, 2);
+                memcpy(to + 2 * vec_bf16_place(column + i), &half, 2);
         }
     }
 }

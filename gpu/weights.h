@@ -80,12 +80,13 @@ RNG_FN float weights_value(const struct weights_matrix *m, uint64_t word, int i)
     return m->amplitude == 0.0f ? 1.0f : whole * (m->amplitude / 32768.0f);
 }
 
-/* CPU: fill `base` [map->bytes] (fp32 and bf16). */
+/* For the CPU: fill `base` [map->bytes]; bf16 rows lie as vec_bf16_place says. */
 void weights_draw(const struct weights_map *map, uint64_t seed, int threads, char *base);
 /* The same from a safetensors file with the names of Llama, Mixtral or Qwen 3 checkpoints; F32,
  * BF16 and F16 are converted to the dtype of the matrix.  A tensor that is missing, of another
- * shape, or of no place in the model is an error. */
+ * shape, or of no place in the model is an error.  `for_cpu`: bf16 rows lie as there, else in
+ * their order. */
 enum status weights_read(const struct weights_map *map, const struct engine_shape *shape,
-                         const char *path, char *base);
+                         const char *path, bool for_cpu, char *base);
 
 #endif

@@ -16,6 +16,7 @@ struct filling {
     const struct engine_shape *shape;
     struct arena *arena;
     const struct weights_matrix *matrix;
+    bool for_cpu;
     char *base;
     uint16_t *piece; /* [2 x PIECE] */
 };
@@ -63,7 +64,8 @@ static bool convert(const struct filling *f, enum safetensors_dtype from, size_t
         if (f->matrix->dtype == ENGINE_FP32)
             memcpy(to + 4 * i, &x, sizeof x);
         else
-            memcpy(to + 2 * i, &half, sizeof half);
+            memcpy(to + 2 * (f->for_cpu ? (size_t)vec_bf16_place((int64_t)i) : i), &half,
+                   sizeof half);
     }
     return finite;
 }
@@ -211,11 +213,11 @@ static enum status read_all(const struct weights_map *map, struct filling *f, co
 }
 
 enum status weights_read(const struct weights_map *map, const struct engine_shape *shape,
-                         const char *path, char *base)
+                         const char *path, bool for_cpu, char *base)
 {
     struct arena arena;
     arena_init(&arena, "weights file", 0);
-    struct filling f = {.shape = shape, .arena = &arena, .base = base};
+    struct filling f = {.shape = shape, .arena = &arena, .for_cpu = for_cpu, .base = base};
     f.piece = arena_alloc(&arena, (size_t)2 * PIECE, sizeof *f.piece);
     enum status status = read_all(map, &f, path);
     safetensors_close(&f.file);

@@ -487,7 +487,7 @@ static void test_drawn_weights_do_not_hang_on_layers(void **state)
     double squares = 0.0;
     for (int64_t i = 0; i < m->rows * m->columns; i++) {
         float full = ((const float *)(a + m->at))[i];
-        uint32_t bits = (uint32_t)((const uint16_t *)(b + n->at))[i] << 16;
+        uint32_t bits = (uint32_t)((const uint16_t *)(b + n->at))[vec_bf16_place(i)] << 16;
         float rounded;
         memcpy(&rounded, &bits, sizeof rounded);
         assert_true(rounded == (float)plain_bf16(full));

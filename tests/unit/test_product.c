@@ -24,8 +24,9 @@ static void fill(uint32_t entity)
     for (int i = 0; i < M * K; i++)
         x[i] = (float)((rng_unit(&s) - 0.5) * ldexp(1.0, (int)rng_below(&s, 12) - 6));
     for (int i = 0; i < N * K; i++) {
-        half[i] = vec_to_bf16((float)(rng_unit(&s) - 0.5));
-        wide[i] = vec_from_bf16(half[i]);
+        uint16_t value = vec_to_bf16((float)(rng_unit(&s) - 0.5));
+        half[vec_bf16_place(i)] = value;
+        wide[i] = vec_from_bf16(value);
     }
 }
 

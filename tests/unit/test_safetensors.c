@@ -233,7 +233,7 @@ static void test_half_precision(void **state)
     arena_init(&arena, "test", 0);
     weights_map_init(&map, &tiny, ENGINE_FP32, &arena);
     char *base = malloc(map.bytes);
-    assert_int_equal(weights_read(&map, &tiny, path, base), STATUS_OK);
+    assert_int_equal(weights_read(&map, &tiny, path, true, base), STATUS_OK);
     assert_memory_equal(base + map.matrices[map.embed].at, values, sizeof values);
     free(base);
     arena_free(&arena);
