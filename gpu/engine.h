@@ -125,11 +125,12 @@ const float *engine_logits(const struct engine *engine, int32_t chunk);
 
 enum engine_op { ENGINE_GEMM, ENGINE_ATTENTION, ENGINE_EXPERTS };
 
-/* One operation of one layer on memory as a step would find it: weights that the caches do not
- * hold, keys and values in scattered blocks. */
+/* One operation of one layer on memory as a step finds it: weights, keys and values that the
+ * caches do not hold, because each time others are used. */
 struct engine_probe {
     enum engine_op op;
-    int32_t m, n, k; /* GEMM: m tokens, a k x n weight of the model (which one follows) */
+    int32_t m;       /* GEMM, EXPERTS: tokens */
+    int32_t n, k;    /* GEMM: a k x n weight of this model */
     int32_t batch;   /* ATTENTION: sequences */
     int32_t chunk;   /* tokens computed of each: 1 decoding, else a whole prompt */
     int32_t context; /* tokens attended to by the last of them */

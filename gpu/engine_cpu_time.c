@@ -3,8 +3,7 @@
  *
  * A weight of a product is a stretch of the model's weights, another one each time, so that a
  * stretch has left the caches when its turn comes again; keys and values are those of another layer
- * each time.  What the numbers are does not matter to the time. */
-#include <inttypes.h>
+ * each time, and other blocks.  What the numbers are does not matter to the time. */
 #include <string.h>
 #include <time.h>
 
@@ -17,29 +16,41 @@ static double now_ns(void)
     return 1e9 * (double)t.tv_sec + (double)t.tv_nsec;
 }
 
+/* Where a product of this model finds its tokens and puts its results; NULL: there is none such. */
+static const float *input_of(const struct engine *e, int32_t k)
+{
+    const struct engine_shape *s = &e->terms.shape;
+    const struct engine_device *d = e->device;
+    if (k == s->hidden) return d->x;
+    if (k == s->heads * s->head_dim) return d->attended;
+    return s->dense_layers > 0 && k == s->ffn ? d->act : NULL;
+}
+
+static float *output_of(const struct engine *e, int32_t n)
+{
+    const struct engine_shape *s = &e->terms.shape;
+    const struct engine_device *d = e->device;
+    if (n == s->hidden) return d->added;
+    if (n == engine_qkv(s)) return d->qkv;
+    if (n == s->vocab) return e->logits;
+    return s->dense_layers > 0 && n == 2 * s->ffn ? d->gate_up : NULL;
+}
+
 static enum status time_gemm(struct engine *e, const struct engine_probe *p, double *ns)
 {
-    struct engine_device *d = e->device;
-    const struct engine_shape *s = &e->terms.shape;
-    uint64_t width = e->terms.dtype == ENGINE_FP32 ? 4 : 2;
-    uint64_t bytes = (uint64_t)p->n * (uint64_t)p->k * width;
-    int64_t rows = e->terms.step_tok_max;
-    int64_t in = rows * (s->dense_layers > 0 && s->ffn > s->hidden ? s->ffn : s->hidden);
-    int64_t out = rows * (s->dense_layers > 0 ? 2 * (int64_t)s->ffn : engine_qkv(s));
-    const float *x = s->dense_layers > 0 && s->ffn > s->hidden ? d->act : d->x;
-    float *y = s->dense_layers > 0 ? d->gate_up : d->qkv;
-    if (p->n == s->vocab) {
-        y = e->logits;
-        out = (int64_t)e->terms.seqs_max * s->vocab;
-    }
-    if (p->m < 1 || p->n < 1 || p->k < ENGINE_LANES || p->k % ENGINE_LANES != 0 ||
-        bytes > e->map.bytes || (int64_t)p->m * p->k > in || (int64_t)p->m * p->n > out)
-        return status_fail(STATUS_USER, "a product of %d x %d x %d does not fit this engine",
-                           (int)p->m, (int)p->n, (int)p->k);
-    uint64_t places = e->map.bytes / bytes, place = (uint64_t)e->probes++ % places;
-    const char *weights = d->weights + place * (e->map.bytes / places) / 64 * 64;
+    const struct engine_terms *t = &e->terms;
+    const float *x = input_of(e, p->k);
+    float *y = output_of(e, p->n);
+    int32_t most = p->n == t->shape.vocab ? t->seqs_max : t->step_tok_max;
+    if (x == NULL || y == NULL || p->m < 1 || p->m > most)
+        return status_fail(STATUS_USER, "this engine has no product of %d x %d x %d", (int)p->m,
+                           (int)p->n, (int)p->k);
+    uint64_t width = t->dtype == ENGINE_FP32 ? 4 : 2;
+    uint64_t bytes = (uint64_t)p->n * (uint64_t)p->k * width, places = e->map.bytes / bytes;
+    uint64_t place = places > 0 ? e->probes++ % places : 0;
+    const char *weights = e->device->weights + place * bytes;
     double start = now_ns();
-    product_run(&d->product, x, p->m, weights, p->n, p->k, y);
+    product_run(&e->device->product, x, p->m, weights, p->n, p->k, y);
     *ns = now_ns() - start;
     return STATUS_OK;
 }
@@ -58,10 +69,12 @@ static enum status plan_attention(struct engine *e, const struct engine_probe *p
     plan->tokens = plan->samples = 0;
     plan->seqs = p->batch;
     plan->longest = p->context;
+    int32_t first = (int32_t)(e->probes % (uint64_t)t->blocks);
+    e->probes += (uint64_t)each * (uint64_t)p->batch;
     for (int32_t s = 0; s < p->batch; s++) {
         int32_t *table = plan->table + (int64_t)s * e->table_width;
         for (int32_t b = 0; b < each; b++)
-            table[b] = b * p->batch + s;
+            table[b] = (int32_t)(((int64_t)first + b * p->batch + s) % t->blocks);
         for (int32_t i = 0; i < p->chunk; i++, plan->tokens++) {
             int32_t position = p->context - p->chunk + i;
             plan->seq[plan->tokens] = s;
@@ -76,7 +89,7 @@ static enum status plan_attention(struct engine *e, const struct engine_probe *p
 static enum status time_attention(struct engine *e, const struct engine_probe *p, double *ns)
 {
     TRY(plan_attention(e, p), "timing");
-    int32_t layer = (int32_t)(e->probes++ % (uint64_t)e->terms.shape.layers);
+    int32_t layer = (int32_t)(e->probes % (uint64_t)e->terms.shape.layers);
     double start = now_ns();
     engine_cpu_attend(e, layer);
     *ns = now_ns() - start;
