@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "gpu/sample.h"
+#include "sim/sim.h"
 
 const char *const engine_dtype_names[] = {"fp32", "bf16", "fp8", NULL};
 
@@ -112,15 +113,15 @@ static void take_tables(struct engine *e)
     e->table_width = table_width_of(t);
     int32_t **rows[] = {&p->token, &p->position, &p->seq, &p->block, &p->place};
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
-        *rows[i] = arena_alloc(&e->arena, tokens, sizeof(int32_t));
-    p->table = arena_alloc(&e->arena, seqs * (size_t)e->table_width, sizeof *p->table);
-    p->sample_row = arena_alloc(&e->arena, seqs, sizeof *p->sample_row);
-    p->sample_seq = arena_alloc(&e->arena, seqs, sizeof *p->sample_seq);
-    e->held_tok = arena_alloc(&e->arena, seqs, sizeof *e->held_tok);
-    e->row_of_chunk = arena_alloc(&e->arena, seqs, sizeof *e->row_of_chunk);
-    e->in_step = arena_alloc(&e->arena, seqs, sizeof *e->in_step);
-    e->tables = arena_alloc(&e->arena, seqs * (size_t)e->table_width, sizeof *e->tables);
-    e->free_blocks = arena_alloc(&e->arena, (size_t)t->blocks, sizeof *e->free_blocks);
+        *rows[i] = arena_alloc(e->arena, tokens, sizeof(int32_t));
+    p->table = arena_alloc(e->arena, seqs * (size_t)e->table_width, sizeof *p->table);
+    p->sample_row = arena_alloc(e->arena, seqs, sizeof *p->sample_row);
+    p->sample_seq = arena_alloc(e->arena, seqs, sizeof *p->sample_seq);
+    e->held_tok = arena_alloc(e->arena, seqs, sizeof *e->held_tok);
+    e->row_of_chunk = arena_alloc(e->arena, seqs, sizeof *e->row_of_chunk);
+    e->in_step = arena_alloc(e->arena, seqs, sizeof *e->in_step);
+    e->tables = arena_alloc(e->arena, seqs * (size_t)e->table_width, sizeof *e->tables);
+    e->free_blocks = arena_alloc(e->arena, (size_t)t->blocks, sizeof *e->free_blocks);
     for (int32_t b = t->blocks; b > 0; b--) /* the first block is on top */
         e->free_blocks[e->free_count++] = b - 1;
 }
@@ -139,22 +140,29 @@ static enum status choose_backend(struct engine *e)
 #endif
 }
 
+struct owned { /* begins with the engine, which is freed by its address */
+    struct engine engine;
+    struct arena arena;
+};
+
 enum status engine_open(struct engine **engine, const struct engine_terms *terms)
 {
     *engine = NULL;
     TRY(check_terms(terms), "inference engine");
-    struct engine *e = calloc(1, sizeof *e);
-    if (e == NULL) return status_fail(STATUS_OPERATING, "no memory for an engine");
+    struct owned *owned = calloc(1, sizeof *owned);
+    if (owned == NULL) return status_fail(STATUS_OPERATING, "no memory for an engine");
+    struct engine *e = &owned->engine;
     e->terms = *terms;
+    e->arena = &owned->arena;
     enum status status = choose_backend(e);
     if (status == STATUS_OK) {
-        arena_init(&e->arena, "engine", 0);
-        weights_map_init(&e->map, &terms->shape, terms->dtype, &e->arena);
+        arena_init(e->arena, "engine", 0);
+        weights_map_init(&e->map, &terms->shape, terms->dtype, e->arena);
         take_tables(e);
         status = e->functions->open(e);
         if (status != STATUS_OK) engine_close(e);
     } else {
-        free(e);
+        free(owned);
     }
     if (status != STATUS_OK) return status_context(status, "inference engine");
     *engine = e;
@@ -165,7 +173,7 @@ void engine_close(struct engine *e)
 {
     if (e == NULL) return;
     e->functions->close(e);
-    arena_free(&e->arena);
+    arena_free(e->arena);
     free(e);
 }
 

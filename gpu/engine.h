@@ -38,6 +38,10 @@
 
 #include "sim/status.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 enum engine_backend { ENGINE_CPU, ENGINE_CUDA };
 enum engine_dtype { ENGINE_FP32, ENGINE_BF16, ENGINE_FP8 }; /* of weights; fp8: e4m3, CUDA only */
 enum engine_order { ENGINE_FAST, ENGINE_INVARIANT };
@@ -137,5 +141,9 @@ struct engine_probe {
 };
 /* Run it once and give the time from start to end, device synchronised, in ns. */
 enum status engine_time(struct engine *engine, const struct engine_probe *probe, double *ns);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -158,7 +158,7 @@ static enum status cpu_open(struct engine *e)
 {
     const struct engine_terms *t = &e->terms;
     TRY(check_memory(t), "CPU backend");
-    struct engine_device *d = arena_alloc(&e->arena, 1, sizeof *d);
+    struct engine_device *d = arena_alloc(e->arena, 1, sizeof *d);
     e->device = d;
     d->threads = t->threads > 0 ? t->threads : omp_get_max_threads();
     d->product = (struct product){.kernels = product_choose(t->order),
@@ -168,10 +168,10 @@ static enum status cpu_open(struct engine *e)
     TRY(take_all(e), "CPU backend");
     openblas_set_num_threads(1); /* the threads are ours: OpenBLAS would start as many for each */
     size_t routes = (size_t)t->step_tok_max * (size_t)(t->shape.active > 0 ? t->shape.active : 1);
-    d->route_expert = arena_alloc(&e->arena, routes, sizeof *d->route_expert);
-    d->route_place = arena_alloc(&e->arena, routes, sizeof *d->route_place);
-    d->route_share = arena_alloc(&e->arena, routes, sizeof *d->route_share);
-    d->route_first = arena_alloc(&e->arena, (size_t)t->shape.experts + 1, sizeof *d->route_first);
+    d->route_expert = arena_alloc(e->arena, routes, sizeof *d->route_expert);
+    d->route_place = arena_alloc(e->arena, routes, sizeof *d->route_place);
+    d->route_share = arena_alloc(e->arena, routes, sizeof *d->route_share);
+    d->route_first = arena_alloc(e->arena, (size_t)t->shape.experts + 1, sizeof *d->route_first);
     fill_rope(e);
     if (t->weights != NULL) return weights_read(&e->map, &t->shape, t->weights, true, d->weights);
     weights_draw(&e->map, t->seed, d->threads, d->weights);

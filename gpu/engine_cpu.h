@@ -8,6 +8,7 @@
 #include "gpu/engine_internal.h"
 #include "gpu/product.h"
 #include "gpu/vec.h"
+#include "sim/sim.h"
 
 enum { ENGINE_CPU_REGIONS = 24 };
 

@@ -12,7 +12,10 @@
 
 #include "gpu/engine.h"
 #include "gpu/weights.h"
-#include "sim/sim.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
 
 /* One step: `tokens` rows, those of a sequence side by side. */
 struct engine_plan {
@@ -59,7 +62,7 @@ struct engine {
     bool *in_step;                    /* [seqs_max] scratch */
     float *logits;                    /* [seqs_max][vocab], of the backend */
     uint64_t probes;                  /* timed so far */
-    struct arena arena;
+    struct arena *arena;              /* tables; ends with the engine */
 };
 
 /* Memory that a step works in, fp32 elements for each of step_tok_max tokens. */
@@ -78,5 +81,9 @@ static inline int64_t engine_block_elements(const struct engine_terms *t)
 int32_t engine_choose(const float *logits, int32_t vocab, const struct engine_chunk *chunk,
                       int32_t position);
 uint64_t engine_digest(const float *logits, int32_t vocab);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

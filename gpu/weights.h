@@ -17,6 +17,10 @@
 #include "gpu/engine.h"
 #include "sim/rng.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* The order is that of numbers in the draws' keys: new kinds go to the end. */
 enum weights_kind {
     WEIGHTS_EMBED,
@@ -88,5 +92,9 @@ void weights_draw(const struct weights_map *map, uint64_t seed, int threads, cha
  * their order. */
 enum status weights_read(const struct weights_map *map, const struct engine_shape *shape,
                          const char *path, bool for_cpu, char *base);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif
