@@ -48,17 +48,22 @@ CUDA_LIBS := $(if $(NVCC),$(patsubst -L%,%,$(shell $(NVCC) --dryrun -x cu -c /de
              | sed -n 's/^\#$$ LIBRARIES=//p' | tr -d '"')))
 CUDART    := $(firstword $(wildcard $(CUDA_LIBS:=/libcudart_static.a)))
 CU  := $(if $(CUDART),$(wildcard gpu/*.cu))
+# The engine's CUDA half opens cuBLASLt when it runs; it is built where the library is.
+CUBLASLT := $(patsubst %/,%,$(dir $(firstword $(wildcard $(CUDA_LIBS:=/libcublasLt.so)))))
+ENGINE_CU := $(filter %_cuda.cu,$(filter-out gpu/draw_cuda.cu,$(CU)))
+CU  := $(if $(CUBLASLT),$(CU),$(filter-out $(ENGINE_CU),$(CU)))
 ifeq ($(CONFIG),tsan)
 CU  :=
 endif
 ifneq ($(CU),)
-CFLAGS += -DHACASIM_CUDA
+CFLAGS += -DHACASIM_CUDA $(if $(CUBLASLT),-DHACASIM_CUBLASLT)
+NVCCFLAGS += $(if $(CUBLASLT),-DHACASIM_CUBLASLT='"$(CUBLASLT)"')
 LDLIBS += $(CUDART) -lstdc++ -ldl -lrt -lpthread
 endif
 CUDA_FOUND := no: the GPU parts are left out
 ifneq ($(NVCC),)
 CUDA_FOUND := $(if $(CUDART),found but not used with CONFIG=$(CONFIG),found without libcudart_static.a: the GPU parts are left out)
-CUDA_FOUND := $(if $(CU),yes,$(CUDA_FOUND)) ($(NVCC))
+CUDA_FOUND := $(if $(CU),yes$(if $(CUBLASLT),, without cuBLASLt: no CUDA engine),$(CUDA_FOUND)) ($(NVCC))
 endif
 LIBSRC := $(filter-out analysis/main.c,$(SRC))
 LIBOBJ := $(LIBSRC:%.c=$(BUILD)/%.o) $(CU:%.cu=$(BUILD)/%.cu.o)

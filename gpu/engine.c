@@ -304,10 +304,42 @@ enum status engine_step(struct engine *e, const struct engine_chunk *chunks, int
     return e->functions->step(e, chunks, sampled);
 }
 
-const float *engine_logits(const struct engine *e, int32_t chunk)
+const float *engine_logits(struct engine *e, int32_t chunk)
 {
     assert(chunk >= 0 && chunk < e->plan.seqs && e->row_of_chunk[chunk] >= 0);
+    if (e->functions->logits(e) != STATUS_OK) return NULL;
     return e->logits + (int64_t)e->row_of_chunk[chunk] * e->terms.shape.vocab;
+}
+
+/* Sequences one after the other take every block's turn, so that neighbours are far apart. */
+enum status engine_plan_probe(struct engine *e, const struct engine_probe *p)
+{
+    const struct engine_terms *t = &e->terms;
+    struct engine_plan *plan = &e->plan;
+    int32_t each = (p->context + t->block_tok - 1) / t->block_tok;
+    if (p->batch < 1 || p->batch > t->seqs_max || p->chunk < 1 || p->chunk > p->context ||
+        p->context > t->context_max || (int64_t)p->batch * p->chunk > t->step_tok_max ||
+        (int64_t)p->batch * each > t->blocks)
+        return status_fail(STATUS_USER, "attention of %d x %d tokens does not fit this engine",
+                           (int)p->batch, (int)p->context);
+    plan->tokens = plan->samples = 0;
+    plan->seqs = p->batch;
+    plan->longest = p->context;
+    int32_t first = (int32_t)(e->probes % (uint64_t)t->blocks);
+    e->probes += (uint64_t)each * (uint64_t)p->batch;
+    for (int32_t s = 0; s < p->batch; s++) {
+        int32_t *table = plan->table + (int64_t)s * e->table_width;
+        for (int32_t b = 0; b < each; b++)
+            table[b] = (int32_t)(((int64_t)first + b * p->batch + s) % t->blocks);
+        for (int32_t i = 0; i < p->chunk; i++, plan->tokens++) {
+            int32_t position = p->context - p->chunk + i;
+            plan->seq[plan->tokens] = s;
+            plan->position[plan->tokens] = position;
+            plan->block[plan->tokens] = table[position / t->block_tok];
+            plan->place[plan->tokens] = position % t->block_tok;
+        }
+    }
+    return STATUS_OK;
 }
 
 enum status engine_time(struct engine *e, const struct engine_probe *probe, double *ns)

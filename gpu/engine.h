@@ -122,8 +122,8 @@ int32_t engine_held_tok(const struct engine *engine, int32_t slot);
 int32_t engine_free_blocks(const struct engine *engine);
 
 /* [vocab] logits of the last step's chunk `chunk`, which asked for a token; valid until the next
- * step. */
-const float *engine_logits(const struct engine *engine, int32_t chunk);
+ * step.  NULL: the device does not answer. */
+const float *engine_logits(struct engine *engine, int32_t chunk);
 
 /* ---- single operations, for timing -------------------------------------------------------- */
 

@@ -138,15 +138,13 @@ static enum status take_all(struct engine *e)
     return STATUS_OK;
 }
 
-/* frequency i of d/2: theta^(-2 i / d) radians a token. */
 static void fill_rope(struct engine *e)
 {
-    const double turn = 6.283185307179586;
     struct engine_device *d = e->device;
     int32_t half = e->terms.shape.head_dim / 2;
 #pragma omp parallel for num_threads(d->threads) schedule(static)
     for (int32_t i = 0; i < half; i++) {
-        double turns = dmath_pow(e->terms.shape.rope_theta, -(double)i / half) / turn;
+        double turns = engine_turns(&e->terms.shape, i);
         for (int64_t p = 0; p < e->terms.context_max; p++) {
             d->cosine[p * half + i] = (float)dmath_cos_turns((double)p * turns);
             d->sine[p * half + i] = (float)dmath_sin_turns((double)p * turns);
@@ -324,10 +322,17 @@ static enum status cpu_step(struct engine *e, const struct engine_chunk *chunks,
     return STATUS_OK;
 }
 
+static enum status cpu_logits(struct engine *e) /* they are where they were made */
+{
+    (void)e;
+    return STATUS_OK;
+}
+
 const struct engine_functions engine_cpu_functions = {
     .name = "cpu",
     .open = cpu_open,
     .close = cpu_close,
     .step = cpu_step,
+    .logits = cpu_logits,
     .time = engine_cpu_time,
 };

@@ -55,40 +55,9 @@ static enum status time_gemm(struct engine *e, const struct engine_probe *p, dou
     return STATUS_OK;
 }
 
-/* Sequences one after the other take every block's turn, so that neighbours are far apart. */
-static enum status plan_attention(struct engine *e, const struct engine_probe *p)
-{
-    const struct engine_terms *t = &e->terms;
-    struct engine_plan *plan = &e->plan;
-    int32_t each = (p->context + t->block_tok - 1) / t->block_tok;
-    if (p->batch < 1 || p->batch > t->seqs_max || p->chunk < 1 || p->chunk > p->context ||
-        p->context > t->context_max || (int64_t)p->batch * p->chunk > t->step_tok_max ||
-        (int64_t)p->batch * each > t->blocks)
-        return status_fail(STATUS_USER, "attention of %d x %d tokens does not fit this engine",
-                           (int)p->batch, (int)p->context);
-    plan->tokens = plan->samples = 0;
-    plan->seqs = p->batch;
-    plan->longest = p->context;
-    int32_t first = (int32_t)(e->probes % (uint64_t)t->blocks);
-    e->probes += (uint64_t)each * (uint64_t)p->batch;
-    for (int32_t s = 0; s < p->batch; s++) {
-        int32_t *table = plan->table + (int64_t)s * e->table_width;
-        for (int32_t b = 0; b < each; b++)
-            table[b] = (int32_t)(((int64_t)first + b * p->batch + s) % t->blocks);
-        for (int32_t i = 0; i < p->chunk; i++, plan->tokens++) {
-            int32_t position = p->context - p->chunk + i;
-            plan->seq[plan->tokens] = s;
-            plan->position[plan->tokens] = position;
-            plan->block[plan->tokens] = table[position / t->block_tok];
-            plan->place[plan->tokens] = position % t->block_tok;
-        }
-    }
-    return STATUS_OK;
-}
-
 static enum status time_attention(struct engine *e, const struct engine_probe *p, double *ns)
 {
-    TRY(plan_attention(e, p), "timing");
+    TRY(engine_plan_probe(e, p), "timing");
     int32_t layer = (int32_t)(e->probes % (uint64_t)e->terms.shape.layers);
     double start = now_ns();
     engine_cpu_attend(e, layer);

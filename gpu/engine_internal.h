@@ -12,6 +12,7 @@
 
 #include "gpu/engine.h"
 #include "gpu/weights.h"
+#include "sim/dmath.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -40,6 +41,7 @@ struct engine_functions {
     /* Fill engine->logits [samples][vocab] and, where asked for, the tokens. */
     enum status (*step)(struct engine *engine, const struct engine_chunk *chunks,
                         struct engine_sampled *sampled);
+    enum status (*logits)(struct engine *engine); /* engine->logits as of the last step */
     enum status (*time)(struct engine *engine, const struct engine_probe *probe, double *ns);
 };
 extern const struct engine_functions engine_cpu_functions;
@@ -76,10 +78,18 @@ static inline int64_t engine_block_elements(const struct engine_terms *t)
     return (int64_t)t->block_tok * t->shape.kv_heads * t->shape.head_dim;
 }
 
+/* Turns of pair i of a head from one token to the next: theta^(-2 i / head_dim) radians. */
+static inline double engine_turns(const struct engine_shape *s, int32_t i)
+{
+    return dmath_pow(s->rope_theta, -2.0 * i / s->head_dim) / 6.283185307179586;
+}
+
 /* The token of one row of logits: greedy, or by the largest of logit / temperature + Gumbel draw,
  * which has the probabilities of a softmax. */
 int32_t engine_choose(const float *logits, int32_t vocab, const struct engine_chunk *chunk,
                       int32_t position);
+/* Plan the attention of a probe, over blocks that were not used lately. */
+enum status engine_plan_probe(struct engine *e, const struct engine_probe *p);
 uint64_t engine_digest(const float *logits, int32_t vocab);
 
 #ifdef __cplusplus
