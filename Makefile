@@ -124,7 +124,7 @@ test-long: all unit
 	@DATA='$(DATA)' tests/run.sh $(BUILD) long
 
 test-gpu: all unit
-	@$(BUILD)/tests/test_gpu
+	@$(BUILD)/tests/test_gpu && $(BUILD)/tests/test_gpu_engine
 
 unit: $(UNIT)
 
@@ -184,6 +184,14 @@ $(BUILD)/tests/%: tests/unit/%.c $(BUILD)/libhacasim.a
 	@mkdir -p $(@D)
 	@echo '  TEST  $@'
 	$(Q)$(CC) $(CFLAGS) -MMD -MP -MF $@.d $(LDFLAGS) -o $@ $< $(BUILD)/libhacasim.a $(LDLIBS) -lcmocka
+
+# The kernel ladders of the CUDA engine (gpu/lab/README.md): `make lab/lab_norm` builds and runs one.
+lab/%: $(BUILD)/lab/%
+	@$<
+$(BUILD)/lab/%: gpu/lab/%.cu $(BUILD)/libhacasim.a
+	@mkdir -p $(@D)
+	@echo '  NVCC  $<'
+	$(Q)$(NVCC) $(NVCCFLAGS) -MMD -MP -MF $@.d -o $@ $< $(BUILD)/libhacasim.a $(LDLIBS) -lgomp
 
 $(BUILD)/bench/%: tests/bench/%.c $(BUILD)/libhacasim.a
 	@mkdir -p $(@D)

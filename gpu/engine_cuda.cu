@@ -9,7 +9,7 @@
 #include <cstdlib>
 #include <cstring>
 
-#include "gpu/engine_cuda.h"
+#include "gpu/engine_cuda.cuh"
 #include "sim/dmath.h"
 
 /* ---- errors and memory ---------------------------------------------------------------------- */

@@ -2,8 +2,8 @@
  * Kernels that do something to each token, or each weight, by itself. */
 #include <cuda_fp8.h>
 
-#include "gpu/engine_cuda.h"
-#include "gpu/reduce_cuda.h"
+#include "gpu/engine_cuda.cuh"
+#include "gpu/reduce_cuda.cuh"
 
 enum { THREADS = 256 };
 
