@@ -32,8 +32,8 @@ endif
 OMP     ?= -fopenmp
 WARN    := -Wall -Wextra -Wconversion -Wshadow -Werror
 CFLAGS_release  := -O2 -g
-CFLAGS_asan     := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
-CFLAGS_tsan     := -O1 -g -fsanitize=thread
+CFLAGS_asan     := -O1 -g1 -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+CFLAGS_tsan     := -O1 -g1 -fsanitize=thread
 CFLAGS_coverage := -O0 -g --coverage
 CFLAGS  := -std=gnu17 -D_GNU_SOURCE $(CFLAGS_$(CONFIG)) $(WARN) -ffp-contract=off $(OMP) -I. $(EXTRA_CFLAGS)
 LDFLAGS := $(CFLAGS_$(CONFIG)) $(OMP) $(EXTRA_LDFLAGS)
@@ -124,7 +124,7 @@ test-long: all unit
 	@DATA='$(DATA)' tests/run.sh $(BUILD) long
 
 test-gpu: all unit
-	@$(BUILD)/tests/test_gpu && $(BUILD)/tests/test_gpu_engine
+	@$(BUILD)/tests/test_gpu && $(BUILD)/tests/test_gpu_infer
 
 unit: $(UNIT)
 
@@ -150,7 +150,7 @@ bench-peers: $(BUILD)/bench/bench_kernel
 
 SECONDS ?= 60
 fuzz: $(FUZZ)
-	$(Q)for f in $(FUZZ); do tests/fuzz.sh $$f $(SECONDS) || exit 1; done
+	$(Q)printf '%s\n' $(FUZZ) | xargs -P $(JOBS) -I{} tests/fuzz.sh {} $(SECONDS)
 
 install: all
 	install -D $(BUILD)/hacasim $(DESTDIR)$(PREFIX)/bin/hacasim
@@ -198,13 +198,20 @@ $(BUILD)/bench/%: tests/bench/%.c $(BUILD)/libhacasim.a
 	@echo '  BENCH $@'
 	$(Q)$(CC) $(CFLAGS) -MMD -MP -MF $@.d $(LDFLAGS) -o $@ $< $(BUILD)/libhacasim.a $(LDLIBS)
 
-# The fuzz targets are built whole with clang: parsers and target under the same instrumentation.
-FUZZSRC := $(filter-out analysis/% gpu/%,$(LIBSRC)) gpu/safetensors.c
-build/fuzz/%: tests/fuzz/%.c $(FUZZSRC)
+# The fuzz targets are built with clang: parsers and target under the same instrumentation.
+FUZZFLAGS := -std=gnu17 -D_GNU_SOURCE -O1 -g1 -fsanitize=fuzzer-no-link,address,undefined \
+             -fno-sanitize-recover=all -ffp-contract=off -I.
+FUZZOBJ := $(patsubst %.c,build/fuzz/%.o,$(filter-out analysis/% gpu/%,$(LIBSRC)) gpu/safetensors.c)
+build/fuzz/%.o: %.c
 	@mkdir -p $(@D)
+	$(Q)clang $(FUZZFLAGS) -MMD -MP -c -o $@ $<
+.PRECIOUS: build/fuzz/%.o
+build/fuzz/libfuzz.a: $(FUZZOBJ)
+	@echo '  AR    $@'
+	$(Q)rm -f $@ && ar rcs $@ $^
+build/fuzz/%: build/fuzz/tests/fuzz/%.o build/fuzz/libfuzz.a
 	@echo '  FUZZ  $@'
-	$(Q)clang -std=gnu17 -D_GNU_SOURCE -O1 -g -fsanitize=fuzzer,address,undefined \
-	  -fno-sanitize-recover=all -ffp-contract=off -I. -o $@ $< $(FUZZSRC) -lfyaml -lm
+	$(Q)clang $(FUZZFLAGS) -fsanitize=fuzzer -o $@ $^ -lfyaml -lm
 
 # The version reaches one object only, so a commit does not rebuild everything.
 $(BUILD)/analysis/version.o: CFLAGS += -DHACASIM_VERSION='"$(VERSION)"' -DHACASIM_COMMIT='"$(COMMIT)"' \
@@ -220,4 +227,4 @@ $(BUILD)/commit: FORCE
 $(BUILD)/analysis/version.o: $(BUILD)/commit
 FORCE:
 
--include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
+-include $(shell find $(BUILD) build/fuzz -name '*.d' 2>/dev/null)

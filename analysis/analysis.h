@@ -28,6 +28,7 @@ int cmd_show(int argc, char **argv);
 int cmd_export(int argc, char **argv);
 int cmd_sql(int argc, char **argv);
 int cmd_check(int argc, char **argv);
+int cmd_find(int argc, char **argv);
 int cmd_schema(int argc, char **argv);
 int cmd_eval(int argc, char **argv);
 int cmd_plot(int argc, char **argv);

@@ -58,25 +58,25 @@ static void take_catalog(const struct argp_state *state, struct calibrate_asked 
         argp_error(state, "--model: %s has shared experts, which the engine does not have", name);
     a->model = name;
     a->all_layers = m.layers;
-    a->terms.shape = (struct engine_shape){.layers = m.layers,
-                                           .hidden = m.hidden,
-                                           .heads = m.heads,
-                                           .kv_heads = m.kv_heads,
-                                           .head_dim = m.head_dim,
-                                           .vocab = m.vocab,
-                                           .ffn = m.ffn,
-                                           .dense_layers = m.dense_layers,
-                                           .experts = m.experts,
-                                           .active = m.active,
-                                           .expert_ffn = m.expert_ffn,
-                                           .rope_theta = ROPE_THETA,
-                                           .norm_eps = NORM_EPS};
+    a->terms.shape = (struct infer_shape){.layers = m.layers,
+                                          .hidden = m.hidden,
+                                          .heads = m.heads,
+                                          .kv_heads = m.kv_heads,
+                                          .head_dim = m.head_dim,
+                                          .vocab = m.vocab,
+                                          .ffn = m.ffn,
+                                          .dense_layers = m.dense_layers,
+                                          .experts = m.experts,
+                                          .active = m.active,
+                                          .expert_ffn = m.expert_ffn,
+                                          .rope_theta = ROPE_THETA,
+                                          .norm_eps = NORM_EPS};
 }
 
 /* "layers=2,hidden=256,..." */
 static void take_shape(const struct argp_state *state, struct calibrate_asked *a, const char *text)
 {
-    struct engine_shape *s = &a->terms.shape;
+    struct infer_shape *s = &a->terms.shape;
     struct {
         const char *name;
         int32_t *value;
@@ -92,7 +92,7 @@ static void take_shape(const struct argp_state *state, struct calibrate_asked *a
                 {"active", &s->active},
                 {"expert_ffn", &s->expert_ffn}};
     enum { KEYS = sizeof keys / sizeof *keys };
-    *s = (struct engine_shape){.rope_theta = ROPE_THETA, .norm_eps = NORM_EPS, .dense_layers = -1};
+    *s = (struct infer_shape){.rope_theta = ROPE_THETA, .norm_eps = NORM_EPS, .dense_layers = -1};
     a->model = text;
     char *copy = strdup(text), *rest = copy;
     for (char *word; (word = strsep(&rest, ",")) != NULL;) {
@@ -163,7 +163,7 @@ static void finish(const struct argp_state *state, struct arguments *arguments)
         take_catalog(state, a, arguments->model);
     else if (arguments->shape != NULL)
         take_shape(state, a, arguments->shape);
-    struct engine_shape *s = &a->terms.shape;
+    struct infer_shape *s = &a->terms.shape;
     if (arguments->layers > a->all_layers)
         argp_error(state, "--layers: %d is out of range (allowed: 1 to %d)", arguments->layers,
                    a->all_layers);
@@ -189,13 +189,13 @@ static error_t parse(int key, char *text, struct argp_state *state)
         arguments->layers = (int32_t)options_count(state, "--layers", text, 1, 1024);
         return 0;
     case KEY_BACKEND:
-        a->terms.backend = (enum engine_backend)choice(state, "--backend", text, backends);
+        a->terms.backend = (enum infer_backend)choice(state, "--backend", text, backends);
         return 0;
     case KEY_DTYPE:
-        a->terms.dtype = (enum engine_dtype)choice(state, "--dtype", text, engine_dtype_names);
+        a->terms.dtype = (enum infer_dtype)choice(state, "--dtype", text, infer_dtype_names);
         return 0;
     case KEY_ORDER:
-        a->terms.order = (enum engine_order)choice(state, "--order", text, orders);
+        a->terms.order = (enum infer_order)choice(state, "--order", text, orders);
         return 0;
     case KEY_TOKENS:
         a->tokens_max = options_count(state, "--tokens", text, 2, 65536);
@@ -313,7 +313,7 @@ static const char *cpu_name(struct arena *arena)
 static void name_device(const struct calibrate_asked *a, struct arena *arena,
                         struct calibrate_result *r)
 {
-    if (a->terms.backend == ENGINE_CPU) {
+    if (a->terms.backend == INFER_CPU) {
         r->device = cpu_name(arena);
         return;
     }
@@ -325,7 +325,7 @@ static void name_device(const struct calibrate_asked *a, struct arena *arena,
 /* Room for the widest step; KV memory enough that the caches do not hold all of it. */
 static void settle_limits(struct calibrate_asked *a)
 {
-    struct engine_terms *t = &a->terms;
+    struct infer_terms *t = &a->terms;
     if (a->batch_max > a->tokens_max) a->batch_max = a->tokens_max;
     if (a->kv_tok_max < a->context_max) a->kv_tok_max = a->context_max;
     t->block_tok = 16;
@@ -340,13 +340,13 @@ static void settle_limits(struct calibrate_asked *a)
 static enum status calibrate(struct calibrate_asked *a, struct arena *arena)
 {
     struct calibrate_result result = {0};
-    struct engine *engine;
+    struct infer *engine;
     settle_limits(a);
     name_device(a, arena, &result);
     fprintf(stderr, "calibrate: making %d layers of %s\n", (int)a->terms.shape.layers, a->model);
-    TRY(engine_open(&engine, &a->terms), "calibrate inference");
+    TRY(infer_open(&engine, &a->terms), "calibrate inference");
     enum status status = calibrate_sweep(a, engine, arena, &result);
-    engine_close(engine);
+    infer_close(engine);
     if (status != STATUS_OK) return status;
     TRY(calibrate_write(a, &result), "calibrate inference");
     calibrate_print(a, &result);
@@ -357,7 +357,7 @@ static enum status calibrate(struct calibrate_asked *a, struct arena *arena)
 
 int calibrate_inference(int argc, char **argv)
 {
-    struct arguments arguments = {.asked = {.terms = {.dtype = ENGINE_BF16, .seed = 1},
+    struct arguments arguments = {.asked = {.terms = {.dtype = INFER_BF16, .seed = 1},
                                             .tokens_max = 512,
                                             .batch_max = 32,
                                             .context_max = 4096,

@@ -10,7 +10,7 @@ enum { CALIBRATE_OPS = 8, CALIBRATE_STEPS = 10 };
 
 struct calibrate_asked {
     const char *model, *folder; /* model: name of the catalog, or the text of --shape */
-    struct engine_terms terms;
+    struct infer_terms terms;
     int32_t all_layers; /* of the model; terms.shape.layers of them are on the device */
     int64_t tokens_max, batch_max, context_max, kv_tok_max; /* ranges of the sweep */
     uint32_t repeats, held_out;
@@ -43,7 +43,7 @@ struct calibrate_result {
 };
 
 /* Sweep; says on standard error what it is at. */
-enum status calibrate_sweep(const struct calibrate_asked *asked, struct engine *engine,
+enum status calibrate_sweep(const struct calibrate_asked *asked, struct infer *engine,
                             struct arena *arena, struct calibrate_result *result);
 /* ops.csv, and moe.csv of a model with experts, in asked->folder; a summary on standard output. */
 enum status calibrate_write(const struct calibrate_asked *asked,

@@ -9,8 +9,8 @@
 enum { POINTS_MAX = 40, STREAM_STEPS = 1000 };
 
 struct probing {
-    struct engine *engine;
-    struct engine_probe probe;
+    struct infer *engine;
+    struct infer_probe probe;
     const struct calibrate_step *step; /* of run_step */
 };
 
@@ -21,7 +21,7 @@ static enum status run_tokens(void *context, const int64_t *at, double *ns)
 {
     struct probing *p = context;
     p->probe.m = (int32_t)at[0];
-    return engine_time(p->engine, &p->probe, ns);
+    return infer_time(p->engine, &p->probe, ns);
 }
 
 /* Axes: sequences, context. */
@@ -31,7 +31,7 @@ static enum status run_decode(void *context, const int64_t *at, double *ns)
     p->probe.batch = (int32_t)at[0];
     p->probe.chunk = 1;
     p->probe.context = (int32_t)at[1];
-    return engine_time(p->engine, &p->probe, ns);
+    return infer_time(p->engine, &p->probe, ns);
 }
 
 /* Axes: sequences, length of their prompts. */
@@ -40,7 +40,7 @@ static enum status run_prefill(void *context, const int64_t *at, double *ns)
     struct probing *p = context;
     p->probe.batch = (int32_t)at[0];
     p->probe.chunk = p->probe.context = (int32_t)at[1];
-    return engine_time(p->engine, &p->probe, ns);
+    return infer_time(p->engine, &p->probe, ns);
 }
 
 /* ---- one operation over its ranges ---------------------------------------------------------- */
@@ -107,7 +107,7 @@ static enum status sweep_gemm(struct sweep *s, int32_t n, int32_t k, double call
     op->n = n;
     op->k = k;
     op->sampled = sampled;
-    s->probing.probe = (struct engine_probe){.op = ENGINE_GEMM, .n = n, .k = k};
+    s->probing.probe = (struct infer_probe){.op = INFER_GEMM, .n = n, .k = k};
     return sweep_tokens(s, op, sampled ? s->asked->batch_max : s->asked->tokens_max);
 }
 
@@ -121,7 +121,7 @@ static enum status sweep_attention(struct sweep *s, struct calibrate_op *op, cal
     uint32_t count;
     fprintf(stderr, "calibrate: %s, 1 to %lld sequences, 1 to %lld tokens\n", op->name,
             (long long)batch, (long long)length);
-    s->probing.probe = (struct engine_probe){.op = ENGINE_ATTENTION};
+    s->probing.probe = (struct infer_probe){.op = INFER_ATTENTION};
     TRY(calibrate_axis(&rule, 1, 1, length, 1, s->arena, &g->axis[1], &g->count[1]), "%s",
         op->name);
     TRY(calibrate_axis(&rule, 1, 1, wide < length ? wide : length, batch, s->arena, &more, &count),
@@ -138,7 +138,7 @@ static enum status sweep_attention(struct sweep *s, struct calibrate_op *op, cal
 static enum status sweep_ops(struct sweep *s)
 {
     const struct calibrate_asked *a = s->asked;
-    const struct engine_shape *m = &a->terms.shape;
+    const struct infer_shape *m = &a->terms.shape;
     double layers = m->layers, dense = m->experts > 0 ? m->dense_layers : m->layers;
     int32_t heads = m->heads * m->head_dim, qkv = (m->heads + 2 * m->kv_heads) * m->head_dim;
     int64_t length = a->tokens_max < a->context_max ? a->tokens_max : a->context_max;
@@ -149,7 +149,7 @@ static enum status sweep_ops(struct sweep *s)
     if (dense > 0) TRY(sweep_gemm(s, m->hidden, m->ffn, dense, false), "down");
     TRY(sweep_gemm(s, m->vocab, m->hidden, 1.0, true), "head");
     if (dense < layers) {
-        s->probing.probe = (struct engine_probe){.op = ENGINE_EXPERTS};
+        s->probing.probe = (struct infer_probe){.op = INFER_EXPERTS};
         TRY(sweep_tokens(s, add_op(s, "moe", layers - dense), a->tokens_max), "experts");
     }
     TRY(sweep_attention(s, add_op(s, "attn_prefill", layers), run_prefill, prompts, length,
@@ -186,22 +186,22 @@ static enum status run_step(void *context, const int64_t *at, double *ns)
 {
     enum { MOST = 1 << 16 };
     static int32_t tokens[MOST];
-    static struct engine_chunk chunks[MOST];
-    static struct engine_sampled sampled[MOST];
+    static struct infer_chunk chunks[MOST];
+    static struct infer_sampled sampled[MOST];
     const struct probing *p = context;
-    struct engine *engine = p->engine;
+    struct infer *engine = p->engine;
     const struct calibrate_step *step = p->step;
     (void)at;
     for (int32_t i = 0; i < step->seqs; i++)
-        chunks[i] = (struct engine_chunk){
-            .slot = i, .count = step->chunk, .tokens = tokens, .sample = true};
+        chunks[i] =
+            (struct infer_chunk){.slot = i, .count = step->chunk, .tokens = tokens, .sample = true};
     struct timespec start, end;
     clock_gettime(CLOCK_MONOTONIC, &start);
-    TRY(engine_step(engine, chunks, step->seqs, sampled), "whole step");
+    TRY(infer_step(engine, chunks, step->seqs, sampled), "whole step");
     clock_gettime(CLOCK_MONOTONIC, &end);
     *ns = 1e9 * (double)(end.tv_sec - start.tv_sec) + (double)(end.tv_nsec - start.tv_nsec);
     for (int32_t i = 0; i < step->seqs; i++)
-        engine_rewind(engine, i, step->context - step->chunk);
+        infer_rewind(engine, i, step->context - step->chunk);
     return STATUS_OK;
 }
 
@@ -211,10 +211,10 @@ static enum status hold_context(struct sweep *s, const struct calibrate_step *st
     static int32_t tokens[1 << 16];
     for (int32_t i = 0; i < step->seqs; i++)
         for (int32_t left = step->context - step->chunk, part; left > 0; left -= part) {
-            struct engine_sampled ignored;
+            struct infer_sampled ignored;
             part = left < (int32_t)s->asked->tokens_max ? left : (int32_t)s->asked->tokens_max;
-            struct engine_chunk c = {.slot = i, .count = part, .tokens = tokens};
-            TRY(engine_step(s->probing.engine, &c, 1, &ignored), "whole step");
+            struct infer_chunk c = {.slot = i, .count = part, .tokens = tokens};
+            TRY(infer_step(s->probing.engine, &c, 1, &ignored), "whole step");
         }
     return STATUS_OK;
 }
@@ -229,7 +229,7 @@ static enum status time_step(struct sweep *s, struct calibrate_step *step)
     TRY(calibrate_median(&rule, at, &point), "whole step");
     step->measured_ns = point.ns;
     for (int32_t i = 0; i < step->seqs; i++)
-        engine_release(s->probing.engine, i);
+        infer_release(s->probing.engine, i);
     return STATUS_OK;
 }
 
@@ -255,7 +255,7 @@ static enum status sweep_steps(struct sweep *s)
     return STATUS_OK;
 }
 
-enum status calibrate_sweep(const struct calibrate_asked *asked, struct engine *engine,
+enum status calibrate_sweep(const struct calibrate_asked *asked, struct infer *engine,
                             struct arena *arena, struct calibrate_result *result)
 {
     struct sweep s = {

@@ -11,7 +11,7 @@
 
 static const char *backend_name(const struct calibrate_asked *a)
 {
-    return a->terms.backend == ENGINE_CPU ? "cpu" : "cuda";
+    return a->terms.backend == INFER_CPU ? "cpu" : "cuda";
 }
 
 static void write_notes(const struct calibrate_asked *a, const struct calibrate_result *r,
@@ -26,9 +26,9 @@ static void write_notes(const struct calibrate_asked *a, const struct calibrate_
     fprintf(out, "# date: %s\n# commit: %s\n# engine: hacasim %s\n", date, version_commit,
             version_number);
     fprintf(out, "# model: %s\n# dtype: %s\n# backend: %s\n", a->model,
-            engine_dtype_names[a->terms.dtype], backend_name(a));
-    if (a->terms.backend == ENGINE_CPU) fprintf(out, "# threads: %d\n", (int)a->terms.threads);
-    fprintf(out, "# order: %s\n", a->terms.order == ENGINE_FAST ? "fast" : "invariant");
+            infer_dtype_names[a->terms.dtype], backend_name(a));
+    if (a->terms.backend == INFER_CPU) fprintf(out, "# threads: %d\n", (int)a->terms.threads);
+    fprintf(out, "# order: %s\n", a->terms.order == INFER_FAST ? "fast" : "invariant");
     fprintf(out, "# layers on the device: %d of %d; times are of one operation of one layer\n",
             (int)a->terms.shape.layers, (int)a->all_layers);
     fprintf(out,
@@ -48,7 +48,7 @@ static void write_notes(const struct calibrate_asked *a, const struct calibrate_
 static void write_row(const struct calibrate_asked *a, const struct calibrate_op *op,
                       const struct calibrate_point *p, FILE *out)
 {
-    const struct engine_shape *s = &a->terms.shape;
+    const struct infer_shape *s = &a->terms.shape;
     long long x = (long long)p->at[0], y = (long long)p->at[1];
     if (strcmp(op->name, "gemm") == 0)
         fprintf(out, "gemm,%lld,%d,%d,,,,,", x, (int)op->n, (int)op->k);
@@ -113,7 +113,7 @@ enum status calibrate_write(const struct calibrate_asked *a, const struct calibr
 void calibrate_print(const struct calibrate_asked *a, const struct calibrate_result *r)
 {
     printf("%s, %s, %s, %d of %d layers\n\n", r->device, a->model,
-           engine_dtype_names[a->terms.dtype], (int)a->terms.shape.layers, (int)a->all_layers);
+           infer_dtype_names[a->terms.dtype], (int)a->terms.shape.layers, (int)a->all_layers);
     printf("%-14s %8s %8s %8s %16s %10s\n", "operation", "k", "n", "points", "held-out median",
            "p90");
     for (uint32_t i = 0; i < r->op_count; i++) {

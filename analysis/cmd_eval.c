@@ -56,9 +56,10 @@ static const struct argp_option options[] = {
 static const struct argp eval_argp = {
     .options = options,
     .parser = parse,
-    .args_doc = "FUNCTION KEY=VALUE...\n--list",
+    .args_doc = "FUNCTION KEY=VALUE...\nFUNCTION FILE\n--list",
     .doc = "Evaluate one model function by itself and print one JSON object.\v"
-           "Example: hacasim eval queue-mmc servers=4 arrival_rate=3 service_rate=1",
+           "Examples: hacasim eval queue-mmc servers=4 arrival_rate=3 service_rate=1\n"
+           "          hacasim eval consensus-script script.yaml",
 };
 
 /* ---- list ---------------------------------------------------------------------------------- */
@@ -102,6 +103,11 @@ static void bind_word(const struct eval_function *function, const char *word, ui
 {
     struct diag_where where = {.order = order};
     const char *equals = strchr(word, '=');
+    if (!equals && function->inputs[0].type == EVAL_PATH) {
+        if (given[0].text) diag_add(diag, where, function->inputs[0].name, "given twice");
+        given[0] = (struct eval_given){word, strlen(word), where};
+        return;
+    }
     if (!equals) {
         diag_add(diag, where, word, "expected KEY=VALUE");
         return;
@@ -129,6 +135,7 @@ static void print_call(const struct eval_function *function, const struct eval_c
         json_set(json, inputs, function->inputs[i].name, eval_value_json(json, &call->in[i]));
     for (size_t i = 0; i < eval_output_count(function); i++)
         json_set(json, result, function->outputs[i].name, eval_value_json(json, &call->out[i]));
+    if (call->out[0].kind == EVAL_KIND_TREE) result = eval_value_json(json, &call->out[0]);
     json_set(json, root, "inputs", inputs);
     json_set(json, root, "result", result);
     json_write(json, root, stdout, true);

@@ -15,12 +15,13 @@
 #include "analysis/pool.h"
 #include "analysis/resume.h"
 #include "analysis/steady.h"
+#include "analysis/steps.h"
 #include "analysis/store.h"
 #include "analysis/summary.h"
 #include "analysis/table.h"
 #include "analysis/version.h"
 
-enum { KEY_JSON = 256, KEY_RESUME, KEY_EVERY, CHAIN_BYTES = 4096 };
+enum { KEY_JSON = 256, KEY_RESUME, KEY_EVERY, KEY_RECORD, CHAIN_BYTES = 4096 };
 
 enum { RUN_CHECKPOINTS_MAX = 10000 }; /* that --checkpoint-every may keep of a replication */
 
@@ -36,6 +37,7 @@ struct run {
     struct models_info info;
     struct store_run row;
     struct resume resume;
+    struct steps steps; /* --record */
     /* what came out */
     struct store *store;
     int64_t id;
@@ -63,6 +65,8 @@ static void run_check_arguments(const struct run *run, const struct argp_state *
         argp_error(state, "--resume has the scenario of its run; change it with --set");
     if (run->simulate.seed_given || run->simulate.reps > 0)
         argp_error(state, "--resume has the seed and the replications of its run");
+    if (run->steps.path != NULL)
+        argp_error(state, "--record keeps the steps of a whole run: not with --resume");
     if (run->observe.trace != NULL)
         argp_error(state, "--trace shows requests from their arrival on: not with --resume");
 }
@@ -78,6 +82,10 @@ static error_t run_parse(int key, char *argument, struct argp_state *state)
         return 0;
     case KEY_JSON:
         run->json = argument;
+        return 0;
+    case KEY_RECORD:
+        if (strcmp(argument, "-") == 0) argp_error(state, "--record needs a file");
+        run->steps.path = argument;
         return 0;
     case KEY_RESUME:
         run->going_on = argument;
@@ -103,6 +111,11 @@ static const struct argp_option run_options[] = {
      .key = KEY_JSON,
      .arg = "FILE",
      .doc = "write the results as one JSON object; - for standard output, and nothing else there"},
+    {.name = "record",
+     .key = KEY_RECORD,
+     .arg = "FILE",
+     .doc = "write each engine step with its time; `timing: {recorded: FILE}` replays them to the "
+            "same hash"},
     {.name = "resume",
      .key = KEY_RESUME,
      .arg = "RUN[@TIME]",
@@ -205,6 +218,7 @@ static const struct param_effective *run_effective(const struct run *run, size_t
 static enum status run_keep(void *context, const struct models_record *record)
 {
     struct run *run = context;
+    TRY(steps_keep(&run->steps, record), "replication %" PRIu32, record->replication);
     return store_keep(run->store, run->id, record);
 }
 
@@ -303,12 +317,17 @@ static enum status run_pool(struct run *run)
                            .until = options_stop(&run->simulate, &run->info),
                            .jobs = run->simulate.jobs,
                            .quiet = run->simulate.quiet,
+                           .record_steps = run->steps.path != NULL,
                            .watch = &run->observe.options,
                            .keep = run_keep,
                            .context = run,
                            .checkpoints = &run->resume.checkpoints};
     resume_attach(&run->resume, run->store, run->id);
-    return pool_run(&job, run->arena, &run->result);
+    steps_open(&run->steps, run->row.reps, run->arena);
+    enum status status = pool_run(&job, run->arena, &run->result);
+    if (status == STATUS_OK) status = steps_write(&run->steps, run->result.reps);
+    steps_close(&run->steps);
+    return status;
 }
 
 static enum status run_simulate(struct run *run)
@@ -359,7 +378,7 @@ static enum status run_summary(struct run *run, const struct summary **out)
     struct summary *stored;
     if (run->going_on == NULL || run->resume.branch) {
         uint32_t reps = pool_finished(&run->result, run->arena, &values);
-        *out = summary_build(run->arena, values, reps);
+        *out = summary_build(run->arena, run->info.metrics, values, reps);
         return STATUS_OK;
     }
     run->row.done = run->row.reps;
@@ -451,8 +470,10 @@ static enum status run_check_outputs(const struct run *run)
 {
     const struct {
         const char *option, *path;
-    } outputs[] = {
-        {"--json", run->json}, {"--trace", run->observe.trace}, {"--events", run->observe.events}};
+    } outputs[] = {{"--json", run->json},
+                   {"--record", run->steps.path},
+                   {"--trace", run->observe.trace},
+                   {"--events", run->observe.events}};
     const size_t count = sizeof outputs / sizeof outputs[0];
     for (size_t i = 0; i < count; i++) {
         const char *path = outputs[i].path;

@@ -13,8 +13,8 @@
 #include <string.h>
 
 static const struct eval_table *const tables[] = {
-    &eval_chain_table,    &eval_queue_table, &eval_token_table,
-    &eval_emission_table, &eval_trust_table, &eval_timing_table,
+    &eval_chain_table, &eval_queue_table,  &eval_token_table,     &eval_emission_table,
+    &eval_trust_table, &eval_timing_table, &eval_consensus_table,
 };
 enum { TABLES = sizeof(tables) / sizeof(tables[0]), FUNCTIONS_MAX = 64, LIST_MAX = 1000000 };
 
@@ -155,6 +155,21 @@ static const char *wholes_text(const struct eval_value *value, struct arena *are
     return copy;
 }
 
+static const char *tree_text(const struct eval_value *value, struct arena *arena)
+{
+    char *text = NULL;
+    size_t size = 0;
+    FILE *out = open_memstream(&text, &size);
+    if (!out) return "";
+    struct json *json = json_open();
+    json_write(json, value->tree(json, value->data), out, true);
+    json_close(json);
+    fclose(out);
+    const char *copy = arena_text(arena, text, size > 0 ? size - 1 : 0); /* without the newline */
+    free(text);
+    return copy;
+}
+
 const char *eval_value_text(const struct eval_value *value, struct arena *arena)
 {
     char buffer[MONEY_TEXT];
@@ -173,6 +188,8 @@ const char *eval_value_text(const struct eval_value *value, struct arena *arena)
         return value->text;
     case EVAL_KIND_WHOLES:
         return wholes_text(value, arena);
+    case EVAL_KIND_TREE:
+        return tree_text(value, arena);
     case EVAL_KIND_REALS:
         break; /* an input only; a CSV row keeps the text it was given as */
     }
@@ -245,6 +262,8 @@ struct json_node *eval_value_json(struct json *json, const struct eval_value *va
         return reals_json(json, value);
     case EVAL_KIND_WHOLES:
         return wholes_json(json, value);
+    case EVAL_KIND_TREE:
+        return value->tree(json, value->data);
     }
     return json_null(json);
 }

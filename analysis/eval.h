@@ -25,7 +25,7 @@ enum eval_type {
     EVAL_NAME,    /* one of names[] */
     EVAL_REALS,   /* [1, 2.5, 3]; empty where that is the default */
     EVAL_WHOLES,  /* [1, -2, 3], each an int64 */
-    EVAL_PATH,    /* a file or folder; empty: none */
+    EVAL_PATH,    /* a file or folder; empty: none.  The first input may leave out its `name=` */
 };
 
 struct eval_input {
@@ -46,6 +46,7 @@ enum eval_kind {
     EVAL_KIND_TEXT,
     EVAL_KIND_REALS,
     EVAL_KIND_WHOLES,
+    EVAL_KIND_TREE, /* any JSON; the only output of its function, which it then is as a whole */
 };
 
 struct eval_value {
@@ -60,6 +61,8 @@ struct eval_value {
     const int64_t *wholes;
     size_t count; /* of elements */
     size_t width; /* of a row, where wholes are a list of lists; else 0 */
+    const void *data;
+    struct json_node *(*tree)(struct json *json, const void *data);
 };
 
 /* A list of whole numbers, or of rows of `width` of them each (0: no rows). */
@@ -93,7 +96,7 @@ struct eval_table {
     size_t count;
 };
 extern const struct eval_table eval_chain_table, eval_queue_table, eval_token_table,
-    eval_emission_table, eval_trust_table, eval_timing_table;
+    eval_emission_table, eval_trust_table, eval_timing_table, eval_consensus_table;
 
 size_t eval_count(void);
 const struct eval_function *eval_at(size_t index);

@@ -68,6 +68,9 @@ enum {
     STEP_EP,
     STEP_PREFILL,
     STEP_DECODE,
+    STEP_IMAGES,
+    STEP_KV_DTYPE,
+    STEP_EXPERT_LOAD,
     STEP_TABLES
 };
 
@@ -85,26 +88,59 @@ static bool whole_tokens(struct eval_call *call, int input, const char *key, int
     return true;
 }
 
+/* Their tokens stand in the prompts, which count all tokens. */
+static bool images_fit(struct eval_call *call, const struct models_timing *t,
+                       const struct models_timing_batch *b)
+{
+    int64_t prompts = 0, images = 0;
+    for (size_t i = 0; i < b->prefills; i++)
+        prompts += b->prefill[i];
+    for (size_t i = 0; i < b->image_count; i++)
+        images += b->images[i];
+    if (images > 0 && !models_timing_sees(t))
+        return eval_refuse(call, "images", "%s takes no images", t->model);
+    if (images > prompts)
+        return eval_refuse(call, "images", "%lld tokens of images are more than the prompts have",
+                           (long long)images);
+    return true;
+}
+
+static bool read_batch(struct eval_call *call, struct models_timing_batch *b)
+{
+    const struct eval_value *in = call->in;
+    int64_t *prefill, *decode, *images;
+    if (!whole_tokens(call, STEP_PREFILL, "prefill", &prefill) ||
+        !whole_tokens(call, STEP_DECODE, "decode", &decode) ||
+        !whole_tokens(call, STEP_IMAGES, "images", &images))
+        return false;
+    *b = (struct models_timing_batch){prefill,
+                                      decode,
+                                      images,
+                                      in[STEP_PREFILL].count,
+                                      in[STEP_DECODE].count,
+                                      in[STEP_IMAGES].count};
+    if (b->prefills + b->decodes > 0) return true;
+    return eval_refuse(call, "prefill", "a step computes at least one sequence");
+}
+
 static bool step_time(struct eval_call *call)
 {
     const struct eval_value *in = call->in;
     struct models_timing t = {.hardware = in[STEP_HARDWARE].text,
                               .model = in[STEP_MODEL].text,
                               .dtype = in[STEP_DTYPE].choice,
+                              .kv_dtype = in[STEP_KV_DTYPE].choice,
+                              .expert_load = in[STEP_EXPERT_LOAD].choice,
                               .tp = (int64_t)in[STEP_TP].amount,
                               .pp = (int64_t)in[STEP_PP].amount,
                               .ep = (int64_t)in[STEP_EP].amount};
-    int64_t *prefill, *decode, ns;
+    struct models_timing_batch batch;
+    int64_t ns;
     const char *key, *why = models_timing_unfit(&t, &key);
     if (why) return eval_refuse(call, key, "%s", why);
-    if (!whole_tokens(call, STEP_PREFILL, "prefill", &prefill) ||
-        !whole_tokens(call, STEP_DECODE, "decode", &decode))
-        return false;
-    if (in[STEP_PREFILL].count + in[STEP_DECODE].count == 0)
-        return eval_refuse(call, "prefill", "a step computes at least one sequence");
+    if (!read_batch(call, &batch) || !images_fit(call, &t, &batch)) return false;
     if (!load(call, in[STEP_TABLES].text, &t)) return false;
-    enum models_timing_source source = models_timing_step(
-        &t, prefill, in[STEP_PREFILL].count, decode, in[STEP_DECODE].count, call->arena, &ns);
+    enum models_timing_source source = models_timing_step(&t, &batch, call->arena, &ns);
     return answer(call, ns, source);
 }
 
@@ -188,7 +224,15 @@ static const struct eval_function functions[] = {
       {"prefill", EVAL_REALS, "[]", "1", "10000000", NULL, "tokens of each prompt"},
       {"decode", EVAL_REALS, "[]", "1", "10000000", NULL,
        "tokens that each decoding sequence attends to, the new one included"},
-      {"tables", EVAL_PATH, "", NULL, NULL, NULL, "folder of timing tables; none: roofline"}},
+      {"images", EVAL_REALS, "[]", "1", "1000000", NULL,
+       "tokens of each image to be encoded; they stand in the prompts, which count them too"},
+      {"kv_dtype", EVAL_NAME, "bf16", NULL, NULL, perf_dtype_names,
+       "number format of the KV cache"},
+      {"expert_load", EVAL_NAME, "as_measured", NULL, NULL, perf_expert_load_names,
+       "how unevenly experts are loaded; as_measured: the most uneven load in the tables, "
+       "balanced without any"},
+      {"tables", EVAL_PATH, "", NULL, NULL, NULL,
+       "file or folder of timing tables; none: roofline"}},
      TIME},
     {"kernel-time",
      "Time of one kernel: a matrix product, or attention with heads of 128 elements",
@@ -204,7 +248,8 @@ static const struct eval_function functions[] = {
       AXIS("kv", "attn_decode: tokens that each attends to"),
       AXIS("heads", "attention: query heads"),
       AXIS("kv_heads", "attention: KV heads"),
-      {"tables", EVAL_PATH, "", NULL, NULL, NULL, "folder of timing tables; none: roofline"}},
+      {"tables", EVAL_PATH, "", NULL, NULL, NULL,
+       "file or folder of timing tables; none: roofline"}},
      TIME},
 };
 

@@ -60,10 +60,13 @@ struct expect {
 struct expect_parser {
     struct arena *arena;
     struct diag *diag;
+    const struct models_metrics *metrics;
     const struct param_text *line;
     const char *at;
     int depth;
-    bool failed; /* one finding a line is enough */
+    bool failed;              /* one finding a line is enough */
+    const char *const *names; /* of the metrics, NULL: those of a world */
+    size_t count;
 };
 
 static const struct expect_node *expect_sum(struct expect_parser *p);
@@ -140,13 +143,21 @@ static const struct expect_node *expect_number(struct expect_parser *p)
     return node;
 }
 
+static long expect_find(const struct expect_parser *p, const char *name)
+{
+    if (p->names == NULL) return models_metrics_find(p->metrics, name);
+    for (size_t i = 0; i < p->count; i++)
+        if (strcmp(p->names[i], name) == 0) return (long)i;
+    return -1;
+}
+
 static const struct expect_node *expect_unknown(struct expect_parser *p, const char *name)
 {
-    size_t count = models_metric_count();
-    const char **names = arena_alloc(p->arena, count, sizeof *names);
-    for (size_t i = 0; i < count; i++)
-        names[i] = models_metric(i)->name;
-    const char *near = diag_nearest(name, names, count);
+    const char *near = NULL;
+    if (p->names == NULL)
+        near = models_metrics_nearest(p->metrics, name, p->arena);
+    else
+        near = diag_nearest(name, p->names, p->count);
     if (near == NULL) return expect_error(p, "there is no metric '%s'", name);
     return expect_error(p, "there is no metric '%s'; did you mean '%s'?", name, near);
 }
@@ -157,7 +168,7 @@ static const struct expect_node *expect_metric(struct expect_parser *p)
     while (isalnum((unsigned char)*p->at) || *p->at == '_' || *p->at == '.')
         p->at++;
     struct expect_node *node = expect_node(p, EXPECT_METRIC, start);
-    long metric = models_metric_find(node->text);
+    long metric = expect_find(p, node->text);
     if (metric < 0) return expect_unknown(p, node->text);
     node->metric = (size_t)metric;
     return node;
@@ -266,28 +277,45 @@ static bool expect_range(struct expect_parser *p, struct expect *expect)
     return expect->high != NULL;
 }
 
-struct expect *expect_parse(struct arena *arena, const struct param_text *line, struct diag *diag)
+static struct expect *expect_parse_any(struct expect_parser *p)
 {
-    struct expect_parser p = {.arena = arena, .diag = diag, .line = line, .at = line->text};
-    struct expect *expect = arena_alloc(arena, 1, sizeof *expect);
-    if (strlen(line->text) > EXPECT_LENGTH) {
-        diag_add(diag, line->where, "expect", "is longer than %d characters", EXPECT_LENGTH);
+    struct expect *expect = arena_alloc(p->arena, 1, sizeof *expect);
+    if (strlen(p->line->text) > EXPECT_LENGTH) {
+        diag_add(p->diag, p->line->where, "expect", "is longer than %d characters", EXPECT_LENGTH);
         return NULL;
     }
-    expect->left = expect_sum(&p);
-    if (expect->left == NULL || !expect_operator(&p, &expect->op)) return NULL;
+    expect->left = expect_sum(p);
+    if (expect->left == NULL || !expect_operator(p, &expect->op)) return NULL;
     if (expect->op == OP_IN) {
-        if (!expect_range(&p, expect)) return NULL;
+        if (!expect_range(p, expect)) return NULL;
     } else {
-        expect->right = expect_sum(&p);
+        expect->right = expect_sum(p);
         if (expect->right == NULL) return NULL;
     }
-    expect_blanks(&p);
-    if (*p.at != '\0') {
-        expect_error(&p, "%s is left over; a line holds one comparison", expect_here(&p));
+    expect_blanks(p);
+    if (*p->at != '\0') {
+        expect_error(p, "%s is left over; a line holds one comparison", expect_here(p));
         return NULL;
     }
     return expect;
+}
+
+struct expect *expect_parse(struct arena *arena, const struct models_metrics *metrics,
+                            const struct param_text *line, struct diag *diag)
+{
+    return expect_parse_any(&(struct expect_parser){
+        .arena = arena, .diag = diag, .metrics = metrics, .line = line, .at = line->text});
+}
+
+struct expect *expect_parse_among(struct arena *arena, const struct param_text *line,
+                                  struct diag *diag, const char *const *names, size_t count)
+{
+    return expect_parse_any(&(struct expect_parser){.arena = arena,
+                                                    .diag = diag,
+                                                    .line = line,
+                                                    .at = line->text,
+                                                    .names = names,
+                                                    .count = count});
 }
 
 /* ---- arithmetic --------------------------------------------------------------------------- */
@@ -508,5 +536,45 @@ struct expect_outcome expect_judge(const struct expect *expect, struct arena *ar
         if (!v.holds) out.miss = expect_miss(&v, arena);
     }
     if (reps > 0) expect_explain(expect, values[out.worst], arena, &out);
+    return out;
+}
+
+/* ---- slack -------------------------------------------------------------------------------- */
+
+bool expect_strict(const struct expect *expect)
+{
+    return expect->op == OP_LT || expect->op == OP_GT || expect->op == OP_NE;
+}
+
+static double expect_room(enum expect_operator op, double left, double right, double high)
+{
+    switch (op) {
+    case OP_LT:
+    case OP_LE:
+        return right - left;
+    case OP_GT:
+    case OP_GE:
+        return left - right;
+    case OP_EQ:
+        return -fabs(left - right);
+    case OP_NE:
+        return fabs(left - right);
+    case OP_IN:
+    case OP_COUNT:
+        break;
+    }
+    return fmin(left - right, high - left);
+}
+
+struct expect_slack expect_slack(const struct expect *expect, struct arena *arena,
+                                 const struct models_value *values)
+{
+    struct expect_quantity high = {.real = 0}, left = expect_value(expect->left, values, arena);
+    struct expect_quantity right = expect_value(expect->right, values, arena);
+    if (expect->high != NULL) high = expect_value(expect->high, values, arena);
+    struct expect_slack out = {.left = left.null == NULL ? left.real : (double)NAN,
+                               .slack = (double)NAN};
+    if (left.null == NULL && right.null == NULL && high.null == NULL)
+        out.slack = expect_room(expect->op, left.real, right.real, high.real);
     return out;
 }

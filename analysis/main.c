@@ -24,6 +24,7 @@ static const struct main_verb {
 } verbs[] = {
     {"run", cmd_run, true, "simulate a scenario, store the results, print a summary"},
     {"check", cmd_check, true, "check a scenario's invariants and expectations"},
+    {"find", cmd_find, true, "find how much of something is enough"},
     {"list", cmd_list, false, "list the stored runs"},
     {"show", cmd_show, false, "show stored runs side by side"},
     {"report", cmd_report, false, "write a run as one self-contained HTML file"},

@@ -172,7 +172,8 @@ struct models_scenario *options_load_present(const struct options_simulate *opti
     *expects = arena_alloc(options->arena, info.expect_count, sizeof(struct expect *));
     for (uint32_t i = 0; i < info.expect_count; i++) {
         const struct param_text *line = &info.expects[i];
-        if (line->text != NULL) (*expects)[i] = expect_parse(options->arena, line, &diag);
+        if (line->text != NULL)
+            (*expects)[i] = expect_parse(options->arena, info.metrics, line, &diag);
     }
     if (diag.count == 0 || scenario == NULL) {
         diag_print(&diag, stderr);
@@ -228,6 +229,15 @@ static const char *options_shell_word(struct arena *arena, const char *text)
     }
     *to = '\'';
     return out;
+}
+
+const char *options_check(const struct options_simulate *options, const char *path)
+{
+    struct arena *arena = options->arena;
+    const char *text = arena_print(arena, "hacasim check %s", options_shell_word(arena, path));
+    for (size_t i = 0; i < options->set_count; i++)
+        text = arena_print(arena, "%s --set %s", text, options_shell_word(arena, options->sets[i]));
+    return text;
 }
 
 const char *options_replay_stem(const struct options_simulate *options,

@@ -74,6 +74,9 @@ struct stop_rule options_stop(const struct options_simulate *options,
 const char *options_replay(const struct options_simulate *options, const struct models_info *info,
                            uint32_t replication);
 
+/* The command line that checks `path` again. */
+const char *options_check(const struct options_simulate *options, const char *path);
+
 /* That command without --reps. */
 const char *options_replay_stem(const struct options_simulate *options,
                                 const struct models_info *info);

@@ -89,10 +89,9 @@ static void pool_progress(void *context, int64_t now_ns, int64_t end_ns)
 static void pool_ask(struct pool *pool)
 {
     struct pool_result *result = pool->result;
-    size_t metrics = models_metric_count();
     while (!atomic_load(&pool->over) && pool->prefix < result->reps &&
            result->finished[pool->prefix]) {
-        const struct models_value *values = result->values + pool->prefix++ * metrics;
+        const struct models_value *values = result->values + pool->prefix++ * result->metrics;
         if (stop_add(&result->stop, &values[pool->metric])) atomic_store(&pool->over, true);
     }
 }
@@ -135,7 +134,7 @@ static void pool_store(struct pool *pool, const struct models_record *record)
 {
     struct pool_result *result = pool->result;
     uint32_t r = record->replication;
-    size_t metrics = models_metric_count();
+    size_t metrics = result->metrics;
     memcpy(result->values + r * metrics, record->values, metrics * sizeof *record->values);
     result->trace_hash[r] = record->trace_hash;
     result->finished[r] = true;
@@ -161,8 +160,10 @@ static void pool_replicate(struct pool *pool, uint32_t replication, struct arena
     const struct pool_job *job = pool->job;
     struct pool_place place = {
         .pool = pool, .replication = replication, .kept_s = progress_clock()};
-    struct models_options options = {
-        .stop = &pool_abandon, .progress = pool_progress, .context = &place};
+    struct models_options options = {.stop = &pool_abandon,
+                                     .progress = pool_progress,
+                                     .context = &place,
+                                     .record_steps = job->record_steps};
     struct models_record record = {.replication = replication};
     struct watch_profile profile = {0};
     struct watch_options watch = job->watch != NULL ? *job->watch : (struct watch_options){0};
@@ -206,12 +207,13 @@ static void pool_work(struct pool *pool)
 
 /* ---- all of them -------------------------------------------------------------------------- */
 
-static void pool_result_init(struct pool_result *result, struct arena *arena, uint32_t reps)
+static void pool_result_init(struct pool_result *result, struct arena *arena, uint32_t reps,
+                             size_t metrics)
 {
-    *result = (struct pool_result){.reps = reps};
+    *result = (struct pool_result){.reps = reps, .metrics = metrics};
     result->finished = arena_alloc(arena, reps, sizeof *result->finished);
     result->trace_hash = arena_alloc(arena, reps, sizeof *result->trace_hash);
-    result->values = arena_alloc(arena, reps * models_metric_count(), sizeof *result->values);
+    result->values = arena_alloc(arena, reps * metrics, sizeof *result->values);
 }
 
 /* Replications of an earlier life of this run: needed here are their hash and what the rule asks
@@ -224,8 +226,7 @@ static void pool_remember(struct pool *pool)
     for (uint32_t r = 0; pool->had && r < pool->job->reps; r++) {
         if (!pool->had[r]) continue;
         if (pool->metric >= 0)
-            result->values[r * models_metric_count() + (size_t)pool->metric] =
-                checkpoints->watched[r];
+            result->values[r * result->metrics + (size_t)pool->metric] = checkpoints->watched[r];
         result->finished[r] = true;
         result->trace_hash[r] = checkpoints->trace_hash[r];
         result->done++;
@@ -253,12 +254,13 @@ uint32_t pool_threads(int jobs, uint32_t reps)
 enum status pool_run(const struct pool_job *job, struct arena *arena, struct pool_result *result)
 {
     struct pool pool = {.job = job, .result = result, .metric = -1};
-    pool_result_init(result, arena, job->reps);
+    const struct models_info info = models_info(job->scenario);
+    pool_result_init(result, arena, job->reps, models_metrics_count(info.metrics));
     if (job->until.metric != NULL) {
         stop_init(&result->stop, &job->until);
-        pool.metric = models_metric_find(job->until.metric);
+        pool.metric = models_metrics_find(info.metrics, job->until.metric);
     }
-    progress_open(&pool.progress, arena, models_info(job->scenario).name, job->reps, job->quiet);
+    progress_open(&pool.progress, arena, info.name, job->reps, job->quiet);
     pool.progress.ruled = job->until.metric != NULL;
     pool_remember(&pool);
     result->threads = pool_threads(job->jobs, job->reps);
@@ -291,11 +293,10 @@ enum status pool_settle(struct models_scenario *scenario, uint64_t seed, bool qu
 uint32_t pool_finished(const struct pool_result *result, struct arena *arena,
                        const struct models_value ***out)
 {
-    size_t metrics = models_metric_count();
     uint32_t count = 0;
     *out = arena_alloc(arena, result->done, sizeof(const struct models_value *));
     for (uint32_t r = 0; r < result->reps; r++)
-        if (result->finished[r]) (*out)[count++] = result->values + r * metrics;
+        if (result->finished[r]) (*out)[count++] = result->values + r * result->metrics;
     return count;
 }
 

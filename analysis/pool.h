@@ -46,6 +46,7 @@ struct pool_job {
     struct stop_rule until;            /* metric NULL: none */
     int jobs;                          /* threads; 0: all cores */
     bool quiet;                        /* no progress */
+    bool record_steps;                 /* models_options.record_steps */
     const struct watch_options *watch; /* may be NULL; its profile is the sum over replications */
     enum status (*keep)(void *context, const struct models_record *record); /* may be NULL */
     void *context;
@@ -59,7 +60,8 @@ struct pool_result {
     double wall_s;
     bool *finished;              /* [replication] */
     uint64_t *trace_hash;        /* [replication] */
-    struct models_value *values; /* [replication * models_metric_count() + metric] */
+    size_t metrics;              /* models_metrics_count() of the scenario */
+    struct models_value *values; /* [replication * metrics + metric] */
     uint32_t failed;             /* replication that failed, when pool_run did */
 };
 

@@ -174,6 +174,13 @@ static const struct card cards[] = {
      {{"p99", "latency.ttft_s.p99"},
       {"answer p50", "latency.e2e_s.p50"},
       {"answer p99", "latency.e2e_s.p99"}}},
+    {"Engines",
+     "serving.running.mean",
+     "requests running in a node, mean",
+     {{"waiting p99", "serving.waiting.p99"},
+      {"KV cache p99", "serving.kv_usage_ratio.p99"},
+      {"preemptions", "serving.preemptions"},
+      {"tokens a step", "serving.step_tokens"}}},
     {"Settlement",
      "gap.settled_s.p50",
      "median, answered to recorded in a final block",
@@ -347,6 +354,14 @@ static void write_columns(const struct page *page, const char *first, const char
     html_print(page->out, *last ? "<th>%s</th></tr>\n" : "</tr>\n", last);
 }
 
+/* Has any run a value of it? */
+static bool measured(const struct page *page, const char *metric)
+{
+    for (int r = 0; r < page->run_count; r++)
+        if (!isnan(result_metric(page->runs[r], metric))) return true;
+    return false;
+}
+
 static void write_values(const struct page *page, const char *metric)
 {
     for (int r = 0; r < page->run_count; r++)
@@ -373,6 +388,7 @@ static void write_comparison(const struct page *page)
     fputs("<div class=\"scroll\"><table>\n", page->out);
     write_columns(page, "", "");
     for (size_t i = 0; i < count; i++) {
+        if (summary_optional(lines[i].metric) && !measured(page, lines[i].metric)) continue;
         if (lines[i].section) write_group(page, lines[i].section, 1 + page->run_count);
         html_print(page->out, "<tr><td>%s</td>", lines[i].label);
         write_values(page, lines[i].metric);

@@ -212,10 +212,10 @@ static enum status store_put_metrics(struct store *store, int64_t run,
                                      const struct models_record *record)
 {
     char text[MONEY_TEXT];
-    for (size_t m = 0; m < models_metric_count(); m++) {
+    for (size_t m = 0; m < models_metrics_count(record->metrics); m++) {
         const struct models_value *value = &record->values[m];
         TRY(db_put(store->db, "INSERT INTO metrics VALUES(?,?,?,?,?)", "iitrt", run,
-                   (int64_t)record->replication, models_metric(m)->name,
+                   (int64_t)record->replication, models_metrics_at(record->metrics, m)->name,
                    value->kind == MODELS_NULL ? NAN : value->real, store_exact_text(text, value)),
             "table metrics");
     }

@@ -32,29 +32,28 @@ static struct summary *summary_create(struct arena *arena, uint32_t reps, size_t
 }
 
 /* `values` are the n that are not null. */
-static void summary_fill(struct summary_row *row, const char *name, const double *values,
-                         uint32_t n)
+static void summary_fill(struct summary_row *row, const struct models_metric *metric,
+                         const double *values, uint32_t n)
 {
-    long known = models_metric_find(name);
-    row->name = name;
-    row->meaning = known < 0 ? "" : models_metric((size_t)known)->meaning;
+    row->name = metric->name;
+    row->meaning = metric->meaning;
     row->n = n;
     row->half_width = interval_half_width(values, n, SUMMARY_LEVEL, &row->mean);
 }
 
-struct summary *summary_build(struct arena *arena, const struct models_value *const *values,
-                              uint32_t reps)
+struct summary *summary_build(struct arena *arena, const struct models_metrics *metrics,
+                              const struct models_value *const *values, uint32_t reps)
 {
     char text[MONEY_TEXT];
-    size_t metrics = models_metric_count();
-    struct summary *summary = summary_create(arena, reps, metrics);
+    size_t count = models_metrics_count(metrics);
+    struct summary *summary = summary_create(arena, reps, count);
     double *sample = arena_alloc(arena, reps, sizeof *sample);
-    for (size_t m = 0; m < metrics; m++) {
+    for (size_t m = 0; m < count; m++) {
         uint32_t n = 0;
         for (uint32_t r = 0; r < reps; r++)
             if (values[r][m].kind != MODELS_NULL && !isnan(values[r][m].real))
                 sample[n++] = values[r][m].real;
-        summary_fill(&summary->rows[m], models_metric(m)->name, sample, n);
+        summary_fill(&summary->rows[m], models_metrics_at(metrics, m), sample, n);
         if (reps == 1 && store_exact_text(text, &values[0][m]) != NULL)
             summary->rows[m].text = arena_text(arena, text, strlen(text));
     }
@@ -76,11 +75,14 @@ static void summary_fill_stored(struct summary_row *row, const struct store_valu
     uint32_t n = 0;
     for (size_t i = 0; i < count; i++)
         if (!isnan(values[i].value)) sample[n++] = values[i].value;
-    summary_fill(row, values[0].name, sample, n);
+    long known = models_metric_find(values[0].name);
+    struct models_metric metric = {.name = values[0].name, .meaning = ""};
+    summary_fill(row, known < 0 ? &metric : models_metric((size_t)known), sample, n);
     if (reps == 1) row->text = values[0].text;
 }
 
-/* Metrics in the order of this version; those it does not know after them. */
+/* Common metrics in the order of this version; those of classes, and those that this version does
+ * not know, after them. */
 static size_t summary_place(const char *name, size_t *unknown)
 {
     long known = models_metric_find(name);
@@ -139,6 +141,7 @@ static enum summary_unit summary_part_unit(const char *part, size_t length)
                  {"ratio_y", SUMMARY_RATIO},    {"apr", SUMMARY_RATIO},
                  {"usd", SUMMARY_USD},          {"opg", SUMMARY_OPG},
                  {"usd_per_mtok", SUMMARY_USD}, {"usd_per_verified_mtok", SUMMARY_USD}};
+    if (summary_part_is(part, length, "per_s")) return SUMMARY_PLAIN;
     for (size_t i = 0; i < sizeof units / sizeof *units; i++)
         if (summary_part_is(part, length, units[i].suffix)) return units[i].unit;
     return SUMMARY_PLAIN;
@@ -285,6 +288,13 @@ static const struct summary_line headline[] = {
     {NULL, "until acted on, p50", "latency.e2e_s.p50"},
     {NULL, "until acted on, p99", "latency.e2e_s.p99"},
     {NULL, "GPU nodes busy, mean", "node.utilisation_ratio.mean"},
+    {"Objectives", "met", "slo.attainment_ratio"},
+    {NULL, "classes below what they ask", "slo.unmet_classes"},
+    {NULL, "goodput, requests a second", "slo.goodput_per_s"},
+    {NULL, "goodput, tokens a second", "slo.goodput_tok_per_s"},
+    {NULL, "waiting in a node, p99", "serving.waiting.p99"},
+    {NULL, "KV cache in use, p99", "serving.kv_usage_ratio.p99"},
+    {NULL, "preemptions", "serving.preemptions"},
     {"Chain", "blocks", "chain.blocks"},
     {NULL, "block interval, p50", "chain.block_interval_s.p50"},
     {NULL, "commit, p99", "chain.commit_s.p99"},
@@ -312,6 +322,11 @@ const struct summary_line *summary_headline(size_t *count)
 {
     *count = sizeof headline / sizeof *headline;
     return headline;
+}
+
+bool summary_optional(const char *metric)
+{
+    return strncmp(metric, "slo.", 4) == 0;
 }
 
 static double summary_largest(const struct summary_column *columns, size_t count,
@@ -344,16 +359,17 @@ static const char *summary_cell(struct arena *arena, const struct summary_row *r
 
 /* A metric that no column has is left out: it belongs to another version. */
 static void summary_add(struct table *table, struct arena *arena,
-                        const struct summary_column *columns, size_t count, const char *label,
-                        const char *metric, const char **section)
+                        const struct summary_column *columns, size_t count,
+                        const struct summary_line *line, const char **section)
 {
+    const char *metric = line->metric;
     const char **cells = arena_alloc(arena, count + 1, sizeof *cells);
     double largest = summary_largest(columns, count, metric);
     bool known = false;
-    cells[0] = label;
+    cells[0] = line->label;
     for (size_t c = 0; c < count; c++) {
         const struct summary_row *row = summary_find(columns[c].summary, metric);
-        known = known || row != NULL;
+        known = known || (row != NULL && (!summary_optional(metric) || row->n > 0));
         cells[c + 1] = summary_cell(arena, row, largest);
     }
     if (!known) return;
@@ -413,6 +429,28 @@ static size_t summary_names(struct arena *arena, const struct summary_column *co
     return names;
 }
 
+/* "slo.class.apps.attainment_ratio": the label "apps"; NULL for any other metric. */
+static const char *summary_class(const char *metric, struct arena *arena)
+{
+    static const char before[] = "slo.class.", after[] = ".attainment_ratio";
+    size_t length = strlen(metric), edges = sizeof before - 1 + sizeof after - 1;
+    if (length <= edges || strncmp(metric, before, sizeof before - 1) != 0) return NULL;
+    if (strcmp(metric + length - (sizeof after - 1), after) != 0) return NULL;
+    return arena_print(arena, "  %.*s", (int)(length - edges), metric + sizeof before - 1);
+}
+
+/* The classes of users that were promised something. */
+static void summary_classes(struct table *table, struct arena *arena,
+                            const struct summary_column *columns, size_t count)
+{
+    const char **names, *section = "Objectives met, by class of users";
+    size_t total = summary_names(arena, columns, count, &names);
+    for (size_t i = 0; i < total; i++) {
+        struct summary_line line = {.label = summary_class(names[i], arena), .metric = names[i]};
+        if (line.label != NULL) summary_add(table, arena, columns, count, &line, &section);
+    }
+}
+
 void summary_print(struct arena *arena, const struct summary_column *columns, size_t count,
                    bool all, FILE *out)
 {
@@ -425,13 +463,16 @@ void summary_print(struct arena *arena, const struct summary_column *columns, si
     if (all) {
         size_t total = summary_names(arena, columns, count, &names);
         for (size_t i = 0; i < total; i++)
-            summary_add(table, arena, columns, count, names[i], names[i], &section);
+            summary_add(table, arena, columns, count,
+                        &(struct summary_line){.label = names[i], .metric = names[i]}, &section);
     } else {
         for (size_t i = 0; i < sizeof headline / sizeof *headline; i++) {
-            if (headline[i].section != NULL) section = headline[i].section;
-            summary_add(table, arena, columns, count, arena_print(arena, "  %s", headline[i].label),
-                        headline[i].metric, &section);
+            struct summary_line line = headline[i];
+            if (line.section != NULL) section = line.section;
+            line.label = arena_print(arena, "  %s", line.label);
+            summary_add(table, arena, columns, count, &line, &section);
         }
+        summary_classes(table, arena, columns, count);
     }
     table_print_blocks(table, out);
     summary_price_rules(columns, count, out);

@@ -7,6 +7,7 @@
 #ifndef HACASIM_ANALYSIS_SUMMARY_H
 #define HACASIM_ANALYSIS_SUMMARY_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -16,7 +17,7 @@
 
 struct summary_row {
     const char *name;    /* "gap.s.p99" */
-    const char *meaning; /* one line; "" for a metric of another version */
+    const char *meaning; /* one line; "" for a stored metric of a class or of another version */
     uint32_t n;          /* replications in which it is not null */
     double mean;         /* NaN when n is 0 */
     double half_width;   /* of the 95 % interval; NaN when n < 2 */
@@ -29,11 +30,11 @@ struct summary {
     size_t count;
 };
 
-/* From `reps` arrays of models_metric_count() values. */
-struct summary *summary_build(struct arena *arena, const struct models_value *const *values,
-                              uint32_t reps);
-/* From the database, in the arena of the store.  Metrics that this version does not know come
- * last, by name. */
+/* From `reps` arrays of models_metrics_count(metrics) values. */
+struct summary *summary_build(struct arena *arena, const struct models_metrics *metrics,
+                              const struct models_value *const *values, uint32_t reps);
+/* From the database, in the arena of the store.  Metrics of classes, and those that this version
+ * does not know, come last, by name. */
 enum status summary_load(struct store *store, struct arena *arena, const struct store_run *run,
                          struct summary **out);
 /* The row of a metric, or NULL. */
@@ -57,6 +58,9 @@ struct summary_line {
     const char *section, *label, *metric;
 };
 const struct summary_line *summary_headline(size_t *count);
+/* Is the metric left out of tables where no run has a value of it?  It belongs to a question that
+ * not every scenario asks. */
+bool summary_optional(const char *metric);
 
 /* ---- output -------------------------------------------------------------------------------- */
 

@@ -6,7 +6,7 @@
  * kernel joins the parts in their order.  The parts do not hang on the batch.
  * Tiles (prompts): CUDA_TILE queries of one head share the keys and values that they load, with a
  * running maximum (Milakov and Gimelshein 2018, Dao et al. 2022). */
-#include "gpu/engine_cuda.cuh"
+#include "gpu/infer_cuda.cuh"
 #include "gpu/reduce_cuda.cuh"
 
 enum { THREADS = 128, KEY_LANES = 8, TILE_KEYS = 32 };

@@ -7,7 +7,7 @@
  * 16 rows; the rows that fill up are computed and never read. */
 #include <mma.h>
 
-#include "gpu/engine_cuda.cuh"
+#include "gpu/infer_cuda.cuh"
 
 enum { THREADS = 256, TILE = CUDA_EXPERT_ROWS, WARPS = 4 };
 

@@ -148,10 +148,10 @@ int product_sets_here(void)
     return 1;
 }
 
-const struct product_kernels *product_choose(enum engine_order order)
+const struct product_kernels *product_choose(enum infer_order order)
 {
     int here = product_sets_here();
-    if (order == ENGINE_INVARIANT && here > 2) here = 2;
+    if (order == INFER_INVARIANT && here > 2) here = 2;
     return &product_sets[here - 1];
 }
 
@@ -172,9 +172,9 @@ static struct range share_of(int32_t n, int thread, int threads)
     return (struct range){(int32_t)from, (int32_t)(to < n ? to : n)};
 }
 
-static const void *row_of(enum engine_dtype dtype, const void *weights, int64_t elements)
+static const void *row_of(enum infer_dtype dtype, const void *weights, int64_t elements)
 {
-    return (const char *)weights + elements * (dtype == ENGINE_FP32 ? 4 : 2);
+    return (const char *)weights + elements * (dtype == INFER_FP32 ? 4 : 2);
 }
 
 static void by_blocks(const struct product *p, struct range r, const float *x, int32_t m,
@@ -191,7 +191,7 @@ static void by_blocks(const struct product *p, struct range r, const float *x, i
 
 static void widen(const uint16_t *from, int64_t count, float *to)
 {
-    for (int64_t i = 0; i < count; i += ENGINE_LANES) {
+    for (int64_t i = 0; i < count; i += INFER_LANES) {
         vec8 v, u;
         vec_load_bf16(&v, &u, from + i);
         memcpy(to + i, &v, sizeof v);
@@ -202,12 +202,12 @@ static void widen(const uint16_t *from, int64_t count, float *to)
 static void by_blas(const struct product *p, int thread, struct range r, const float *x, int32_t m,
                     const void *weights, int32_t n, int32_t k, float *y)
 {
-    int32_t step = p->dtype == ENGINE_FP32 ? r.to - r.from : PRODUCT_PANEL;
+    int32_t step = p->dtype == INFER_FP32 ? r.to - r.from : PRODUCT_PANEL;
     float *panel = p->panels == NULL ? NULL : p->panels + thread * p->panel_stride;
     for (int32_t row = r.from; row < r.to; row += step) {
         int32_t rows = r.to - row < step ? r.to - row : step;
         const void *w = row_of(p->dtype, weights, (int64_t)row * k);
-        if (p->dtype != ENGINE_FP32) {
+        if (p->dtype != INFER_FP32) {
             widen(w, (int64_t)rows * k, panel);
             w = panel;
         }
@@ -220,7 +220,7 @@ void product_run(const struct product *p, const float *x, int32_t m, const void 
                  int32_t k, float *y)
 {
     if (m == 0) return;
-    bool blas = p->order == ENGINE_FAST && m >= PRODUCT_BLAS_FROM;
+    bool blas = p->order == INFER_FAST && m >= PRODUCT_BLAS_FROM;
 #pragma omp parallel num_threads(p->threads)
     {
         int thread = omp_get_thread_num();

@@ -6,16 +6,16 @@
  *
  *   portable  any x86-64         } 16 partial sums, multiplied and added in two roundings:
  *   avx2      AVX2               } the same bits
- *   fused     AVX2 and FMA         one rounding, so other bits; for ENGINE_FAST only
+ *   fused     AVX2 and FMA         one rounding, so other bits; for INFER_FAST only
  *
- * Under ENGINE_FAST products of PRODUCT_BLAS_FROM tokens and more go to OpenBLAS, bf16 weights
+ * Under INFER_FAST products of PRODUCT_BLAS_FROM tokens and more go to OpenBLAS, bf16 weights
  * widened a panel at a time; OpenBLAS chooses by processor and by m, so its bits are nobody's. */
 #ifndef HACASIM_GPU_PRODUCT_H
 #define HACASIM_GPU_PRODUCT_H
 
 #include <stdint.h>
 
-#include "gpu/engine.h"
+#include "gpu/infer.h"
 
 enum { PRODUCT_BLAS_FROM = 16, PRODUCT_PANEL = 64 /* rows widened at a time */ };
 
@@ -35,18 +35,18 @@ enum { PRODUCT_SETS = 3 };
 extern const struct product_kernels product_sets[PRODUCT_SETS]; /* portable, avx2, fused */
 /* How many of product_sets this processor can run. */
 int product_sets_here(void);
-const struct product_kernels *product_choose(enum engine_order order);
+const struct product_kernels *product_choose(enum infer_order order);
 
 struct product {
     const struct product_kernels *kernels;
-    enum engine_order order;
-    enum engine_dtype dtype; /* fp32 or bf16 */
+    enum infer_order order;
+    enum infer_dtype dtype; /* fp32 or bf16 */
     int threads;
     float *panels; /* [threads][PRODUCT_PANEL][widest k], for widened weights; NULL: never asked */
     int64_t panel_stride;
 };
 
-/* Runs on `threads` threads.  k is a multiple of ENGINE_LANES. */
+/* Runs on `threads` threads.  k is a multiple of INFER_LANES. */
 void product_run(const struct product *product, const float *x, int32_t m, const void *weights,
                  int32_t n, int32_t k, float *y);
 

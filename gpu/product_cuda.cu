@@ -9,7 +9,7 @@
 #include <cublasLt.h>
 #include <dlfcn.h>
 
-#include "gpu/engine_cuda.cuh"
+#include "gpu/infer_cuda.cuh"
 
 enum { KEPT = 4096, WORKSPACE = 64 << 20 };
 

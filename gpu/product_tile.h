@@ -15,7 +15,7 @@ TILE_TARGET static void TILE(rows4)(const TILE_TYPE *w, int64_t apart, const flo
 {
     vec8 a0 = {0}, a1 = {0}, b0 = {0}, b1 = {0}, c0 = {0}, c1 = {0}, d0 = {0}, d1 = {0};
     const TILE_TYPE *p = w, *q = p + apart * k, *r = q + apart * k, *s = r + apart * k;
-    for (int32_t i = 0; i < k; i += ENGINE_LANES) {
+    for (int32_t i = 0; i < k; i += INFER_LANES) {
         vec8 x0, x1, v, u;
         vec_load_fp32(&x0, &x1, x + i);
         TILE_LOAD(&v, &u, p + i);
@@ -44,7 +44,7 @@ TILE_TARGET static void TILE(square2)(const TILE_TYPE *w, const float *x, int32_
     vec8 a0 = {0}, a1 = {0}, b0 = {0}, b1 = {0}, c0 = {0}, c1 = {0}, d0 = {0}, d1 = {0};
     const TILE_TYPE *p = w, *q = p + k;
     const float *s = x, *t = x + k;
-    for (int32_t i = 0; i < k; i += ENGINE_LANES) {
+    for (int32_t i = 0; i < k; i += INFER_LANES) {
         vec8 p0, p1, q0, q1, v, u;
         TILE_LOAD(&p0, &p1, p + i);
         TILE_LOAD(&q0, &q1, q + i);
@@ -68,7 +68,7 @@ TILE_TARGET static void TILE(square2)(const TILE_TYPE *w, const float *x, int32_
 TILE_TARGET static float TILE(dot)(const TILE_TYPE *w, const float *x, int32_t k)
 {
     vec8 a0 = {0}, a1 = {0};
-    for (int32_t i = 0; i < k; i += ENGINE_LANES) {
+    for (int32_t i = 0; i < k; i += INFER_LANES) {
         vec8 p, q, v, u;
         TILE_LOAD(&p, &q, w + i);
         vec_load_fp32(&v, &u, x + i);
@@ -113,7 +113,7 @@ TILE_TARGET static void TILE(mix)(const void *rows, const float *shares, int32_t
                                   int32_t width, float *out)
 {
     const TILE_TYPE *values = rows;
-    for (int32_t at = 0; at < width; at += ENGINE_LANES) {
+    for (int32_t at = 0; at < width; at += INFER_LANES) {
         vec8 a, b, v, u;
         vec_load_fp32(&a, &b, out + at);
         for (int32_t i = 0; i < count; i++) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Choosing tokens on the device: a block a row of logits, the largest score, the first of equals.
  * A maximum does not hang on the order in which it is taken. */
-#include "gpu/engine_cuda.cuh"
+#include "gpu/infer_cuda.cuh"
 #include "gpu/sample.h"
 
 enum { THREADS = 512 };

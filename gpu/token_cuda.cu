@@ -2,7 +2,7 @@
  * Kernels that do something to each token, or each weight, by itself. */
 #include <cuda_fp8.h>
 
-#include "gpu/engine_cuda.cuh"
+#include "gpu/infer_cuda.cuh"
 #include "gpu/reduce_cuda.cuh"
 
 enum { THREADS = 256 };
@@ -11,9 +11,9 @@ enum { THREADS = 256 };
 
 static __device__ void put_weight(const struct weights_matrix *m, char *to, int64_t at, float value)
 {
-    if (m->dtype == ENGINE_FP32)
+    if (m->dtype == INFER_FP32)
         reinterpret_cast<float *>(to)[at] = value;
-    else if (m->dtype == ENGINE_BF16)
+    else if (m->dtype == INFER_BF16)
         reinterpret_cast<bf16 *>(to)[at] = __float2bfloat16_rn(value);
     else /* the scale makes the amplitude 448 */
         reinterpret_cast<__nv_fp8_e4m3 *>(to)[at] = __nv_fp8_e4m3(value * (448.0f / m->amplitude));

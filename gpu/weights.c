@@ -12,14 +12,14 @@
 
 uint64_t weights_bytes_of(const struct weights_matrix *m)
 {
-    static const uint64_t bytes[] = {[ENGINE_FP32] = 4, [ENGINE_BF16] = 2, [ENGINE_FP8] = 1};
+    static const uint64_t bytes[] = {[INFER_FP32] = 4, [INFER_BF16] = 2, [INFER_FP8] = 1};
     return (uint64_t)m->rows * (uint64_t)m->columns * bytes[m->dtype];
 }
 
 struct listing {
     struct weights_map *map;
-    const struct engine_shape *shape;
-    enum engine_dtype dtype;
+    const struct infer_shape *shape;
+    enum infer_dtype dtype;
     int32_t layer;
 };
 
@@ -38,11 +38,11 @@ static float amplitude_of(const struct listing *l, enum weights_kind kind, int32
     return (float)(sqrt(3.0) * deviation);
 }
 
-static enum engine_dtype dtype_of(const struct listing *l, enum weights_kind kind)
+static enum infer_dtype dtype_of(const struct listing *l, enum weights_kind kind)
 {
-    if (is_norm(kind)) return ENGINE_FP32;
+    if (is_norm(kind)) return INFER_FP32;
     bool layer_product = kind >= WEIGHTS_QKV && kind != WEIGHTS_ROUTER;
-    return l->dtype == ENGINE_FP8 && !layer_product ? ENGINE_BF16 : l->dtype;
+    return l->dtype == INFER_FP8 && !layer_product ? INFER_BF16 : l->dtype;
 }
 
 static int32_t list(const struct listing *l, enum weights_kind kind, int64_t rows, int32_t columns)
@@ -63,7 +63,7 @@ static int32_t list(const struct listing *l, enum weights_kind kind, int64_t row
 
 static struct weights_layer list_layer(const struct listing *l)
 {
-    const struct engine_shape *s = l->shape;
+    const struct infer_shape *s = l->shape;
     struct weights_layer w = {.norm_query = -1,
                               .norm_key = -1,
                               .gate_up = -1,
@@ -90,8 +90,8 @@ static struct weights_layer list_layer(const struct listing *l)
     return w;
 }
 
-void weights_map_init(struct weights_map *map, const struct engine_shape *shape,
-                      enum engine_dtype dtype, struct arena *arena)
+void weights_map_init(struct weights_map *map, const struct infer_shape *shape,
+                      enum infer_dtype dtype, struct arena *arena)
 {
     struct listing l = {map, shape, dtype, -1};
     *map = (struct weights_map){0};
@@ -116,7 +116,7 @@ static void draw_row(const struct weights_matrix *m, uint64_t seed, uint32_t row
         for (int i = 0; i < 4; i++) {
             float value = weights_value(m, word, i);
             uint16_t half = vec_to_bf16(value);
-            if (m->dtype == ENGINE_FP32)
+            if (m->dtype == INFER_FP32)
                 memcpy(to + (size_t)(column + i) * 4, &value, 4);
             else
                 memcpy(to + 2 * vec_bf16_place(column + i), &half, 2);
@@ -129,7 +129,7 @@ void weights_draw(const struct weights_map *map, uint64_t seed, int threads, cha
 #pragma omp parallel num_threads(threads)
     for (int32_t i = 0; i < map->count; i++) {
         const struct weights_matrix *m = &map->matrices[i];
-        size_t row_bytes = (size_t)m->columns * (m->dtype == ENGINE_FP32 ? 4 : 2);
+        size_t row_bytes = (size_t)m->columns * (m->dtype == INFER_FP32 ? 4 : 2);
 #pragma omp for schedule(static) nowait
         for (int64_t row = 0; row < m->rows; row++)
             draw_row(m, seed, (uint32_t)row, base + m->at + (size_t)row * row_bytes);

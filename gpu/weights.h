@@ -14,7 +14,7 @@
 #ifndef HACASIM_GPU_WEIGHTS_H
 #define HACASIM_GPU_WEIGHTS_H
 
-#include "gpu/engine.h"
+#include "gpu/infer.h"
 #include "sim/rng.h"
 
 #ifdef __cplusplus
@@ -42,8 +42,8 @@ enum weights_kind {
 
 struct weights_matrix {
     enum weights_kind kind;
-    enum engine_dtype dtype; /* norms are fp32; only products of layers are fp8 */
-    int32_t layer;           /* -1: of none */
+    enum infer_dtype dtype; /* norms are fp32; only products of layers are fp8 */
+    int32_t layer;          /* -1: of none */
     int64_t rows;
     int32_t columns;
     uint64_t at;     /* bytes from the start of all weights, a multiple of WEIGHTS_ALIGN */
@@ -66,8 +66,8 @@ struct weights_map {
 };
 
 struct arena;
-void weights_map_init(struct weights_map *map, const struct engine_shape *shape,
-                      enum engine_dtype dtype, struct arena *arena);
+void weights_map_init(struct weights_map *map, const struct infer_shape *shape,
+                      enum infer_dtype dtype, struct arena *arena);
 uint64_t weights_bytes_of(const struct weights_matrix *matrix);
 
 /* The stream of one row's draws: four values of 16 bits in each of its words. */
@@ -90,7 +90,7 @@ void weights_draw(const struct weights_map *map, uint64_t seed, int threads, cha
  * BF16 and F16 are converted to the dtype of the matrix.  A tensor that is missing, of another
  * shape, or of no place in the model is an error.  `for_cpu`: bf16 rows lie as there, else in
  * their order. */
-enum status weights_read(const struct weights_map *map, const struct engine_shape *shape,
+enum status weights_read(const struct weights_map *map, const struct infer_shape *shape,
                          const char *path, bool for_cpu, char *base);
 
 #ifdef __cplusplus

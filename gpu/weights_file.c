@@ -13,7 +13,7 @@ enum { PIECE = 1 << 16 /* elements converted at a time */ };
 
 struct filling {
     struct safetensors file;
-    const struct engine_shape *shape;
+    const struct infer_shape *shape;
     struct arena *arena;
     const struct weights_matrix *matrix;
     bool for_cpu;
@@ -61,7 +61,7 @@ static bool convert(const struct filling *f, enum safetensors_dtype from, size_t
         float x = value_at(from, f->piece, i);
         uint16_t half = vec_to_bf16(x);
         finite = finite && is_finite(x);
-        if (f->matrix->dtype == ENGINE_FP32)
+        if (f->matrix->dtype == INFER_FP32)
             memcpy(to + 4 * i, &x, sizeof x);
         else
             memcpy(to + 2 * (f->for_cpu ? (size_t)vec_bf16_place((int64_t)i) : i), &half,
@@ -97,7 +97,7 @@ static enum status fill(struct filling *f, const char *name, int64_t row, int64_
     if (e == NULL) return status_fail(STATUS_USER, "%s: there is no tensor %s", f->file.path, name);
     TRY(check_shape(f, e, rows), "weights");
     e->used = true;
-    size_t width = m->dtype == ENGINE_FP32 ? 4 : 2, total = (size_t)rows * (size_t)m->columns;
+    size_t width = m->dtype == INFER_FP32 ? 4 : 2, total = (size_t)rows * (size_t)m->columns;
     size_t from_width = e->dtype == SAFETENSORS_F32 ? 4 : 2;
     char *to = f->base + m->at + (size_t)row * (size_t)m->columns * width;
     for (size_t done = 0; done < total; done += PIECE) {
@@ -212,7 +212,7 @@ static enum status read_all(const struct weights_map *map, struct filling *f, co
     return check_unused(f);
 }
 
-enum status weights_read(const struct weights_map *map, const struct engine_shape *shape,
+enum status weights_read(const struct weights_map *map, const struct infer_shape *shape,
                          const char *path, bool for_cpu, char *base)
 {
     struct arena arena;

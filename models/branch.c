@@ -48,6 +48,7 @@ static const struct branch_rule {
     {"payment", NULL},
     {"net.regions", branch_built},
     {"net", NULL},
+    {"transfer", NULL},
     {"serving.api", NULL},
     {"serving.tee", NULL},
     {"serving", branch_built},

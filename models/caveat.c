@@ -5,7 +5,9 @@
 
 #include <inttypes.h>
 
+#include "models/perf_log.h"
 #include "models/perf_tables.h"
+#include "models/scenario_own.h"
 #include "models/trace.h"
 #include "models/world.h"
 
@@ -37,6 +39,28 @@ static void caveat_count(struct caveat_writer *to, const char *before, uint64_t 
 
 /* ---- keys without effect --------------------------------------------------------------------- */
 
+/* Keys of users, sessions and transfers that need another key to have an effect. */
+static uint32_t caveat_demand(const struct scenario *params, const struct param_doc *doc,
+                              struct arena *arena, const char **texts)
+{
+    const struct scenario_node *nodes = params->nodes.items;
+    uint32_t count = 0;
+    bool moved = false, ranked = false;
+    for (uint32_t i = 0; i < params->nodes.count; i++)
+        moved = moved || nodes[i].role == REGISTRY_PREFILL;
+    for (uint32_t i = 0; i < params->users.count; i++)
+        ranked = ranked || param_given(doc, arena_print(arena, "users[%u].priority", i));
+    if (ranked && params->serving.order != SERVING_PRIORITY)
+        texts[count++] = "users[].priority has no effect: serving.order is not priority";
+    if (param_given(doc, "transfer") && !moved)
+        texts[count++] = "transfer has no effect: no class of nodes has role prefill";
+    if (param_given(doc, "workload.sessions") && params->workload.sessions.share <= 0)
+        texts[count++] = "workload.sessions has no effect: its share is 0%";
+    if (param_given(doc, "workload.system_prompts") && params->workload.system_prompts.count == 0)
+        texts[count++] = "workload.system_prompts has no effect: its count is 0";
+    return count;
+}
+
 uint32_t caveat_unused(const struct scenario *params, const struct param_doc *doc,
                        struct arena *arena, const char **texts)
 {
@@ -50,6 +74,7 @@ uint32_t caveat_unused(const struct scenario *params, const struct param_doc *do
                                      "under token.design as_coded",
                                      keys[i]);
     }
+    count += caveat_demand(params, doc, arena, texts + count);
     if (param_given(doc, "staking.unbonding"))
         texts[count++] =
             "staking.unbonding has no effect: no agent of this version withdraws stake";
@@ -83,10 +108,19 @@ static void caveat_outside(struct caveat_writer *to)
         outside += c.outside_steps;
     }
     if (outside == 0) return;
-    caveat_say(to, arena_print(to->arena,
-                               "%" PRIu64 " of %" PRIu64 " engine steps (%.3g %%) lay outside the "
-                               "timing tables and were extrapolated by the roofline's ratio",
-                               outside, steps, 100.0 * (double)outside / (double)steps));
+    caveat_say(to,
+               arena_print(to->arena,
+                           "%" PRIu64 " of %" PRIu64 " engine steps (%.3g %%) lay outside the "
+                           "timing tables, or needed what they lack, and were extrapolated by the "
+                           "roofline",
+                           outside, steps, 100.0 * (double)outside / (double)steps));
+}
+
+static void caveat_own(struct caveat_writer *to, const struct scenario_own *own)
+{
+    for (uint32_t i = 0; own && i < own->hardware_count && to->count < CAVEAT_TIMINGS; i++)
+        caveat_say(to, arena_print(to->arena, "efficiencies of %s: %s", own->hardware[i].name,
+                                   own->hardware[i].ratio_source));
 }
 
 /* Where step times come from, class by class, and how many lay outside the tables. */
@@ -97,12 +131,19 @@ static void caveat_timing(struct caveat_writer *to)
     for (uint32_t i = 0; i < to->w->params->nodes.count; i++) {
         if (classes[i].tables) {
             caveat_tables(to, &classes[i]);
+        } else if (classes[i].recording) {
+            caveat_say(to, arena_print(to->arena, "step times of %s: recorded (%s)",
+                                       classes[i].name, classes[i].recording->path));
+        } else if (classes[i].timing.kind == SCENARIO_LIVE) {
+            caveat_say(to,
+                       arena_print(to->arena, "step times of %s: measured live", classes[i].name));
         } else {
             modelled = true;
         }
     }
     if (modelled)
         caveat_say(to, "step times are modelled (roofline from published figures), not measured");
+    caveat_own(to, to->w->params->own);
     caveat_outside(to);
 }
 
@@ -131,6 +172,8 @@ void caveat_list(const struct world *w, struct models_record *record, bool halte
     caveat_count(&to, "", w->metrics.hist[HIST_SETTLED_CENSORED].n,
                  "answers had not settled at the end: gap quantiles are product-limit estimates; a "
                  "longer `drain` closes them");
+    caveat_count(&to, "", w->workload.sessions.refused,
+                 "requests began no session: workload.sessions.limit were open");
     caveat_chain(&to);
     if (halted) caveat_say(&to, "the chain stood without a quorum at the end");
     for (uint32_t i = 0; i < w->scenario->unused_count; i++)

@@ -9,7 +9,7 @@
 
 struct world;
 
-enum { CAVEAT_UNUSED_MOST = 4 };
+enum { CAVEAT_UNUSED_MOST = 12 };
 
 /* What keys that were given and have no effect (asked of the scenario's text) will have to say, at
  * most CAVEAT_UNUSED_MOST texts; back comes how many.  When a scenario is loaded, not in a run:

@@ -8,6 +8,7 @@
 #include "models/checkpoint.h"
 
 #include "models/branch.h"
+#include "models/engine.h"
 #include "models/perf_tables.h"
 #include "models/serving_snap.h"
 
@@ -64,7 +65,8 @@ static void checkpoint_requests(struct world *w, struct snap *snap)
                                     .payees = w->node_count + w->consensus.count,
                                     .classes = w->params->users.count,
                                     .models = w->params->models.count,
-                                    .regions = w->net.region_count};
+                                    .regions = w->net.region_count,
+                                    .sessions = (uint32_t)w->params->workload.sessions.limit};
     request_pool_snap(&w->requests, snap, &limits);
 }
 
@@ -125,7 +127,7 @@ static void checkpoint_chain(struct world *w, struct snap *snap)
 
 static void checkpoint_node(struct world *w, struct world_node *node, struct snap *snap)
 {
-    SNAP_COVERS(struct world_node, 608);
+    SNAP_COVERS(struct world_node, (152 + sizeof(struct serving)) / 16 * 16);
     uint32_t classes = w->params->nodes.count;
     uint32_t perfs = classes * (1 + w->params->adversaries.count);
     uint32_t perf = snap->reading ? 0 : (uint32_t)(node->perf - w->perfs);
@@ -136,6 +138,7 @@ static void checkpoint_node(struct world *w, struct world_node *node, struct sna
     snap_i64(snap, &node->wake_ns);
     snap_index(snap, &node->adversary, w->params->adversaries.count);
     snap_u32(snap, &node->down);
+    snap_u32(snap, &node->breaks);
     snap_i64(snap, &node->honest_busy_ns);
     snap_u64(snap, &node->honest_tok);
     snap_u64(snap, &node->cheated_tok);
@@ -171,7 +174,7 @@ static void checkpoint_economy(struct world *w, struct snap *snap)
 
 static void checkpoint_rest(struct world *w, struct snap *snap)
 {
-    SNAP_COVERS(struct world, 37568);
+    SNAP_COVERS(struct world, 48752);
     snap_begin(snap, "world");
     workload_arrival_snap(&w->next_arrival, snap, checkpoint_users(w));
     snap_flag(snap, &w->arrivals_over);
@@ -189,8 +192,11 @@ static void checkpoint_rest(struct world *w, struct snap *snap)
     snap_u64(snap, &w->sampled_completed);
     snap_i64(snap, &w->sampled_busy_ns);
     snap_i64(snap, &w->sample_step_ns);
+    gauge_snap(w, snap);
     snap_money(snap, &w->window_burned);
     snap_money(snap, &w->window_issued);
+    snap_u64(snap, &w->window_queried_tok);
+    snap_u64(snap, &w->window_hit_tok);
     snap_real(snap, &w->last_interval_s);
     snap_i64(snap, &w->capacity_low_ns);
     snap_i64(snap, &w->price_low_ns);
@@ -209,9 +215,12 @@ static void checkpoint_snap(struct world *w, struct snap *snap)
     consensus_snap(&w->consensus, snap);
     checkpoint_chain(w, snap);
     checkpoint_nodes(w, snap);
+    transfer_snap(&w->transfer, snap, w->node_count);
+    engine_snap(w, snap);
     checkpoint_design(w, snap);
     checkpoint_economy(w, snap);
     metrics_snap(&w->metrics, snap);
+    slo_snap(&w->slo, snap);
     workload_snap(&w->workload, snap);
     checkpoint_rest(w, snap);
     snap_events(snap, &w->events);
@@ -238,6 +247,7 @@ static uint32_t checkpoint_entities(const struct world *w, const struct scenario
     case EV_ACT:
     case EV_TIMEOUT:
     case EV_NOTICE:
+    case EV_HANDOFF:
     case EV_LOST:
     case EV_POST:
         return w->requests.capacity;
@@ -251,6 +261,8 @@ static uint32_t checkpoint_entities(const struct world *w, const struct scenario
         return past->events.count;
     case EV_ADVERSARY:
         return past->adversaries.count;
+    case EV_TURN:
+        return w->workload.sessions.capacity;
     default:
         return kind < EV_KINDS ? UINT32_MAX : 0;
     }

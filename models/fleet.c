@@ -56,10 +56,12 @@ static void fleet_add(struct world *w, uint32_t index, uint16_t class)
                                 .wake_ns = INT64_MAX,
                                 .adversary = -1};
     serving_init(&node->serving, &w->params->serving, node->perf, w->arena);
+    gauge_attach(w, index);
     struct registry_terms terms = {.class = class,
                                    .region = node->region,
                                    .model = node->model,
                                    .measurement = class,
+                                   .role = (enum registry_role)c->role,
                                    .capacity = (uint32_t)w->params->serving.max_num_seqs,
                                    .stake_opg = c->stake,
                                    .price_in_usd = w->params->payment.input,
@@ -108,6 +110,34 @@ static void fleet_wake(struct world *w, uint32_t index)
     }
 }
 
+struct serving_terms fleet_terms(const struct world *w, uint32_t slot)
+{
+    const struct request *r = &w->requests.items[slot];
+    const struct scenario_user *users = w->params->users.items;
+    uint64_t draws = 0;
+    if (w->params->serving.speculative.tokens > 0) {
+        struct rng_stream s = world_stream(w, PURPOSE_SPECULATE, r->id);
+        draws = rng_u64(&s) | 1;
+    }
+    return (struct serving_terms){.tag = slot,
+                                  .draws = draws,
+                                  .prompt_tok = r->prompt_tok,
+                                  .output_tok = r->output_tok,
+                                  .stream = r->stream,
+                                  .prefix = r->prefix,
+                                  .prefix_tok = r->prefix_tok,
+                                  .priority = users[r->class].priority};
+}
+
+bool fleet_submit(struct world *w, uint32_t index, const struct serving_terms *terms)
+{
+    if (!serving_submit(&w->nodes[index].serving, world_now(w), terms, NULL)) return false;
+    world_hold(w, terms->tag);
+    fleet_wake(w, index);
+    invariant_node(w, index);
+    return true;
+}
+
 void fleet_deliver(struct world *w, uint32_t slot)
 {
     struct request *r = world_request(w, slot);
@@ -121,13 +151,12 @@ void fleet_deliver(struct world *w, uint32_t slot)
         return;
     }
     world_set_state(w, slot, REQUEST_SERVED);
-    if (!serving_submit(&node->serving, world_now(w), slot, r->prompt_tok, r->output_tok, NULL)) {
-        registry_end(&w->registry, r->node);
-        front_end(w, slot, REQUEST_REJECTED);
-        return;
-    }
-    world_hold(w, slot);
-    fleet_wake(w, r->node);
+    struct serving_terms terms = fleet_terms(w, slot);
+    terms.handoff = transfer_leaves(w, r->node, slot);
+    if (terms.handoff) terms.output_tok = 1;
+    if (fleet_submit(w, r->node, &terms)) return;
+    registry_end(&w->registry, r->node);
+    front_end(w, slot, REQUEST_REJECTED);
 }
 
 static const struct adversary_params *fleet_master(const struct world *w, uint32_t node)
@@ -147,10 +176,16 @@ static void fleet_finished(struct world *w, uint32_t index, const struct serving
         front_end(w, slot, REQUEST_FAILED);
         return;
     }
-    uint64_t tokens = (uint64_t)r->prompt_tok + r->output_tok;
-    r->cheated = master && adversary_find(master->strategy)->cheats(w, master, slot);
-    *(r->cheated ? &node->cheated_tok : &node->honest_tok) += tokens;
-    outcome_served(w, slot, done->first_token_ns, node->region);
+    bool leaves = transfer_leaves(w, index, slot), came = r->prefill_node != UINT32_MAX;
+    bool cheats = master && adversary_find(master->strategy)->cheats(w, master, slot);
+    uint64_t tokens = (came ? 0U : (uint64_t)r->prompt_tok) + (leaves ? 0U : r->output_tok);
+    r->cheated = r->cheated || cheats; /* on either of its two nodes */
+    *(cheats ? &node->cheated_tok : &node->honest_tok) += tokens;
+    if (leaves) {
+        transfer_begin(w, slot, index, done->first_token_ns);
+        return;
+    }
+    outcome_served(w, slot, came ? r->handoff_ns : done->first_token_ns, node->region);
     if (r->counted) w->metrics.submitted++;
     w->design->answered(w, slot);
 }
@@ -172,17 +207,20 @@ void fleet_serve(struct world *w, uint32_t index)
         }
     } while (count == FLEET_BATCH);
     fleet_wake(w, index);
+    invariant_node(w, index);
 }
 
 bool fleet_cancel(struct world *w, uint32_t slot)
 {
     uint32_t index = world_request(w, slot)->node;
+    if (world_request(w, slot)->moving) return true; /* no engine has it now */
     bool held = serving_cancel(&w->nodes[index].serving, world_now(w), slot);
     if (held) {
         registry_end(&w->registry, index);
         world_drop(w, slot);
     }
     fleet_wake(w, index);
+    invariant_node(w, index);
     return held;
 }
 
@@ -237,6 +275,7 @@ void fleet_set_down(struct world *w, uint32_t index, bool down)
     uint32_t before = node->down;
     node->down = down ? before + 1 : before - 1;
     if (!down || before > 0) return;
+    node->breaks++;
     serving_fail(&node->serving, world_now(w));
     payment_drop_node(&w->payment, index);
     fleet_serve(w, index);

@@ -68,10 +68,9 @@ static uint16_t front_model(const struct scenario *p, double u)
     return (uint16_t)(p->models.count - 1);
 }
 
-static void front_describe(struct world *w, struct request *r)
+static void front_describe(struct world *w, const struct workload_arrival *a, struct request *r)
 {
-    const struct workload_arrival *a = &w->next_arrival;
-    struct rng_stream who = world_stream(w, PURPOSE_USER, a->request);
+    struct rng_stream who = world_stream(w, PURPOSE_USER, a->who);
     struct rng_stream place = world_stream(w, PURPOSE_PLACE, a->client);
     r->id = a->request;
     r->user = a->client;
@@ -80,11 +79,17 @@ static void front_describe(struct world *w, struct request *r)
     r->region = (uint16_t)rng_below(&place, net_region_count());
     r->prompt_tok = a->prompt_tok;
     r->output_tok = a->output_tok;
+    r->session = a->session;
+    r->stream = a->stream;
+    r->prefix = a->prefix;
+    r->prefix_tok = a->prefix_tok;
     r->value_nano =
         (int64_t)(a->value_usd_nano < FRONT_MOST_NANO ? a->value_usd_nano : FRONT_MOST_NANO);
     r->arrived_ns = world_now(w);
     r->counted = r->arrived_ns >= w->params->warmup;
 }
+
+static void front_next_turn(struct world *w, const struct request *r, enum request_state state);
 
 void front_end(struct world *w, uint32_t slot, enum request_state state)
 {
@@ -92,11 +97,13 @@ void front_end(struct world *w, uint32_t slot, enum request_state state)
     struct metrics *m = &w->metrics;
     if (event_cancel(&w->events, r->timeout)) world_drop(w, slot);
     world_set_state(w, slot, state);
+    if (r->session != UINT32_MAX) front_next_turn(w, r, state);
     if (!r->counted) return;
     m->completed += state == REQUEST_COMPLETED;
     m->rejected += state == REQUEST_REJECTED;
     m->failed += state == REQUEST_FAILED;
     m->timed_out += state == REQUEST_TIMED_OUT;
+    if (state != REQUEST_COMPLETED) slo_unanswered(&w->slo, r->class);
 }
 
 /* Choose a node and send the request there; false when none is active. */
@@ -113,6 +120,7 @@ static bool front_route(struct world *w, uint32_t slot)
                                  .attempt = r->attempt,
                                  .prompt_tok = r->prompt_tok,
                                  .output_tok = r->output_tok,
+                                 .shares = r->stream ? r->stream : r->prefix,
                                  .now_ns = world_now(w)};
     r->node = router_pick(&w->router, &w->registry, &w->net, &query);
     if (r->node == UINT32_MAX) return false;
@@ -166,25 +174,75 @@ static void front_begin(struct world *w, uint32_t slot)
         event_schedule_cancellable(&w->events, world_now(w) + limit, EV_TIMEOUT, slot, r->id);
 }
 
-enum status front_arrival(struct world *w)
+/* Rejected unseen: there is no record of it, but its class follows from its number. */
+static void front_overflow(struct world *w, const struct workload_arrival *a)
+{
+    if (a->session != UINT32_MAX) workload_leave(&w->workload, a->session);
+    w->overflowed++;
+    w->states[REQUEST_REJECTED]++;
+    if (world_now(w) < w->params->warmup) return;
+    struct rng_stream who = world_stream(w, PURPOSE_USER, a->who);
+    w->metrics.rejected++;
+    slo_unanswered(&w->slo, front_user_class(w->params, rng_unit(&who)));
+}
+
+static void front_count(struct world *w, const struct workload_arrival *a)
+{
+    struct metrics *m = &w->metrics;
+    w->arrived++;
+    if (world_now(w) < w->params->warmup) return;
+    m->arrived++;
+    m->asked_tok += a->prompt_tok;
+    m->shared_tok += a->shared_tok;
+}
+
+static void front_take(struct world *w, const struct workload_arrival *a)
 {
     uint32_t slot = request_take(&w->requests);
-    w->arrived++;
-    w->metrics.arrived += world_now(w) >= w->params->warmup;
+    front_count(w, a);
     if (slot == UINT32_MAX) {
-        w->overflowed++;
-        w->states[REQUEST_REJECTED]++;
-        w->metrics.rejected += world_now(w) >= w->params->warmup;
-        return front_fetch(w);
+        front_overflow(w, a);
+        return;
     }
     struct request *r = world_request(w, slot);
     w->states[REQUEST_SENT]++;
     r->holds = 1;
-    front_describe(w, r);
+    front_describe(w, a, r);
     front_begin(w, slot);
     if (w->watch) watch_arrival(w, slot);
     world_drop(w, slot);
+}
+
+enum status front_arrival(struct world *w)
+{
+    front_take(w, &w->next_arrival);
     return front_fetch(w);
+}
+
+/* ---- sessions -------------------------------------------------------------------------------- */
+
+void front_turn(struct world *w, uint32_t session)
+{
+    struct workload_arrival arrival;
+    if (workload_turn(&w->workload, session, world_now(w), &arrival)) front_take(w, &arrival);
+}
+
+/* A turn has ended: after an answer the user thinks and goes on, after anything else he leaves.
+ * Nothing arrives after the horizon. */
+static void front_next_turn(struct world *w, const struct request *r, enum request_state state)
+{
+    struct workload *workload = &w->workload;
+    int64_t think_ns;
+    if (state != REQUEST_COMPLETED) {
+        workload_leave(workload, r->session);
+        return;
+    }
+    if (!workload_answered(workload, r->session, r->prompt_tok, r->output_tok, &think_ns)) return;
+    if (think_ns > w->params->horizon - world_now(w))
+        workload_leave(workload, r->session);
+    else
+        event_schedule(&w->events, world_now(w) + think_ns, EV_TURN, r->session,
+                       workload->sessions.items[r->session].next_id);
 }
 
 void front_unreached(struct world *w, uint32_t slot)

@@ -3,7 +3,9 @@
  *
  * Money: sum of accounts = genesis + minted - burned, no account below 0, burned never falls, each
  * fee has one destination (ledger_check, token_check).  Requests: each that arrived is in exactly
- * one state, and every record that is not finished is held by something. */
+ * one state, and every record that is not finished is held by something.  Serving: the laws of
+ * serving_laws.h, compared at each event of a node; after each block one node in turn, and at the
+ * end of the run every one, has its requests walked over. */
 #include "models/world.h"
 
 #include <stdarg.h>
@@ -58,12 +60,46 @@ static void invariant_proofs(struct world *w)
     }
 }
 
+static void invariant_transfers(struct world *w)
+{
+    const struct transfer *t = &w->transfer;
+    if (t->started != t->arrived + t->lost + t->moving) {
+        invariant_breach(
+            w, "KV transfers: %llu were started, %llu have arrived, are lost or moving",
+            (unsigned long long)t->started, (unsigned long long)(t->arrived + t->lost + t->moving));
+    }
+}
+
+static void invariant_serving(struct world *w, uint32_t node,
+                              const char *law(const struct serving *, char *, size_t))
+{
+    char text[160];
+    if (law(&w->nodes[node].serving, text, sizeof text))
+        invariant_breach(w, "serving: node %u: %s", node, text);
+}
+
+void invariant_node(struct world *w, uint32_t node)
+{
+    invariant_serving(w, node, serving_laws_check);
+}
+
+bool invariant_final(struct world *w)
+{
+    for (uint32_t node = 0; node < w->node_count; node++) {
+        invariant_serving(w, node, serving_laws_audit);
+    }
+    return invariant_check(w);
+}
+
 bool invariant_check(struct world *w)
 {
+    if (w->node_count > 0)
+        invariant_serving(w, (uint32_t)(w->block.height % w->node_count), serving_laws_audit);
     money_t residual = ledger_check(&w->ledger);
     if (residual > w->worst_residual) w->worst_residual = residual;
     token_check(&w->token);
     invariant_requests(w);
     invariant_proofs(w);
+    invariant_transfers(w);
     return invariant_text(w) == NULL;
 }

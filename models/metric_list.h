@@ -28,6 +28,29 @@
     SPREAD(ttft, "latency.ttft_s", "time to first token at the user, s")                             \
     SPREAD(tpot, "latency.tpot_s", "time per output token after the first, s")                       \
     SPREAD(e2e, "latency.e2e_s", "from sending a request to acting on its answer, s")                \
+    VALUE(slo_attainment, "slo.attainment_ratio", "share of the requests with targets (users[].slo) that met them all") \
+    VALUE(slo_unmet, "slo.unmet_classes", "classes of users whose attainment is below what they ask (users[].slo.attainment)") \
+    VALUE(slo_met, "slo.met", "requests that met all targets of their class")                        \
+    VALUE(slo_missed, "slo.missed", "requests that missed one, or were not answered")                \
+    VALUE(slo_open, "slo.open", "requests under way at the end that might yet meet theirs (in neither)") \
+    VALUE(slo_goodput, "slo.goodput_per_s", "requests a second that met all targets of their class") \
+    VALUE(slo_goodput_tok, "slo.goodput_tok_per_s", "output tokens a second in answers that met all targets") \
+    VALUE(prefix_hit, "serving.prefix_hit_ratio", "share of the prompt tokens that engines looked up in their prefix caches and found there") \
+    VALUE(prefix_shared, "serving.prefix_shared_ratio", "share of the prompt tokens that stood in earlier prompts and answers: what a cache without bound could save") \
+    SPREAD(transfer, "serving.kv_transfer_s", "from the first token on a prefill node to its KV on the node that decodes, s") \
+    SPREAD(transfer_wait, "serving.kv_wait_s", "wait of a KV transfer for the links of its two nodes, s") \
+    VALUE(transfers, "serving.kv_transfers", "KV transfers between nodes that were sent")          \
+    VALUE(transfer_bytes, "serving.kv_moved_bytes", "bytes that they carried")                      \
+    VALUE(transfer_resent, "serving.kv_resent", "transfers of them to another node, as the first was down or refused") \
+    VALUE(transfer_failed, "serving.kv_lost", "transfers of them lost with their sender")           \
+    SPREAD(serving_waiting, "serving.waiting", "requests waiting in the engine of a node, over nodes and seconds") \
+    SPREAD(serving_running, "serving.running", "requests running there")                             \
+    SPREAD(serving_kv, "serving.kv_usage_ratio", "share of its KV blocks in use")                    \
+    VALUE(preemptions, "serving.preemptions", "running requests put back for lack of KV blocks")     \
+    VALUE(steps, "serving.steps", "engine steps of all nodes")                                       \
+    VALUE(step_tokens, "serving.step_tokens", "tokens computed in a step, mean")                     \
+    VALUE(wasted, "serving.wasted_ratio", "of the tokens computed, dropped again: preemption, time-out, failure") \
+    VALUE(serving_residual, "serving.residual_ns", "Little's law: integral of requests held minus sum of their stays, worst node, ns") \
     VALUE(verify_submitted, "verify.submitted", "proofs or records sent toward the chain")           \
     VALUE(verify_accepted, "verify.accepted", "proofs checked and accepted in a final block")        \
     VALUE(verify_rejected, "verify.rejected", "proofs checked and rejected in a final block")        \
@@ -55,6 +78,7 @@
     VALUE(kwh_per_mtok, "cost.kwh_per_mtok", "energy of the GPU nodes per million tokens, kWh")      \
     VALUE(network_usd, "cost.network_usd", "rent of all GPU nodes and validators over the measured window, USD") \
     VALUE(replicated_ratio, "cost.replicated_ratio", "cost if every validator rented the GPU fleet, over the network's cost; under replicated: its cost over that of the fleet and hosts") \
+    VALUE(node_gpus, "node.gpus", "GPUs of all nodes")                                               \
     SPREAD(node_profit, "node.profit_usd", "fees minus rent, gas, burns and slashed stake of each node, USD") \
     SPREAD(node_utilisation, "node.utilisation_ratio", "busy share of each node in the measured window")                    \
     VALUE(supply_total, "econ.supply_opg.total", "OPG in existence at the end")                      \

@@ -24,7 +24,10 @@ static const char *const series_names[SERIES_COUNT][2] = {
     [SERIES_EXPLOITED] = {"cheat.exploited_usd", "USD"},
     [SERIES_ARRIVED] = {"requests.arrived_per_s", "1/s"},
     [SERIES_COMPLETED] = {"requests.completed_per_s", "1/s"},
-    [SERIES_WAITING] = {"serving.waiting", "requests"},
+    [SERIES_QUEUED] = {"requests.waiting", "requests"},
+    [SERIES_WAITING] = {"serving.waiting", "requests a node"},
+    [SERIES_RUNNING] = {"serving.running", "requests a node"},
+    [SERIES_KV] = {"serving.kv_usage_ratio", "ratio"},
     [SERIES_UTILISATION] = {"node.utilisation_ratio", "ratio"},
     [SERIES_BASE_FEE] = {"chain.base_fee_wei", "1e-18 coin/gas"},
     [SERIES_MEMPOOL] = {"chain.mempool_txs", "transactions"},
@@ -76,6 +79,34 @@ char *models_value_text(char *buffer, const struct models_value *value)
         break;
     }
     return memcpy(buffer, "null", sizeof "null");
+}
+
+size_t models_metrics_count(const struct models_metrics *metrics)
+{
+    return METRIC_COUNT + (metrics ? metrics->count : 0);
+}
+
+const struct models_metric *models_metrics_at(const struct models_metrics *metrics, size_t index)
+{
+    return index < METRIC_COUNT ? &metric_names[index] : &metrics->own[index - METRIC_COUNT];
+}
+
+long models_metrics_find(const struct models_metrics *metrics, const char *name)
+{
+    size_t count = models_metrics_count(metrics);
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(models_metrics_at(metrics, i)->name, name) == 0) return (long)i;
+    return -1;
+}
+
+const char *models_metrics_nearest(const struct models_metrics *metrics, const char *name,
+                                   struct arena *arena)
+{
+    size_t count = models_metrics_count(metrics);
+    const char **names = arena_alloc(arena, count, sizeof *names);
+    for (size_t i = 0; i < count; i++)
+        names[i] = models_metrics_at(metrics, i)->name;
+    return diag_nearest(name, names, count);
 }
 
 void metrics_init(struct metrics *m, struct arena *arena, int64_t start_ns, int64_t end_ns)
@@ -263,6 +294,10 @@ static void metrics_fill_requests(const struct metrics *m, struct models_value *
     metrics_fill_hist(m, values, METRIC_ttft, HIST_TTFT, 1e9);
     metrics_fill_hist(m, values, METRIC_tpot, HIST_TPOT, 1e9);
     metrics_fill_hist(m, values, METRIC_e2e, HIST_E2E, 1e9);
+    metrics_set_real(values, METRIC_prefix_shared,
+                     metrics_ratio((double)m->shared_tok, (double)m->asked_tok));
+    metrics_fill_hist(m, values, METRIC_transfer, HIST_TRANSFER, 1e9);
+    metrics_fill_hist(m, values, METRIC_transfer_wait, HIST_TRANSFER_WAIT, 1e9);
     metrics_set_integer(values, METRIC_verify_submitted, (int64_t)m->submitted);
     metrics_set_integer(values, METRIC_verify_accepted, (int64_t)m->accepted);
     metrics_set_integer(values, METRIC_verify_rejected, (int64_t)m->refused);
@@ -279,6 +314,9 @@ static void metrics_fill_chain(const struct metrics *m, struct models_value *val
 {
     metrics_fill_hist(m, values, METRIC_block_interval, HIST_BLOCK_INTERVAL, 1e9);
     metrics_fill_hist(m, values, METRIC_block_commit, HIST_BLOCK_COMMIT, 1e9);
+    metrics_fill_hist(m, values, METRIC_serving_waiting, HIST_WAITING, 1);
+    metrics_fill_hist(m, values, METRIC_serving_running, HIST_RUNNING, 1);
+    metrics_fill_hist(m, values, METRIC_serving_kv, HIST_KV, 1e9);
     metrics_fill_hist(m, values, METRIC_rounds, HIST_ROUNDS, 1);
     metrics_fill_hist(m, values, METRIC_validator_cpu, HIST_CPU, 1e9);
     metrics_set_integer(values, METRIC_blocks, (int64_t)m->blocks);
@@ -360,28 +398,14 @@ void metrics_curves(const struct metrics *m, struct models_record *record)
 
 static void metrics_snap_counters(struct metrics *m, struct snap *snap)
 {
-    uint64_t *const counts[] = {&m->arrived,
-                                &m->completed,
-                                &m->rejected,
-                                &m->failed,
-                                &m->timed_out,
-                                &m->answers,
-                                &m->never,
-                                &m->submitted,
-                                &m->accepted,
-                                &m->refused,
-                                &m->expired,
-                                &m->lost,
-                                &m->cheats,
-                                &m->cheats_detected,
-                                &m->cheats_undetected,
-                                &m->false_slashes,
-                                &m->prompt_tok,
-                                &m->output_tok,
-                                &m->verified_tok,
-                                &m->blocks,
-                                &m->blocks_total,
-                                &m->safety_violations};
+    uint64_t *const counts[] = {&m->arrived,       &m->completed,       &m->rejected,
+                                &m->failed,        &m->timed_out,       &m->answers,
+                                &m->never,         &m->submitted,       &m->accepted,
+                                &m->refused,       &m->expired,         &m->lost,
+                                &m->cheats,        &m->cheats_detected, &m->cheats_undetected,
+                                &m->false_slashes, &m->prompt_tok,      &m->output_tok,
+                                &m->verified_tok,  &m->asked_tok,       &m->shared_tok,
+                                &m->blocks,        &m->blocks_total,    &m->safety_violations};
     money_t *const sums[] = {&m->unverified_nano, &m->exploited_nano, &m->recovered_nano,
                              &m->fund_paid_nano,  &m->refunds_nano,   &m->slash_value_nano,
                              &m->slash_kept_nano, &m->fees_atto,      &m->fees_node_atto,
@@ -398,7 +422,7 @@ static void metrics_snap_counters(struct metrics *m, struct snap *snap)
 
 void metrics_snap(struct metrics *m, struct snap *snap)
 {
-    SNAP_COVERS(struct metrics, 28720);
+    SNAP_COVERS(struct metrics, 39552);
     snap_begin(snap, "metrics");
     metrics_snap_counters(m, snap);
     snap_level(snap, &m->risk);

@@ -17,7 +17,7 @@
         METRIC_##id##_max,
 enum metrics_id { METRIC_LIST(METRICS_VALUE, METRICS_SPREAD) METRIC_COUNT };
 
-/* Distributions of nanoseconds, but for the last three. */
+/* Distributions of nanoseconds, but for the last six. */
 enum metrics_hist {
     HIST_GAP,
     HIST_GAP_SETTLED,
@@ -27,11 +27,16 @@ enum metrics_hist {
     HIST_TTFT,
     HIST_TPOT,
     HIST_E2E,
+    HIST_TRANSFER,      /* KV: first token on one node until it is on the other */
+    HIST_TRANSFER_WAIT, /* of it, waiting for a link */
     HIST_BLOCK_INTERVAL,
     HIST_BLOCK_COMMIT,
-    HIST_RISK,   /* micro-USD, weighted by ns */
-    HIST_CPU,    /* 1e-9 of a validator's cores */
-    HIST_ROUNDS, /* rounds */
+    HIST_RISK,    /* micro-USD, weighted by ns */
+    HIST_CPU,     /* 1e-9 of a validator's cores */
+    HIST_ROUNDS,  /* rounds */
+    HIST_WAITING, /* requests in an engine */
+    HIST_RUNNING,
+    HIST_KV, /* 1e-9 of its KV blocks */
     HIST_COUNT
 };
 
@@ -42,7 +47,10 @@ enum metrics_series {
     SERIES_EXPLOITED,
     SERIES_ARRIVED,
     SERIES_COMPLETED,
+    SERIES_QUEUED,
     SERIES_WAITING,
+    SERIES_RUNNING,
+    SERIES_KV,
     SERIES_UTILISATION,
     SERIES_BASE_FEE,
     SERIES_MEMPOOL,
@@ -74,6 +82,7 @@ struct metrics {
     money_t slash_value_nano, slash_kept_nano; /* of slashed stake when slashed; not burned */
     money_t fees_atto, fees_node_atto, slashed_atto, emitted_atto;
     uint64_t prompt_tok, output_tok, verified_tok; /* served; of verified answers */
+    uint64_t asked_tok, shared_tok; /* of prompts that arrived; of them seen before by anybody */
     /* chain in the window */
     uint64_t blocks, blocks_total, safety_violations;
     int64_t halted_ns, last_block_ns;

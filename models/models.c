@@ -8,6 +8,7 @@
 #include "models/branch.h"
 #include "models/caveat.h"
 #include "models/consensus/proposer.h"
+#include "models/consensus/script.h"
 #include "models/pilot.h"
 #include "models/scenario.h"
 
@@ -31,6 +32,7 @@ static void models_describe(struct models_scenario *scenario, const char *path, 
         .warmup = {.pilot = p->warmup_rule.kind == PLAN_WARMUP_MSER5, .cut_ns = p->warmup},
         .horizon_ns = p->horizon,
         .drain_ns = p->drain,
+        .metrics = &scenario->metrics,
         .expects = p->expect.items,
         .expect_count = p->expect.count,
     };
@@ -57,9 +59,11 @@ static struct models_scenario *models_from(struct arena *arena, const char *path
     param_read(scenario->doc, &scenario_table, &scenario->params, diag);
     scenario->params.warmup = scenario->params.warmup_rule.fixed; /* 0 until a pilot has run */
     scenario_check(&scenario->params, scenario->doc, arena, diag);
+    scenario->metrics = slo_metrics(&scenario->params.users, arena);
     if (diag->count == 0) {
         models_describe(scenario, path, arena);
     } else {
+        scenario->info.metrics = &scenario->metrics;
         scenario->info.expects = scenario->params.expect.items;
         scenario->info.expect_count = scenario->params.expect.count;
     }
@@ -196,4 +200,24 @@ bool models_proposers(struct arena *arena, const int64_t *powers, const int64_t 
         memcpy(after + (size_t)i * count, set.priority, count * sizeof *after);
     }
     return true;
+}
+
+const void *models_consensus_script(const char *path, struct arena *arena, struct diag *diag)
+{
+    return script_run(path, arena, diag);
+}
+
+struct json_node *models_consensus_script_json(struct json *json, const void *result)
+{
+    return script_json(json, result);
+}
+
+const void *models_validator_set(const char *path, struct arena *arena, struct diag *diag)
+{
+    return set_script_run(path, arena, diag);
+}
+
+struct json_node *models_validator_set_json(struct json *json, const void *result)
+{
+    return set_script_json(json, result);
 }

@@ -13,12 +13,14 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include "models/replay.h"
 #include "models/watch.h"
 #include "sim/sim.h"
 
 /* ---- scenario ------------------------------------------------------------------------------ */
 
 struct models_scenario;
+struct models_metrics;
 
 /* The parameter table of a whole scenario file (for `hacasim schema`). */
 const struct param_table *models_table(void);
@@ -28,8 +30,8 @@ const struct param_table *models_table(void);
 struct models_scenario *models_load(struct arena *arena, const char *path, const char *const *sets,
                                     size_t set_count, struct diag *diag);
 /* The same, but a scenario with findings comes back as well, for the reading of its `expect:`
- * lines (models_info has only those then; a line that did not read has text NULL).  It must not be
- * run.  NULL when there is no document to read. */
+ * lines (models_info has only those and the metrics then; a line that did not read has text NULL).
+ * It must not be run.  NULL when there is no document to read. */
 struct models_scenario *models_read(struct arena *arena, const char *path, const char *const *sets,
                                     size_t set_count, struct diag *diag);
 /* As models_load, from the text of a stored run (models_info's canonical), called `name` in
@@ -70,7 +72,8 @@ struct models_info {
     struct models_until until;
     struct models_warmup warmup;
     int64_t horizon_ns, drain_ns;
-    const struct param_text *expects; /* `expect:` lines with their positions */
+    const struct models_metrics *metrics; /* the scenario's own */
+    const struct param_text *expects;     /* `expect:` lines with their positions */
     uint32_t expect_count;
     const struct param_effective *effective;
     size_t effective_count;
@@ -106,13 +109,14 @@ enum models_timing_source {
     MODELS_TIMING_EXTRAPOLATED, /* outside the table, by the roofline's ratio */
 };
 extern const char *const models_timing_source_names[];
-extern const char *const perf_hardware_names[], *const perf_model_names[],
-                                                    *const perf_dtype_names[];
+extern const char *const perf_hardware_names[],
+    *const perf_model_names[], *const perf_dtype_names[], *const perf_expert_load_names[];
 
 struct models_timing {
     const char *hardware, *model; /* model: not needed by models_timing_kernel */
-    int dtype;                    /* index of perf_dtype_names */
+    int dtype, kv_dtype;          /* indices of perf_dtype_names */
     int64_t tp, pp, ep;
+    int expert_load;                  /* index of perf_expert_load_names */
     const struct perf_tables *tables; /* NULL: the roofline */
 };
 /* The folder's tables, or NULL after findings. */
@@ -122,12 +126,16 @@ const struct perf_tables *models_timing_tables(const char *folder, const struct 
 const char *models_timing_warning(const struct perf_tables *tables, uint32_t index);
 /* NULL, or why the GPUs cannot run the model, and which of "tp", "pp", "ep" is to blame. */
 const char *models_timing_unfit(const struct models_timing *timing, const char **key);
-/* One step that computes whole prompts of `prefill` tokens and one token each for sequences that
- * attend to `decode` tokens, the new one included. */
+/* One step that computes whole prompts of `prefill` tokens, one token each for sequences that
+ * attend to `decode` tokens, the new one included, and encodes images of `images` tokens. */
+struct models_timing_batch {
+    const int64_t *prefill, *decode, *images;
+    size_t prefills, decodes, image_count;
+};
 enum models_timing_source models_timing_step(const struct models_timing *timing,
-                                             const int64_t *prefill, size_t prefills,
-                                             const int64_t *decode, size_t decodes,
+                                             const struct models_timing_batch *asked,
                                              struct arena *arena, int64_t *ns);
+bool models_timing_sees(const struct models_timing *timing); /* its model takes images */
 /* op 0: gemm of m, n, k; 1: prefill, 2: decode attention of kv_heads, heads, batch, length.  `at`
  * has 8 places. */
 enum models_timing_source models_timing_kernel(const struct models_timing *timing, int op,
@@ -147,6 +155,13 @@ bool models_shape_find(const char *name, struct models_shape *shape); /* false: 
  */
 bool models_proposers(struct arena *arena, const int64_t *powers, const int64_t *priorities,
                       uint32_t count, uint32_t rounds, int64_t *proposers, int64_t *after);
+
+/* A consensus script or a list of changes of a validator set (docs/consensus.md), read and run: a
+ * result to print by the function beside it, or NULL after findings.  It lives in `arena`. */
+const void *models_consensus_script(const char *path, struct arena *arena, struct diag *diag);
+struct json_node *models_consensus_script_json(struct json *json, const void *result);
+const void *models_validator_set(const char *path, struct arena *arena, struct diag *diag);
+struct json_node *models_validator_set_json(struct json *json, const void *result);
 
 /* ---- results ------------------------------------------------------------------------------- */
 
@@ -171,11 +186,25 @@ struct models_metric {
     const char *name;    /* "gap.s.p99" */
     const char *meaning; /* one line */
 };
-/* The metrics of a record, in this order; the same for every scenario and design. */
+/* The common metrics, which every record has in this order, whatever the scenario and design. */
 size_t models_metric_count(void);
 const struct models_metric *models_metric(size_t index);
 /* Index of a name, or -1. */
 long models_metric_find(const char *name);
+
+/* The metrics of a scenario's own classes ("slo.class.apps.met"), behind the common ones.  NULL
+ * stands for a scenario without any. */
+struct models_metrics {
+    const struct models_metric *own;
+    size_t count;
+};
+/* All of them: the common ones, then the scenario's own. */
+size_t models_metrics_count(const struct models_metrics *metrics);
+const struct models_metric *models_metrics_at(const struct models_metrics *metrics, size_t index);
+long models_metrics_find(const struct models_metrics *metrics, const char *name);
+/* The name that is most like one that there is not, or NULL. */
+const char *models_metrics_nearest(const struct models_metrics *metrics, const char *name,
+                                   struct arena *arena);
 
 struct models_series { /* sampled over simulated time */
     const char *name, *unit;
@@ -201,7 +230,8 @@ struct models_steady {   /* mean of a stationary series by batch means (sim/batc
 struct models_record {
     uint32_t replication;
     uint64_t seed, trace_hash;
-    struct models_value *values; /* models_metric_count() of them */
+    const struct models_metrics *metrics; /* the scenario's own; NULL: none */
+    struct models_value *values;          /* models_metrics_count(metrics) of them */
     const struct models_series *series;
     uint32_t series_count;
     const struct models_curve *curves;
@@ -210,6 +240,31 @@ struct models_record {
     uint32_t steady_count;
     const char *const *caveats; /* what a reader must know before using the numbers */
     uint32_t caveat_count;
+    const struct models_steps *steps; /* where options ask for them (record_steps); else NULL */
+};
+
+/* Engine steps and their times, as lines of a file that `timing: {recorded: FILE}` replays. */
+struct models_steps;
+void models_steps_header(FILE *out);
+void models_steps_write(const struct models_steps *steps, FILE *out);
+
+/* A step that a live source is to time: of which node class, what it computes (models/perf.h). */
+struct models_step {
+    uint32_t replication;
+    const char *class, *model;
+    int64_t decode_seqs, decode_context_tok, decode_min_tok, decode_max_tok;
+    int64_t prefill_seqs, prefill_tok, prefill_context_tok, prefill_pairs;
+    int64_t sampled, image_tok;
+};
+
+/* Who times the steps of node classes under `timing: live`: something that runs them, such as a
+ * GPU, which models never see.  `measure` gives the time in ns (above 0), or false when it cannot;
+ * then the replication fails.  It is called by the threads of all replications, and for a step that
+ * grows at its very start once more.  Results depend on what is measured, so the steps are to be
+ * recorded (record_steps); replaying them ends in the same trace hash. */
+struct models_live {
+    void *context;
+    bool (*measure)(void *context, const struct models_step *step, int64_t *ns);
 };
 
 /* The state of a replication between two events: what models_run can go on from. */
@@ -234,6 +289,8 @@ struct models_options {
     bool (*checkpoint_due)(void *context);
     const struct models_checkpoint *from; /* go on from here; NULL: from the start */
     const struct models_scenario *past; /* of `from`, in a branch (models_branch); NULL: the same */
+    const struct models_live *live;     /* for `timing: live`; may be NULL */
+    bool record_steps;                  /* give the steps of all engines in the record */
 };
 
 /* Run one replication.  The record lies in `arena`.  STATUS_BREACH when an invariant broke: the

@@ -41,23 +41,32 @@ static enum models_timing_source source_of(const struct perf_tables *tables, boo
     return tables->modelled ? MODELS_TIMING_MODELLED : MODELS_TIMING_MEASURED;
 }
 
-enum models_timing_source models_timing_step(const struct models_timing *t, const int64_t *prefill,
-                                             size_t prefills, const int64_t *decode, size_t decodes,
+bool models_timing_sees(const struct models_timing *t)
+{
+    return perf_model_find(t->model)->vision.layers > 0;
+}
+
+enum models_timing_source models_timing_step(const struct models_timing *t,
+                                             const struct models_timing_batch *asked,
                                              struct arena *arena, int64_t *ns)
 {
     struct perf_terms terms = {.hardware = perf_hardware_find(t->hardware),
                                .model = perf_model_find(t->model),
                                .dtype = (enum perf_dtype)t->dtype,
+                               .kv_dtype = (enum perf_dtype)t->kv_dtype,
+                               .expert_skew = perf_expert_skew(t->expert_load),
                                .tp = (int32_t)t->tp,
                                .pp = (int32_t)t->pp,
                                .ep = (int32_t)t->ep,
                                .tables = t->tables};
     struct perf perf = perf_make(&terms, arena);
     struct perf_batch batch = {0};
-    for (size_t i = 0; i < prefills; i++)
-        perf_batch_prefill(&batch, 0, prefill[i], 1);
-    for (size_t i = 0; i < decodes; i++)
-        perf_batch_decode(&batch, decode[i]);
+    for (size_t i = 0; i < asked->prefills; i++)
+        perf_batch_prefill(&batch, 0, asked->prefill[i], 1);
+    for (size_t i = 0; i < asked->decodes; i++)
+        perf_batch_decode(&batch, asked->decode[i]);
+    for (size_t i = 0; i < asked->image_count; i++)
+        perf_batch_image(&batch, asked->images[i]);
     struct perf_line line = perf_step_line(&perf, &batch);
     *ns = perf_step_ns(&perf, &batch);
     bool used = t->tables && (t->tables->profile || t->tables->ops[PERF_GEMM].count > 0);

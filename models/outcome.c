@@ -24,8 +24,15 @@ void outcome_served(struct world *w, uint32_t slot, int64_t first_token_ns, uint
     struct rng_stream s = world_stream(w, PURPOSE_DOWNLINK, r->id);
     uint64_t bytes = OUTCOME_ANSWER_BYTES + (uint64_t)OUTCOME_BYTES_PER_TOKEN * r->output_tok;
     int64_t delay = net_delay_ns(&w->net, from_region, r->region, bytes, &s);
+    int64_t first_delay = delay;
+    if (r->prefill_node != UINT32_MAX) { /* the first token came from there, with the same luck */
+        struct rng_stream again = world_stream(w, PURPOSE_DOWNLINK, r->id);
+        uint32_t region = w->nodes[r->prefill_node].region;
+        first_delay = net_delay_ns(&w->net, region, r->region, bytes, &again);
+    }
     r->served_ns = world_now(w);
-    r->first_token_ns = first_token_ns + delay;
+    r->first_token_ns = first_token_ns + first_delay;
+    if (r->first_token_ns > r->served_ns + delay) r->first_token_ns = r->served_ns + delay;
     r->proof = PROOF_PENDING;
     world_set_state(w, slot, REQUEST_RETURN);
     world_hold(w, slot);
@@ -42,6 +49,13 @@ static void outcome_measure_latency(struct world *w, const struct request *r)
     m->cheats += r->cheated;
     if (!w->design->verifies) m->cheats_undetected += r->cheated; /* and never will be */
     metrics_observe(m, HIST_TTFT, r->first_token_ns - r->arrived_ns);
+    struct slo_answer answer = {
+        .ttft_ns = r->first_token_ns - r->arrived_ns,
+        .rest_ns = w->design->on_chain ? 0 : r->answered_ns - r->first_token_ns,
+        .e2e_ns = r->answered_ns - r->arrived_ns,
+        .output_tok = r->output_tok,
+    };
+    slo_answered(&w->slo, r->class, &answer);
     if (r->output_tok > 1 && !w->design->on_chain) { /* an answer in a block comes whole */
         int64_t rest = r->answered_ns - r->first_token_ns;
         metrics_observe(m, HIST_TPOT, rest / (r->output_tok - 1));

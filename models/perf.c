@@ -9,9 +9,19 @@
 #include <string.h>
 
 #include "models/perf_catalog.h"
+#include "models/perf_log.h"
 #include "models/perf_tables.h"
 
 const char *const perf_dtype_names[] = {"bf16", "fp8", NULL};
+
+const char *const perf_expert_load_names[] = {"as_measured", "balanced", "power_law_1.01",
+                                              "power_law_1.2", NULL};
+
+double perf_expert_skew(int load)
+{
+    static const double skews[] = {PERF_SKEW_MEASURED, 0.0, 1.01, 1.2};
+    return skews[load];
+}
 
 /* They repeat the catalog's because the names of a PARAM_ENUM must be a constant; the unit test
  * holds the two together. */
@@ -60,11 +70,18 @@ struct perf_shape perf_shape_of(const struct perf_model *m)
         .head = hidden * m->vocab,
     };
     double common = s.attention + s.dense_ffn + s.router;
-    s.total = common + s.expert * (m->experts + m->shared) + 2.0 * s.head + m->vision_params;
+    const struct perf_vision *v = &m->vision;
+    s.vision = v->merger_params + v->layers * (4.0 * v->hidden + 3.0 * v->ffn) * v->hidden;
+    s.total = common + s.expert * (m->experts + m->shared) + 2.0 * s.head + s.vision;
     s.active = common + s.expert * (m->active + m->shared) + s.head;
     double vectors = m->kv_rank > 0 ? m->kv_rank + m->rope_dim : 2.0 * m->kv_heads * m->head_dim;
     s.kv_bytes = 2.0 * layers * vectors;
     return s;
+}
+
+double perf_kv_token_bytes(const struct perf *perf)
+{
+    return perf_shape_of(perf->model).kv_bytes * (perf->kv_dtype == PERF_FP8 ? 0.5 : 1.0);
 }
 
 const char *perf_unfit(const struct perf_hardware *hardware, const struct perf_model *model,
@@ -100,7 +117,10 @@ struct perf perf_make(const struct perf_terms *t, struct arena *arena)
                         .tp = t->tp,
                         .pp = t->pp,
                         .ep = t->ep,
-                        .tables = t->tables};
+                        .kv_dtype = t->kv_dtype,
+                        .expert_skew = t->expert_skew,
+                        .tables = t->tables,
+                        .engine = t->engine};
     perf_roofline_set(&perf, t->tee_step_ns, t->tee_share);
     if (t->tables != NULL && t->tables->profile)
         perf_profile_set(&perf, arena);
@@ -129,9 +149,24 @@ int64_t perf_ticks(double ns)
     return (int64_t)((ns < most_ns ? ns : most_ns) * PERF_TICKS + 0.5);
 }
 
+static struct perf_line modelled_line(const struct perf *perf, const struct perf_batch *batch)
+{
+    if (perf->pp == 1) {
+        struct perf_line line = perf->source->line(perf, batch);
+        if (batch->image_tok > 0) line.first_ticks += perf_ticks(perf_vision_ns(perf, batch));
+        return line;
+    }
+    struct perf_batch part = perf_pipeline_part(perf, batch);
+    struct perf_line line = perf->source->line(perf, &part);
+    double more_ns = perf_vision_ns(perf, &part) + perf_pipeline_wait_ns(perf, batch, &part);
+    line.first_ticks += perf_ticks(more_ns);
+    return line;
+}
+
 struct perf_line perf_step_line(const struct perf *perf, const struct perf_batch *batch)
 {
-    return perf->source->line(perf, batch);
+    struct perf_line line = modelled_line(perf, batch);
+    return perf->log == NULL ? line : perf_log_line(perf, batch, &line);
 }
 
 int64_t perf_step_ns(const struct perf *perf, const struct perf_batch *batch)
@@ -157,6 +192,12 @@ void perf_batch_decode(struct perf_batch *batch, int64_t context_tok)
     batch->decode_seqs++;
     batch->decode_context_tok += context_tok;
     batch->sampled++;
+}
+
+void perf_batch_image(struct perf_batch *batch, int64_t tok)
+{
+    batch->image_tok += tok;
+    batch->image_tok_squares += tok * tok;
 }
 
 /* Grouped-query KV heads are divided among the GPUs until each has one; a latent is kept whole on
@@ -188,9 +229,11 @@ struct perf_memory perf_kv_blocks(const struct perf *perf, double utilization,
     double gpus = (double)perf->tp * perf->pp;
     struct perf_memory m = {
         .usable_bytes = perf->hardware->memory_bytes * utilization,
-        .weights_bytes = shape.total * (perf->dtype == PERF_FP8 ? 1.0 : 2.0) / gpus,
+        .weights_bytes = ((shape.total - shape.vision) * (perf->dtype == PERF_FP8 ? 1.0 : 2.0) +
+                          shape.vision * 2.0) /
+                         gpus,
         .reserve_bytes = reserve_bytes(perf, max_batched_tok, max_seqs),
-        .block_bytes = shape.kv_bytes * kv_share(perf) / perf->pp * (double)block_tok,
+        .block_bytes = perf_kv_token_bytes(perf) * kv_share(perf) / perf->pp * (double)block_tok,
     };
     double left = m.usable_bytes - m.weights_bytes - m.reserve_bytes;
     m.blocks = left > 0.0 ? (int64_t)(left / m.block_bytes) : 0;

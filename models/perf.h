@@ -3,8 +3,8 @@
  *
  * A step computes a batch: one token for each decoding sequence and chunks of prompts.  Its time
  * comes from a `struct perf_source`, a table of functions: the roofline (perf_roofline.c), op
- * tables (perf_measured.c) or a profile of one model (perf_profile.c); a recorded run or a live
- * device can stand behind it too.
+ * tables (perf_measured.c) or a profile of one model (perf_profile.c).  A recording or a live
+ * device stands behind it through a log of single steps (perf_log.h).
  *
  * Time is counted in ticks of 1/1024 ns and is an integer function of the batch.  A source answers
  * with a line: the ticks of this step, and by how much each further step grows when the same
@@ -19,8 +19,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "models/perf_experts.h"
+
 struct arena;
 struct perf_tables;
+struct perf_log;
 
 /* ---- catalog -------------------------------------------------------------------------------- */
 
@@ -40,6 +43,14 @@ struct perf_hardware {
     const char *spec_source, *rental_source, *ratio_source;
 };
 
+/* An image encoder: layers of attention and a gated feed-forward over patches, of which `merge`
+ * make one token of the language model.  `full_layers` attend to the whole image, the others to
+ * windows of `window` patches. */
+struct perf_vision { /* layers 0: none */
+    int32_t layers, hidden, ffn, full_layers, window, merge;
+    double merger_params;
+};
+
 struct perf_model {
     const char *name;
     int32_t layers, hidden, heads, kv_heads, head_dim, vocab;
@@ -47,12 +58,24 @@ struct perf_model {
     int32_t experts, active, shared, expert_ffn; /* mixture of experts; 0 experts: none */
     /* multi-head latent attention; kv_rank 0: grouped-query attention */
     int32_t q_rank, kv_rank, rope_dim, nope_dim, value_dim;
-    double vision_params;    /* of an image encoder; its time is not counted (docs/model.md) */
+    struct perf_vision vision;
     double published_params; /* what the model card says; the test compares */
     const char *source;
 };
 
-enum perf_dtype { PERF_BF16, PERF_FP8 }; /* of weights and GEMMs; KV and activations stay bf16 */
+enum perf_dtype {
+    PERF_BF16,
+    PERF_FP8
+}; /* of weights and GEMMs, or of the KV cache; activations
+    * and an image encoder stay bf16 */
+
+/* How unevenly the tokens of a step load the experts (perf_experts.h).  As measured: the most
+ * uneven load that a table has; without one, balanced, which models are trained towards. */
+enum perf_expert_load { PERF_LOAD_MEASURED, PERF_LOAD_BALANCED, PERF_LOAD_101, PERF_LOAD_120 };
+#define PERF_SKEW_MEASURED (-1.0)
+double
+perf_expert_skew(int load); /* of an enum perf_expert_load: exponent, or PERF_SKEW_MEASURED */
+extern const char *const perf_expert_load_names[];
 
 /* Ended with NULL, so that they can serve as names of a PARAM_ENUM and for suggestions; the index
  * is that of the catalog. */
@@ -68,10 +91,14 @@ struct perf_shape {
     double attention, dense_ffn, router; /* parameters in all layers */
     double expert;                       /* parameters of one expert in all its layers */
     double head;                         /* of the output projection (as many in the embedding) */
+    double vision;                       /* of an image encoder */
     double total, active;                /* parameters: stored, used for one token */
-    double kv_bytes;                     /* of one token in all layers */
+    double kv_bytes;                     /* of one token in all layers, bf16 */
 };
 struct perf_shape perf_shape_of(const struct perf_model *model);
+struct perf;
+/* Bytes of KV of one token in all layers and on all GPUs, in the format of the cache. */
+double perf_kv_token_bytes(const struct perf *perf);
 
 /* ---- step time ------------------------------------------------------------------------------ */
 
@@ -88,6 +115,8 @@ struct perf_batch {
     int64_t prefill_context_tok; /* sum of tokens in KV after the chunk */
     int64_t prefill_pairs;       /* sum of chunk x before + chunk x (chunk + 1) / 2 */
     int64_t sampled;             /* sequences that get a token out of this step */
+    int64_t image_tok;           /* tokens of images that are encoded in this step */
+    int64_t image_tok_squares;   /* sum over images of their tokens squared */
 };
 
 /* Step i (from 0) of a run of equal decode steps takes first + i x growth, for i < holds. */
@@ -104,21 +133,35 @@ struct perf_parts {
 /* Coefficients of the roofline, per GPU of a tensor-parallel group. */
 struct perf_roofline {
     double dense_memory_ns, dense_token_ns;   /* all but experts: read once | computed per token */
-    double expert_memory_ns, expert_token_ns; /* one expert, all layers | active ones, per token */
+    double expert_memory_ns, expert_token_ns; /* one expert, all layers, on the GPUs of its group:
+                                               * read | computed per token that takes it */
+    double shared_memory_ns, shared_token_ns; /* shared experts, on all GPUs */
     double head_memory_ns, head_token_ns;
     double attention_ns, attention_sequence_ns, context_ns; /* decode: per kernel, seq, token */
     double pair_ns, prefill_context_ns;
     double element_token_ns;
     double allreduce_ns, allreduce_token_ns, alltoall_token_ns, stage_token_ns;
     double engine_ns, engine_sequence_ns;
+    double vision_memory_ns, vision_token_ns, vision_pair_ns; /* per image token; per token pair */
     double tee_step_ns, tee_share;
     int64_t context_ticks; /* what one more token of decode context adds, toll included */
+    struct perf_experts_curve experts;
+};
+
+/* What an engine run states about itself, where a profile is to be composed as that engine ran. */
+struct perf_engine {
+    /* Sizes that a step's tokens are padded to (captured CUDA graphs), ascending; larger steps are
+     * not padded. */
+    const int64_t *graph_tok;
+    uint32_t graphs;
+    double link_bytes_per_s, link_latency_ns; /* between its GPUs; 0: the catalog's */
+    int32_t replicas; /* attention ranks that share the experts and step together; 0 is 1 */
 };
 
 struct perf;
 
 struct perf_source {
-    const char *name; /* "roofline", "tables" or "profile" */
+    const char *name; /* "roofline", "tables", "profile", "live" or "recorded" */
     bool spread;      /* its times hang on the smallest and the largest context too */
     struct perf_line (*line)(const struct perf *perf, const struct perf_batch *batch);
 };
@@ -127,13 +170,16 @@ struct perf {
     const struct perf_source *source;
     const struct perf_hardware *hardware;
     const struct perf_model *model;
-    enum perf_dtype dtype;
+    enum perf_dtype dtype, kv_dtype;
     int32_t tp; /* GPUs that share each layer */
     int32_t pp; /* pipeline stages, each of tp GPUs */
     int32_t ep; /* groups among which the tp GPUs spread whole experts; each is cut tp / ep ways */
+    double expert_skew; /* exponent; 0: balanced; PERF_SKEW_MEASURED */
     struct perf_roofline roofline;
     const struct perf_tables *tables; /* NULL under the roofline */
     const void *data;                 /* of a source other than the roofline */
+    struct perf_engine engine;        /* heeded by profiles */
+    struct perf_log *log;             /* steps timed one by one (perf_log.h); NULL: they are not */
 };
 
 extern const struct perf_source perf_roofline_source;
@@ -148,11 +194,13 @@ const char *perf_unfit_stages(const struct perf_hardware *hardware, const struct
 struct perf_terms {
     const struct perf_hardware *hardware;
     const struct perf_model *model;
-    enum perf_dtype dtype;
+    enum perf_dtype dtype, kv_dtype;
     int32_t tp, pp, ep;  /* have passed perf_unfit and perf_unfit_stages */
+    double expert_skew;  /* exponent; 0: balanced; PERF_SKEW_MEASURED */
     int64_t tee_step_ns; /* toll of confidential computing, 0 without */
     double tee_share;
     const struct perf_tables *tables; /* NULL: the roofline */
+    struct perf_engine engine;
 };
 /* `arena` keeps what is worked out from tables; unused (may be NULL) without them. */
 struct perf perf_make(const struct perf_terms *terms, struct arena *arena);
@@ -164,6 +212,8 @@ struct perf perf_build(const struct perf_hardware *hardware, const struct perf_m
 /* Rounded, and at most 100 s, so that the ticks of a leap fit 63 bits whatever a table says. */
 int64_t perf_ticks(double ns);
 
+/* The time of one step of the engine: what the source answers, and the image encoder.  In a
+ * pipeline a step is a round in which every sequence gets its turn (perf_pipeline.c). */
 struct perf_line perf_step_line(const struct perf *perf, const struct perf_batch *batch);
 int64_t perf_step_ns(const struct perf *perf, const struct perf_batch *batch); /* rounded up */
 
@@ -171,6 +221,8 @@ int64_t perf_step_ns(const struct perf *perf, const struct perf_batch *batch); /
  * of its answer. */
 void perf_roofline_set(struct perf *perf, int64_t tee_step_ns, double tee_share);
 struct perf_parts perf_roofline_parts(const struct perf *perf, const struct perf_batch *batch);
+/* Those that no table has: elements, exchange, engine; the others 0. */
+struct perf_parts perf_roofline_rest(const struct perf *perf, const struct perf_batch *batch);
 /* Single parts, for sources that take the others from a table; ns of all layers. */
 double perf_roofline_experts_ns(const struct perf *perf, int64_t tokens);
 double perf_roofline_prefill_ns(const struct perf *perf, const struct perf_batch *batch);
@@ -182,11 +234,27 @@ double perf_roofline_sum_ns(const struct perf *perf, struct perf_parts *parts);
 extern const struct perf_source perf_measured_source, perf_profile_source;
 void perf_measured_set(struct perf *perf, struct arena *arena);
 void perf_profile_set(struct perf *perf, struct arena *arena);
+/* Ticks of a step that perf->engine.replicas ranks take together, each with a batch of its own (or
+ * an empty one, which computes one token for show): every layer waits for the slowest, and experts
+ * compute for all; within captured graphs all are padded to the largest batch. */
+int64_t perf_profile_group_ticks(const struct perf *perf, const struct perf_batch *batches,
+                                 uint32_t count, bool *outside);
+
+/* The image encoder, ns (perf_vision.c). */
+void perf_vision_set(struct perf *perf);
+double perf_vision_ns(const struct perf *perf, const struct perf_batch *batch);
+
+/* Of a batch on its way through pp stages: the largest of the parts into which it is divided, and
+ * what the slowest stage holds the others up, in ns (perf_pipeline.c). */
+struct perf_batch perf_pipeline_part(const struct perf *perf, const struct perf_batch *batch);
+double perf_pipeline_wait_ns(const struct perf *perf, const struct perf_batch *batch,
+                             const struct perf_batch *part);
 
 /* The parts of a batch made of given sequences, for callers that have no scheduler (eval). */
 void perf_batch_prefill(struct perf_batch *batch, int64_t before_tok, int64_t chunk_tok,
                         int sampled);
 void perf_batch_decode(struct perf_batch *batch, int64_t context_tok);
+void perf_batch_image(struct perf_batch *batch, int64_t tok); /* its tokens are in a prompt too */
 
 /* ---- memory --------------------------------------------------------------------------------- */
 

@@ -345,9 +345,13 @@ const struct perf_model perf_catalog_models[PERF_MODELS] = {
         .vocab = 152064,
         .ffn = 18944,
         .dense_layers = 28,
-        /* 32 layers of 1280 with a gated feed-forward of 3420, and the merger of 5120 x 5120 and
-         * 5120 x 3584 */
-        .vision_params = 32.0 * (4.0 * 1280 * 1280 + 3.0 * 1280 * 3420) + 5120.0 * (5120 + 3584),
+        .vision = {.layers = 32,
+                   .hidden = 1280,
+                   .ffn = 3420,
+                   .full_layers = 4,
+                   .window = 64, /* 112 pixels square, patches of 14 */
+                   .merge = 4,
+                   .merger_params = 5120.0 * (5120 + 3584)},
         .published_params = 8.29e9,
         .source = "Qwen/Qwen2.5-VL-7B-Instruct config.json",
     },

@@ -105,6 +105,22 @@ static void take_note(struct perf_csv *csv, struct perf_csv_text line, struct ar
     csv->notes[csv->note_count++][1] = arena_text(arena, value.text, value.length);
 }
 
+/* Where the cell that begins at `at` ends: at a comma outside quotes, or at the end. */
+static const char *cell_end(const char *at, const char *end)
+{
+    bool quoted = false;
+    for (; at < end && (quoted || *at != ','); at++)
+        if (*at == '"') quoted = !quoted;
+    return at;
+}
+
+/* "4096" is 4096; a cell with one quote only stays as it is, and will not read as a number. */
+static struct perf_csv_text unquoted(struct perf_csv_text cell)
+{
+    if (cell.length < 2 || cell.text[0] != '"' || cell.text[cell.length - 1] != '"') return cell;
+    return trimmed(cell.text + 1, cell.length - 2, cell.column + 1);
+}
+
 /* The number of cells; those beyond PERF_CSV_COLUMNS are only counted. */
 static uint32_t split(struct perf_csv_text line, struct perf_csv_text *cells)
 {
@@ -112,14 +128,27 @@ static uint32_t split(struct perf_csv_text line, struct perf_csv_text *cells)
     const char *at = line.text, *end = line.text + line.length;
     for (;; at++) {
         const char *start = at;
-        while (at < end && *at != ',')
-            at++;
+        at = cell_end(at, end);
+        uint32_t column = line.column + (uint32_t)(start - line.text);
         if (count < PERF_CSV_COLUMNS)
-            cells[count] =
-                trimmed(start, (size_t)(at - start), line.column + (uint32_t)(start - line.text));
+            cells[count] = unquoted(trimmed(start, (size_t)(at - start), column));
         count++;
         if (at == end) return count;
     }
+}
+
+/* Two columns of one name: which of them is meant cannot be told. */
+static bool distinct_names(struct perf_csv *csv)
+{
+    for (uint32_t i = 1; i < csv->columns; i++)
+        for (uint32_t k = 0; k < i; k++) {
+            const struct perf_csv_text *a = &csv->names[i], *b = &csv->names[k];
+            if (a->length == 0 || a->length != b->length) continue;
+            if (memcmp(a->text, b->text, a->length) != 0) continue;
+            report(csv, csv->line, a->column, NULL, "a second column of this name");
+            return false;
+        }
+    return true;
 }
 
 static bool read_header(struct perf_csv *csv, struct arena *arena)
@@ -132,7 +161,7 @@ static bool read_header(struct perf_csv *csv, struct arena *arena)
             continue;
         }
         csv->columns = split(line, csv->names);
-        if (csv->columns <= PERF_CSV_COLUMNS) return true;
+        if (csv->columns <= PERF_CSV_COLUMNS) return distinct_names(csv);
         perf_csv_fail(csv, -1, "%u columns are more than a timing table has", csv->columns);
         return false;
     }
@@ -158,7 +187,8 @@ bool perf_csv_open(struct perf_csv *csv, FILE *file, const char *path, uint32_t 
                       error ? strerror(error) : "it is larger than 256 MiB");
         return false;
     }
-    if (memchr(csv->at, '\0', length) != NULL) {
+    if (length >= 3 && memcmp(csv->at, "\xEF\xBB\xBF", 3) == 0) csv->at += 3; /* byte order mark */
+    if (memchr(csv->at, '\0', (size_t)(csv->end - csv->at)) != NULL) {
         perf_csv_fail(csv, -1, "is not text (a zero byte)");
         return false;
     }

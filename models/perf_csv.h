@@ -2,7 +2,9 @@
  * Tables of numbers in CSV: named columns, comments, and findings with file, line and column.
  *
  * The first line that is not a comment names the columns, in any order.  Lines that begin with #
- * are comments; those of the form "# key: value" can be asked for.  A file is read whole. */
+ * are comments; those of the form "# key: value" can be asked for.  Lines end as on Unix or as on
+ * Windows, cells may stand in double quotes, and a byte order mark is passed over.  A file is read
+ * whole. */
 #ifndef HACASIM_MODELS_PERF_CSV_H
 #define HACASIM_MODELS_PERF_CSV_H
 

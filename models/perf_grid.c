@@ -22,13 +22,11 @@ struct perf_knots perf_knots_of(const int64_t *values, uint32_t count, int64_t t
 
 uint32_t perf_knots_find(const struct perf_knots *knots, int64_t value)
 {
-    uint32_t low = 0, high = knots->count - 1; /* x[low] <= value (or low 0), value < x[high] */
-    while (high - low > 1) {
-        uint32_t middle = low + (high - low) / 2;
-        if (knots->x[middle] <= value)
-            low = middle;
-        else
-            high = middle;
+    uint32_t low = 0, left = knots->count - 1; /* among x[low..low + left), without branches */
+    while (left > 1) {
+        uint32_t half = left / 2;
+        low += knots->x[low + half] <= value ? half : 0;
+        left -= half;
     }
     return low;
 }

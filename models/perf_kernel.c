@@ -2,6 +2,8 @@
  * Rooflines of single operations. */
 #include "models/perf_kernel.h"
 
+#include "models/perf_experts.h"
+
 static double larger(double a, double b)
 {
     return a > b ? a : b;
@@ -50,14 +52,28 @@ static struct demand attention(const struct perf_hardware *h, double kv_heads, d
     };
 }
 
+/* The least that the slowest of ep groups can have to do: its share of an even load. */
 static struct demand moe(const struct perf_roof *roof, const int64_t *at)
 {
     double expert = 3.0 * (double)at[0] * (double)at[1] / (double)(at[4] * at[5]);
-    double tokens = (double)at[7];
     return (struct demand){
-        .weight_bytes = perf_kernel_distinct(at[3], at[2], at[7]) * expert * weight_bytes(roof),
-        .gemm_flops = 2.0 * expert * (double)at[2] * tokens,
+        .weight_bytes = (double)at[2] * expert * weight_bytes(roof),
+        .gemm_flops = 2.0 * expert * (double)at[2] * (double)at[7],
     };
+}
+
+/* Uneven loads and groups of GPUs: perf_experts.h. */
+static double moe_ns(const struct perf_roof *roof, const int64_t *at)
+{
+    const struct perf_hardware *h = roof->hardware;
+    double flops = roof->dtype == PERF_FP8 ? h->fp8_flops : h->bf16_flops;
+    double expert = 3.0 * (double)at[0] * (double)at[1] / (double)at[4];
+    double memory_ns =
+        expert * weight_bytes(roof) * 1e9 / (h->bandwidth_bytes_per_s * h->weights_ratio);
+    double token_ns = 2.0 * expert * 1e9 / (flops * h->compute_ratio);
+    struct perf_routing routing = {(int32_t)at[3], (int32_t)at[2], (int32_t)at[5],
+                                   (double)at[6] / 100.0};
+    return perf_experts_time(&routing, at[7], memory_ns, token_ns);
 }
 
 static struct demand allreduce(const struct perf_hardware *h, const int64_t *at)
@@ -110,6 +126,7 @@ double perf_kernel_roof_ns(const void *context, const int64_t *at)
 {
     const struct perf_roof *roof = context;
     const struct perf_hardware *h = roof->hardware;
+    if (roof->op == PERF_MOE) return moe_ns(roof, at);
     struct demand d = demand_of(roof, at);
     return d.floor_ns + time_ns(roof, &d, h->weights_ratio, h->kv_ratio, h->compute_ratio,
                                 h->attention_ratio, PERF_LINK_RATIO);

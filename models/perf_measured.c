@@ -10,6 +10,7 @@
  * The prompts of a step are asked for as prefill_seqs equal prompts of as many pairs of tokens as
  * these have: a chunk after earlier ones costs what a whole prompt with its pairs costs. */
 #include <math.h>
+#include <stdlib.h>
 
 #include "models/perf.h"
 #include "models/perf_grid.h"
@@ -84,21 +85,45 @@ static double router_ns(const struct perf *perf, int64_t tokens)
     return (m->layers - m->dense_layers) * perf_kernel_roof_ns(&roof, at);
 }
 
-/* The most skewed load that was measured; else the roofline of all layers. */
+/* Of the loads that were measured the most uneven one (wanted < 0), or the nearest to `wanted`
+ * (hundredths of the exponent). */
+static int64_t nearest_skew(const struct perf_points *p, int64_t wanted)
+{
+    int64_t best = -1;
+    if (wanted < 0) wanted = INT32_MAX;
+    for (uint32_t i = 0; i < p->count; i++) {
+        int64_t skew = p->items[i].at[6];
+        if (best < 0 || llabs(skew - wanted) < llabs(best - wanted)) best = skew;
+    }
+    return best;
+}
+
+/* Where another load was measured, scaled by the roofline's ratio; without any, the roofline. */
 static double experts_ns(const struct building *b, int64_t tokens, bool *outside)
 {
     const struct perf *perf = b->perf;
     const struct perf_model *m = perf->model;
-    static const int64_t skews[] = {120, 101, 0};
-    for (size_t i = 0; i < sizeof skews / sizeof *skews; i++) {
-        int64_t at[PERF_AXES] = {m->hidden,           m->expert_ffn, m->active, m->experts,
-                                 perf->tp / perf->ep, perf->ep,      skews[i],  tokens};
-        struct perf_answer a = ask(b, PERF_MOE, at);
-        if (a.reach == PERF_ABSENT) continue;
-        *outside |= a.reach == PERF_OUTSIDE;
-        return a.ns * (m->layers - m->dense_layers);
+    bool any = perf->expert_skew < 0.0;
+    int64_t wanted = any ? -1 : (int64_t)(100.0 * perf->expert_skew + 0.5);
+    int64_t at[PERF_AXES] = {m->hidden,
+                             m->expert_ffn,
+                             m->active,
+                             m->experts,
+                             perf->tp / perf->ep,
+                             perf->ep,
+                             nearest_skew(&b->tables->ops[PERF_MOE], wanted),
+                             tokens};
+    struct perf_answer a = ask(b, PERF_MOE, at);
+    *outside |= a.reach != PERF_INSIDE;
+    if (a.reach == PERF_ABSENT) return perf_roofline_experts_ns(perf, tokens);
+    if (!any && at[6] != wanted) {
+        struct perf_roof roof = {perf->hardware, perf->dtype, PERF_MOE, 0, 0};
+        double there_ns = perf_kernel_roof_ns(&roof, at);
+        at[6] = wanted;
+        a.ns *= perf_kernel_roof_ns(&roof, at) / there_ns;
+        *outside = true;
     }
-    return perf_roofline_experts_ns(perf, tokens);
+    return a.ns * (m->layers - m->dense_layers);
 }
 
 /* Wider than the table: blocks of columns, each within it.  They are independent, so this is a
@@ -183,6 +208,7 @@ void perf_measured_set(struct perf *perf, struct arena *arena)
     struct building b = {perf, t, arena, 1};
     struct measured *m = arena_alloc(arena, 1, sizeof *m);
     bool plain = perf->model->kv_rank == 0 && perf->model->head_dim == PERF_HEAD_DIM;
+    bool wide = perf->kv_dtype == PERF_BF16; /* as measured */
     for (uint32_t i = 0; i < t->ops[PERF_GEMM].count; i++)
         if (t->ops[PERF_GEMM].items[i].at[1] > b.widest)
             b.widest = t->ops[PERF_GEMM].items[i].at[1];
@@ -194,7 +220,7 @@ void perf_measured_set(struct perf *perf, struct arena *arena)
     if (perf->tp > 1 && perf->ep == 1 && reduce_ns(&b, 1, &outside) > 0.0)
         m->allreduce = curve_of(&b, perf_knots_of(NULL, 0, TOP_TOK, arena), reduce_ns);
     m->has_prefill = plain && t->ops[PERF_PREFILL].count > 0;
-    m->has_decode = plain && t->ops[PERF_DECODE].count > 0;
+    m->has_decode = plain && wide && t->ops[PERF_DECODE].count > 0;
     if (m->has_prefill) {
         m->prefill = grid_of(&b, PERF_PREFILL, TOP_TOK);
         for (uint32_t i = 0; i < m->prefill.seqs.count * m->prefill.context.count; i++)
@@ -246,21 +272,31 @@ static double attention_ns(const struct perf *perf, const struct measured *m,
     return ns;
 }
 
+/* Does an operation of the step take its time from the roofline because no table has it? */
+static bool lacks(const struct perf *perf, const struct measured *m, const struct perf_batch *b)
+{
+    return (b->prefill_seqs > 0 && !m->has_prefill) || (b->decode_seqs > 0 && !m->has_decode) ||
+           (perf->tp > 1 && perf->ep == 1 && m->allreduce.knots.count == 0);
+}
+
 static struct perf_line measured_line(const struct perf *perf, const struct perf_batch *batch)
 {
     const struct measured *m = perf->data;
     struct perf_batch flat = *batch;
     flat.decode_context_tok = 0;
     int64_t tokens = flat.prefill_tok + flat.decode_seqs;
-    struct perf_parts p = perf_roofline_parts(perf, &flat);
+    bool products = m->linear.knots.count > 0;
+    struct perf_parts p =
+        products ? perf_roofline_rest(perf, &flat) : perf_roofline_parts(perf, &flat);
     struct perf_line line = {.holds = INT64_MAX};
-    if (m->linear.knots.count > 0) {
+    if (products) {
         p.linear_ns = perf_curve_at(&m->linear, tokens, &line.outside);
         if (flat.sampled > 0) p.head_ns = perf_curve_at(&m->head, flat.sampled, &line.outside);
     }
     if (m->allreduce.knots.count > 0)
         p.allreduce_ns = perf_curve_at(&m->allreduce, tokens, &line.outside);
     p.attention_ns = attention_ns(perf, m, &flat, &line.outside);
+    line.outside |= products && lacks(perf, m, &flat);
     int64_t slope = m->has_decode ? 0 : perf->roofline.context_ticks;
     line.first_ticks =
         perf_ticks(perf_roofline_sum_ns(perf, &p)) + batch->decode_context_tok * slope;

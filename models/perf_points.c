@@ -40,6 +40,7 @@ static int compare_rows(const void *a, const void *b)
     if (keys != 0) return keys;
     if (x->ns < y->ns) return -1;
     if (x->ns > y->ns) return 1;
+    if (x->file != y->file) return x->file < y->file ? -1 : 1;
     return (x->line > y->line) - (x->line < y->line);
 }
 
@@ -50,8 +51,13 @@ static struct perf_point merged(const struct perf_point *rows, uint32_t count)
     if (count % 2 == 0) point.ns = (rows[count / 2 - 1].ns + rows[count / 2].ns) / 2.0;
     point.spread_ns = rows[count - 1].ns - rows[0].ns;
     point.count = count;
-    for (uint32_t i = 0; i < count; i++)
-        if (rows[i].line < point.line) point.line = rows[i].line;
+    for (uint32_t i = 0; i < count; i++) {
+        const struct perf_point *row = &rows[i];
+        if (row->file > point.file || (row->file == point.file && row->line >= point.line))
+            continue;
+        point.file = row->file;
+        point.line = row->line;
+    }
     return point;
 }
 

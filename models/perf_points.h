@@ -29,6 +29,7 @@ struct perf_point {
     double spread_ns; /* largest less smallest */
     uint32_t count;   /* rows that gave it */
     uint32_t line;    /* of the first of them in its file */
+    uint32_t file;    /* which (perf_tables.h) */
 };
 
 struct perf_points {

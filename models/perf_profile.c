@@ -5,8 +5,17 @@
  * and feed-forward or experts; the final norm; head and sampler for each sequence.  Dense layers
  * are asked for at the tokens of the step, the head at its sequences, attention at (tokens of
  * prompts, tokens of theirs in KV before, decoding sequences, their mean context).  These are
- * kernel times: the engine's host side runs beside them and is not added.  What several GPUs
- * exchange is not in a profile and comes from the roofline.
+ * kernel times: the engine's host side runs beside them and is not added.
+ *
+ * A step's prompt tokens may belong to several prompts, and the profile knows only one.  Attention
+ * works on pairs of a token and one that it attends to; so the step is looked up at the one prompt
+ * of as many tokens and as many pairs, whose history may be below nothing: then it lies as far
+ * below the time without history as that much history lies above it.
+ *
+ * Where the engine states captured graphs, the tokens of dense layers and experts are padded to
+ * them.  Experts are spread over G GPUs, those of the group and of its replicas: each computes a
+ * G-th of the pairs of token and expert on a G-th of the experts reached.  What GPUs exchange is
+ * not in a profile: rings over the stated link, or the roofline's terms.
  *
  * Decoding sequences of unequal length take longer than equal ones of the same mean: a share alpha
  * of the way to as many sequences of the largest context (perf_tables.h).  Alpha hangs on buckets;
@@ -17,6 +26,7 @@
 
 #include "models/perf.h"
 #include "models/perf_grid.h"
+#include "models/perf_kernel.h"
 #include "models/perf_tables.h"
 
 enum { TOP_TOK = 1 << 21, TOP_SEQS = 1 << 17, TOP_CONTEXT = 1 << 24, ALPHA_ONE = 65536 };
@@ -39,7 +49,8 @@ struct alphas { /* dense in the distinct edges of each axis */
 };
 
 struct profile {
-    struct perf_curve dense, sequence;
+    struct perf_curve dense, experts, sequence;
+    bool keys; /* HISTORY is the mean number of tokens that a prompt's token attends to */
     struct perf_grid decode; /* toll included */
     struct mixed mixed;
     struct alphas alphas;
@@ -47,6 +58,11 @@ struct profile {
 };
 
 /* ---- layers --------------------------------------------------------------------------------- */
+
+static int32_t replicas_of(const struct perf *perf)
+{
+    return perf->engine.replicas > 1 ? perf->engine.replicas : 1;
+}
 
 static double dense_roof(const void *context, const int64_t *at)
 {
@@ -65,8 +81,8 @@ static double head_roof(const void *context, const int64_t *at)
 static double experts_roof(const void *context, const int64_t *at)
 {
     const struct perf *perf = context;
-    double memory_ns = (double)at[0] * perf->roofline.expert_memory_ns;
-    double token_ns = (double)at[1] * perf->roofline.expert_token_ns;
+    double memory_ns = (double)at[1] * perf->roofline.expert_memory_ns;
+    double token_ns = (double)at[2] * perf->roofline.expert_token_ns;
     return token_ns > memory_ns ? token_ns : memory_ns;
 }
 
@@ -82,16 +98,29 @@ static double times(const struct perf_model *m, const char *name)
     return strcmp(name, "layernorm") == 0 ? 2.0 * m->layers : m->layers;
 }
 
-/* Each group of GPUs holds its share of the experts. */
+static int64_t at_least_one(double x)
+{
+    return x < 1.0 ? 1 : (int64_t)(x + 0.5);
+}
+
+/* Experts of all layers on one of G GPUs.  Profiles that were made with a GPU's share of experts
+ * say so (axis ep), and take all tokens; those of one GPU with all experts are met at a G-th of the
+ * tokens, which have as many pairs of token and expert. */
 static double experts_ns(const struct perf *perf, int64_t tokens, bool *outside)
 {
     const struct perf_model *m = perf->model;
-    if (m->experts == 0) return 0.0;
-    if (perf->tables->experts.count == 0) return perf_roofline_experts_ns(perf, tokens);
-    double reached = perf_kernel_distinct(m->experts, m->active, tokens) / perf->ep;
-    int64_t at[PERF_AXES] = {reached < 1.0 ? 1 : (int64_t)(reached + 0.5), tokens};
-    struct perf_answer a =
-        perf_points_at(&perf->tables->experts, at, PERF_POINTS_NONE, experts_roof, perf);
+    const struct perf_points *table = &perf->tables->experts;
+    int32_t gpus = perf->tp * replicas_of(perf);
+    if (table->count == 0) return perf_roofline_experts_ns(perf, tokens);
+    int64_t reached =
+        at_least_one(perf_kernel_distinct(m->experts, m->active, tokens) / (double)gpus);
+    int64_t at[PERF_AXES] = {gpus, reached, tokens};
+    struct perf_answer a = perf_points_at(table, at, PERF_POINTS_NONE, experts_roof, perf);
+    if (a.reach == PERF_ABSENT) {
+        at[0] = 1;
+        at[2] = at_least_one((double)tokens / gpus);
+        a = perf_points_at(table, at, PERF_POINTS_NONE, experts_roof, perf);
+    }
     *outside |= a.reach == PERF_OUTSIDE;
     return a.ns * (m->layers - m->dense_layers);
 }
@@ -110,6 +139,15 @@ static double layers_ns(const struct perf *perf, const struct perf_layer *layers
     return ns;
 }
 
+static struct perf_curve blank_curve(const int64_t *values, uint32_t known, int64_t top,
+                                     struct arena *arena)
+{
+    struct perf_curve c = {.knots = perf_knots_of(values, known, top, arena)};
+    c.ns = arena_alloc(arena, c.knots.count, sizeof *c.ns);
+    c.outside = arena_alloc(arena, c.knots.count, sizeof *c.outside);
+    return c;
+}
+
 static struct perf_curve curve_of(const struct perf *perf, bool per_sequence, struct arena *arena)
 {
     const struct perf_tables *t = perf->tables;
@@ -117,15 +155,23 @@ static struct perf_curve curve_of(const struct perf *perf, bool per_sequence, st
     uint32_t count = per_sequence ? t->sequence_count : t->dense_count;
     int64_t *values = NULL;
     uint32_t known = count > 0 ? perf_points_values(&layers[0].points, 0, arena, &values) : 0;
-    struct perf_curve c = {
-        .knots = perf_knots_of(values, known, per_sequence ? TOP_SEQS : TOP_TOK, arena)};
-    c.ns = arena_alloc(arena, c.knots.count, sizeof *c.ns);
-    c.outside = arena_alloc(arena, c.knots.count, sizeof *c.outside);
-    for (uint32_t i = 0; i < c.knots.count; i++) {
-        int64_t x = c.knots.x[i];
-        c.ns[i] = layers_ns(perf, layers, count, per_sequence, x, &c.outside[i]);
-        if (!per_sequence) c.ns[i] += experts_ns(perf, x, &c.outside[i]);
-    }
+    struct perf_curve c = blank_curve(values, known, per_sequence ? TOP_SEQS : TOP_TOK, arena);
+    for (uint32_t i = 0; i < c.knots.count; i++)
+        c.ns[i] = layers_ns(perf, layers, count, per_sequence, c.knots.x[i], &c.outside[i]);
+    return c;
+}
+
+/* Experts reached grow fast at few tokens, where a table of powers of two would be too coarse. */
+static struct perf_curve experts_curve(const struct perf *perf, struct arena *arena)
+{
+    enum { FINE = 64 };
+    int64_t values[FINE];
+    if (perf->model->experts == 0) return (struct perf_curve){0};
+    for (int i = 0; i < FINE; i++)
+        values[i] = i + 1;
+    struct perf_curve c = blank_curve(values, FINE, TOP_TOK, arena);
+    for (uint32_t i = 0; i < c.knots.count; i++)
+        c.ns[i] = experts_ns(perf, c.knots.x[i], &c.outside[i]);
     return c;
 }
 
@@ -409,15 +455,43 @@ static bool unequal(const struct profile *p, const struct perf_batch *b)
 
 /* ---- a step --------------------------------------------------------------------------------- */
 
+/* Where the call of this step's prompts stands on the axis of history; below 0, see above.  One
+ * prompt of c tokens after h others has c h + c (c + 1) / 2 pairs. */
+static int64_t history_of(const struct profile *p, const struct perf_batch *b)
+{
+    int64_t chunk = b->prefill_tok;
+    if (chunk == 0) return 0;
+    if (p->keys) {
+        int64_t key = (b->prefill_pairs + chunk / 2) / chunk, least = p->mixed.x[HISTORY][1];
+        return key > least ? key : least; /* 0 stands for steps without prompts */
+    }
+    int64_t before = b->prefill_pairs - chunk * (chunk + 1) / 2;
+    return before < 0 ? -((chunk / 2 - before) / chunk) : (before + chunk / 2) / chunk;
+}
+
+static double prompts_ns(const struct profile *p, const int64_t *at, bool *outside)
+{
+    int64_t mirror[AXES], alone[AXES];
+    if (at[HISTORY] >= 0) return mixed_ns(p, at, outside);
+    memcpy(mirror, at, sizeof mirror);
+    memcpy(alone, at, sizeof alone);
+    mirror[HISTORY] = -at[HISTORY];
+    alone[HISTORY] = alone[CHUNK] = 0;
+    double floor_ns = at[SEQS] > 0 ? mixed_ns(p, alone, outside) : 0.0;
+    int64_t plain[AXES] = {at[CHUNK], 0, at[SEQS], at[CONTEXT]};
+    double ns = 2.0 * mixed_ns(p, plain, outside) - mixed_ns(p, mirror, outside);
+    return ns > floor_ns ? ns : floor_ns;
+}
+
 static double mixed_step_ns(const struct profile *p, const struct perf_batch *b, bool *outside)
 {
     int64_t seqs = b->decode_seqs > 0 ? b->decode_seqs : 1;
-    int64_t at[PERF_AXES] = {b->prefill_tok, b->prefill_context_tok - b->prefill_tok,
-                             b->decode_seqs, b->decode_context_tok / seqs};
-    double mean = mixed_ns(p, at, outside);
+    int64_t at[PERF_AXES] = {b->prefill_tok, history_of(p, b), b->decode_seqs,
+                             b->decode_context_tok / seqs};
+    double mean = prompts_ns(p, at, outside);
     if (!unequal(p, b)) return mean;
     at[CONTEXT] = b->decode_max_tok;
-    return mean + alpha_mixed(&p->alphas, b) * (mixed_ns(p, at, outside) - mean);
+    return mean + alpha_mixed(&p->alphas, b) * (prompts_ns(p, at, outside) - mean);
 }
 
 static int64_t lesser(int64_t a, int64_t b)
@@ -448,31 +522,118 @@ static void add_skew(const struct profile *p, const struct perf_batch *b, struct
         line->holds = lesser(line->holds, a->edges[3][bucket] - b->decode_max_tok + 1);
 }
 
+static int64_t padded(const struct perf *perf, int64_t tokens)
+{
+    const struct perf_engine *e = &perf->engine;
+    if (e->graphs == 0 || tokens > e->graph_tok[e->graphs - 1]) return tokens;
+    uint32_t i = 0;
+    while (e->graph_tok[i] < tokens)
+        i++;
+    return e->graph_tok[i];
+}
+
+/* What one GPU of a ring of `gpus` waits for while each passes a part of `bytes` on `rounds` times
+ * around. */
+static double ring_ns(const struct perf *perf, double rounds, double gpus, double bytes)
+{
+    const struct perf_engine *e = &perf->engine;
+    const struct perf_hardware *h = perf->hardware;
+    bool stated = e->link_bytes_per_s > 0.0;
+    double bandwidth = stated ? e->link_bytes_per_s : h->link_bytes_per_s * PERF_LINK_RATIO;
+    double hops = rounds * (gpus - 1.0);
+    double latency_ns = stated ? e->link_latency_ns : h->allreduce_ns / (2.0 * (gpus - 1.0));
+    return hops * (latency_ns + bytes / gpus * 1e9 / bandwidth);
+}
+
+/* Two all-reduces per layer where GPUs share it.  Replicas that share experts gather the hidden
+ * state and the router's scores of all tokens and scatter the sums back. */
+static double exchange_ns(const struct perf *perf, int64_t tokens, int64_t all)
+{
+    const struct perf_model *m = perf->model;
+    double gpus = perf->tp * replicas_of(perf), hidden = 2.0 * m->hidden, ns = 0.0;
+    if (perf->tp > 1) ns = 2.0 * m->layers * ring_ns(perf, 2.0, perf->tp, hidden * (double)tokens);
+    if (replicas_of(perf) == 1) return ns;
+    double layer_ns = ring_ns(perf, 1.0, gpus, (hidden + 2.0 * m->experts) * (double)all) +
+                      ring_ns(perf, 1.0, gpus, hidden * (double)all);
+    return ns + layer_ns * (m->layers - m->dense_layers);
+}
+
+static double communication_ns(const struct perf *perf, int64_t tokens, int64_t all)
+{
+    bool stated = perf->engine.link_bytes_per_s > 0.0 || replicas_of(perf) > 1;
+    struct perf_batch flat = {.decode_seqs = tokens};
+    return stated ? exchange_ns(perf, tokens, all) : perf_roofline_parts(perf, &flat).allreduce_ns;
+}
+
+/* Everything but attention, with `tokens` (padded) in this rank and `all` in those of its group. */
+static struct perf_parts flat_parts(const struct perf *perf, int64_t tokens, int64_t all,
+                                    int64_t seqs, bool *outside)
+{
+    const struct profile *p = perf->data;
+    struct perf_parts parts = {
+        .allreduce_ns = communication_ns(perf, tokens, all),
+        .linear_ns = perf_curve_at(&p->dense, tokens, outside),
+        .head_ns = perf_curve_at(&p->sequence, seqs, outside),
+    };
+    if (p->experts.knots.count > 0) parts.linear_ns += perf_curve_at(&p->experts, all, outside);
+    return parts;
+}
+
+static int64_t tokens_of(const struct perf_batch *b)
+{
+    return b->prefill_tok + b->decode_seqs;
+}
+
 static struct perf_line profile_line(const struct perf *perf, const struct perf_batch *batch)
 {
     const struct profile *p = perf->data;
-    struct perf_batch flat = *batch;
-    flat.decode_context_tok = 0;
     struct perf_line line = {.holds = INT64_MAX};
-    struct perf_parts parts = {
-        .allreduce_ns = perf_roofline_parts(perf, &flat).allreduce_ns,
-        .linear_ns = perf_curve_at(&p->dense, flat.prefill_tok + flat.decode_seqs, &line.outside),
-        .head_ns = perf_curve_at(&p->sequence, flat.prefill_seqs + flat.decode_seqs, &line.outside),
-    };
-    bool decodes = flat.prefill_tok == 0 && flat.decode_seqs > 0;
+    int64_t tokens = padded(perf, tokens_of(batch));
+    struct perf_parts parts =
+        flat_parts(perf, tokens, tokens, batch->prefill_seqs + batch->decode_seqs, &line.outside);
+    bool decodes = batch->prefill_tok == 0 && batch->decode_seqs > 0;
     if (!decodes) {
         parts.attention_ns = perf->model->layers * mixed_step_ns(p, batch, &line.outside);
         line.holds = 1;
     }
     line.first_ticks = perf_ticks(perf_roofline_sum_ns(perf, &parts));
     if (!decodes) return line;
-    struct perf_slope s = perf_grid_slope(&p->decode, flat.decode_seqs, batch->decode_context_tok);
+    struct perf_slope s =
+        perf_grid_slope(&p->decode, batch->decode_seqs, batch->decode_context_tok);
     line.first_ticks += s.ticks;
     line.growth_ticks = s.growth;
     line.holds = s.holds;
     line.outside |= s.outside;
     if (unequal(p, batch)) add_skew(p, batch, &s, &line);
     return line;
+}
+
+int64_t perf_profile_group_ticks(const struct perf *perf, const struct perf_batch *batches,
+                                 uint32_t count, bool *outside)
+{
+    const struct profile *p = perf->data;
+    int64_t most = 1, sum = 0;
+    double attention_ns = 0.0, head_ns = 0.0;
+    for (uint32_t i = 0; i < count; i++) {
+        int64_t tokens = tokens_of(&batches[i]);
+        if (tokens > most) most = tokens;
+        sum += tokens > 0 ? tokens : 1;
+    }
+    bool graph = perf->engine.graphs > 0 && most <= perf->engine.graph_tok[perf->engine.graphs - 1];
+    most = padded(perf, most);
+    struct perf_parts parts = {0};
+    for (uint32_t i = 0; i < count; i++) {
+        const struct perf_batch *b = &batches[i];
+        if (tokens_of(b) == 0) continue;
+        double ns = perf->model->layers * mixed_step_ns(p, b, outside);
+        parts = flat_parts(perf, most, graph ? most * count : sum, b->prefill_seqs + b->decode_seqs,
+                           outside);
+        if (ns > attention_ns) attention_ns = ns;
+        if (parts.head_ns > head_ns) head_ns = parts.head_ns;
+    }
+    parts.attention_ns = attention_ns;
+    parts.head_ns = head_ns;
+    return perf_ticks(perf_roofline_sum_ns(perf, &parts));
 }
 
 const struct perf_source perf_profile_source = {
@@ -487,7 +648,9 @@ void perf_profile_set(struct perf *perf, struct arena *arena)
     p->roof =
         (struct perf_roof){perf->hardware, perf->dtype, PERF_MIXED, m->heads / perf->tp, kv_heads};
     p->dense = curve_of(perf, false, arena);
+    p->experts = experts_curve(perf, arena);
     p->sequence = curve_of(perf, true, arena);
+    p->keys = t->mixed_keys;
     build_mixed(p, &t->ops[PERF_MIXED], arena);
     build_decode(perf, p, arena);
     build_alphas(&p->alphas, &t->skew, arena);

@@ -72,7 +72,6 @@ static bool find_time(struct reading *r)
         r->ns_per_unit = units[i].ns;
         if (r->time >= 0) return true;
     }
-    r->csv.line = 1;
     perf_csv_fail(&r->csv, -1,
                   "no column of times: expected one of time_ns, time_us, time_ms, ns, us, ms");
     return false;
@@ -111,7 +110,6 @@ static const struct format *find_format(struct reading *r, const struct format *
         }
         known = arena_print(r->arena, "%s%s%s", known, i ? ", " : "", formats[i].name);
     }
-    r->csv.line = 1;
     if (near != NULL)
         perf_csv_fail(&r->csv, -1, "column '%s' of a %s table is missing", near_missing,
                       near->name);
@@ -145,6 +143,7 @@ static void add(struct reading *r, struct perf_points *points, const int64_t *at
 {
     r->tables->rows++;
     perf_points_add(points, r->arena, at, ns, r->csv.line);
+    points->items[points->count - 1].file = r->tables->opened - 1;
 }
 
 static void gemm_row(struct reading *r)
@@ -205,7 +204,15 @@ static void moe_row(struct reading *r)
         good &= whole(r, i, 1, &at[i]);
     good &= skew_of(r, &at[6]);
     good &= whole(r, 7, 1, &at[7]);
-    if (time_of(r, &ns) && good) add(r, &r->tables->ops[PERF_MOE], at, ns);
+    if (!time_of(r, &ns) || !good) return;
+    if (at[3] > PERF_EXPERTS_MOST || at[2] > at[3] || at[3] % at[5] != 0) {
+        perf_csv_fail(&r->csv, r->columns[3],
+                      "%lld experts are above %d, fewer than topk, or do not divide among "
+                      "moe_ep_size",
+                      (long long)at[3], PERF_EXPERTS_MOST);
+        return;
+    }
+    add(r, &r->tables->ops[PERF_MOE], at, ns);
 }
 
 /* A served engine replays graphs; launching each kernel anew ("eager") costs much more. */
@@ -273,6 +280,7 @@ static void read_rows(struct reading *r, const struct format *format)
 static bool open_table(struct reading *r, FILE *file, const char *path, struct diag *diag)
 {
     struct perf_tables *t = r->tables;
+    if (t->opened < PERF_TABLE_FILES) t->paths[t->opened] = path;
     bool good = perf_csv_open(&r->csv, file, path, 1000 + t->opened++, r->arena, diag);
     uint64_t both[] = {t->digest, r->csv.digest};
     t->digest = snap_sum(both, sizeof both);
@@ -342,26 +350,52 @@ static void sequence_row(struct reading *r)
     layer_row(r, r->tables->sequence, &r->tables->sequence_count, "sequences");
 }
 
-/* Models with several kernels in one table name them; the plain one is called attention. */
+/* Models with several kernels in one table name them; the plain one is called attention.  Rows of
+ * speculative decoding, with several tokens for each decoding sequence, are left out. */
+static void add_mixed(struct reading *r, const int64_t *at, double ns)
+{
+    int layer = perf_csv_column(&r->csv, "layer"), q = perf_csv_column(&r->csv, "decode_q_len");
+    if (layer >= 0 && !perf_csv_is(&r->csv, layer, "attention")) return;
+    if (q >= 0 && !perf_csv_is(&r->csv, q, "1")) return;
+    add(r, &r->tables->ops[PERF_MIXED], at, ns);
+}
+
 static void mixed_row(struct reading *r)
 {
     int64_t at[PERF_AXES] = {0};
     double ns;
     bool good = true;
-    int layer = perf_csv_column(&r->csv, "layer");
     for (int i = 0; i < 4; i++)
         good &= whole(r, i, 0, &at[i]);
+    if (time_of(r, &ns) && good) add_mixed(r, at, ns);
+}
+
+/* Newer profiles name the mean number of tokens that a prompt's token attends to, with halves. */
+static void keyed_row(struct reading *r)
+{
+    int64_t at[PERF_AXES] = {0};
+    double ns, key;
+    bool good = perf_csv_real(&r->csv, r->columns[1], &key);
+    for (int i = 0; i < 4; i++)
+        if (i != 1) good &= whole(r, i, 0, &at[i]);
+    if (good && (key < 0.0 || key > SHAPE_MAX)) {
+        perf_csv_fail(&r->csv, r->columns[1], "is out of range");
+        return;
+    }
     if (!time_of(r, &ns) || !good) return;
-    if (layer < 0 || perf_csv_is(&r->csv, layer, "attention"))
-        add(r, &r->tables->ops[PERF_MIXED], at, ns);
+    at[1] = (int64_t)(key + 0.5);
+    r->tables->mixed_keys = true;
+    add_mixed(r, at, ns);
 }
 
 static void experts_row(struct reading *r)
 {
-    int64_t at[PERF_AXES] = {0};
+    int64_t at[PERF_AXES] = {1};
     double ns;
-    bool good = whole(r, 0, 1, &at[0]);
-    good &= whole(r, 1, 1, &at[1]);
+    int ep = perf_csv_column(&r->csv, "ep");
+    bool good = whole(r, 0, 1, &at[1]);
+    good &= whole(r, 1, 1, &at[2]);
+    if (ep >= 0) good &= perf_csv_whole(&r->csv, ep, 1, SHAPE_MAX, &at[0]);
     if (time_of(r, &ns) && good) add(r, &r->tables->experts, at, ns);
 }
 
@@ -413,6 +447,8 @@ static const struct {
     {"per_sequence.csv", {"per_sequence", {"layer", "sequences"}, sequence_row, true}},
     {"attention.csv",
      {"attention", {"prefill_chunk", "kv_prefill", "n_decode", "kv_decode"}, mixed_row, true}},
+    {"attention.csv",
+     {"attention", {"prefill_chunk", "prefill_key", "n_decode", "kv_decode"}, keyed_row, true}},
     {"moe.csv", {"moe", {"activated_experts", "tokens"}, experts_row, true}},
     {"skew_fit.csv",
      {"skew_fit",
@@ -428,13 +464,15 @@ void perf_read_profile(struct perf_tables *tables, FILE *file, const char *path,
     r->tables = tables;
     r->arena = arena;
     if (!open_table(r, file, path, diag)) return;
-    for (size_t i = 0; i < sizeof profile_formats / sizeof *profile_formats; i++) {
-        if (strcmp(name, profile_formats[i].file) != 0) continue;
-        const struct format *format = find_format(r, &profile_formats[i].format, 1);
-        if (format == NULL || (format->row != skew_row && !find_time(r))) return;
-        tables->files++;
-        take_notes(r);
-        bind_columns(r, format);
-        read_rows(r, format);
-    }
+    struct format formats[sizeof profile_formats / sizeof *profile_formats];
+    size_t count = 0;
+    for (size_t i = 0; i < sizeof profile_formats / sizeof *profile_formats; i++)
+        if (strcmp(name, profile_formats[i].file) == 0)
+            formats[count++] = profile_formats[i].format;
+    const struct format *format = find_format(r, formats, count);
+    if (format == NULL || (format->row != skew_row && !find_time(r))) return;
+    tables->files++;
+    take_notes(r);
+    bind_columns(r, format);
+    read_rows(r, format);
 }

@@ -4,7 +4,8 @@
  * A step is a few groups of kernels, one after another.  Each takes the longer of its memory and
  * its compute time, per GPU of the tensor-parallel group:
  *   dense     weights of attention, dense feed-forward and router, read once per step
- *   experts   weights of the distinct experts that the step's tokens reach
+ *   experts   weights of the distinct experts that the step's tokens reach, and the work of the
+ *             fullest group of GPUs under an uneven load (perf_experts.h); shared experts apart
  *   head      the output projection, for sequences that sample a token
  *   attention decode reads the KV of every sequence (or, with a latent, computes on it); a prompt
  *             chunk computes on pairs of tokens; plus the smallest kernel time per layer
@@ -16,7 +17,7 @@
  * Only decode attention depends on context while sequences decode on, and linearly, so a run of
  * decode steps is one line.
  *
- * Left out: skewed expert load, tile and wave quantisation of GEMMs, decode-length skew. */
+ * Left out: tile and wave quantisation of GEMMs, decode-length skew. */
 #include "models/perf.h"
 
 #include "models/perf_kernel.h"
@@ -33,8 +34,12 @@ double perf_roofline_experts_ns(const struct perf *perf, int64_t tokens)
     const struct perf_model *m = perf->model;
     const struct perf_roofline *r = &perf->roofline;
     if (m->experts == 0) return 0.0;
-    double touched = perf_kernel_distinct(m->experts, m->active, tokens) + m->shared;
-    return larger(touched * r->expert_memory_ns, (double)tokens * r->expert_token_ns);
+    double shared_ns = larger(r->shared_memory_ns, (double)tokens * r->shared_token_ns);
+    if (perf->ep > 1 || perf->expert_skew > 0.0)
+        return shared_ns + perf_experts_at(&r->experts, tokens);
+    double touched = perf_kernel_distinct(m->experts, m->active, tokens);
+    double computed_ns = (double)tokens * m->active * r->expert_token_ns;
+    return shared_ns + larger(touched * r->expert_memory_ns, computed_ns);
 }
 
 double perf_roofline_prefill_ns(const struct perf *perf, const struct perf_batch *b)
@@ -75,19 +80,27 @@ double perf_roofline_sum_ns(const struct perf *perf, struct perf_parts *p)
            p->engine_ns + p->tee_ns;
 }
 
+struct perf_parts perf_roofline_rest(const struct perf *perf, const struct perf_batch *b)
+{
+    const struct perf_roofline *r = &perf->roofline;
+    double tokens = (double)(b->prefill_tok + b->decode_seqs);
+    return (struct perf_parts){.element_ns = tokens * r->element_token_ns,
+                               .allreduce_ns = exchange_ns(perf, tokens),
+                               .engine_ns =
+                                   r->engine_ns + (double)(b->decode_seqs + b->prefill_seqs) *
+                                                      r->engine_sequence_ns};
+}
+
 struct perf_parts perf_roofline_parts(const struct perf *perf, const struct perf_batch *b)
 {
     const struct perf_roofline *r = &perf->roofline;
     double tokens = (double)(b->prefill_tok + b->decode_seqs);
-    struct perf_parts p = {0};
+    struct perf_parts p = perf_roofline_rest(perf, b);
     p.linear_ns = larger(r->dense_memory_ns, tokens * r->dense_token_ns);
     p.linear_ns += perf_roofline_experts_ns(perf, b->prefill_tok + b->decode_seqs);
     if (b->sampled > 0)
         p.head_ns = larger(r->head_memory_ns, (double)b->sampled * r->head_token_ns);
     p.attention_ns = perf_roofline_decode_ns(perf, b) + perf_roofline_prefill_ns(perf, b);
-    p.element_ns = tokens * r->element_token_ns;
-    p.allreduce_ns = exchange_ns(perf, tokens);
-    p.engine_ns = r->engine_ns + (double)(b->decode_seqs + b->prefill_seqs) * r->engine_sequence_ns;
     perf_roofline_sum_ns(perf, &p);
     return p;
 }
@@ -131,8 +144,10 @@ static void set_linear(struct perf *perf, double ns_per_byte, double ns_per_flop
     double dense = s.attention + s.dense_ffn + s.router;
     r->dense_memory_ns = dense * bytes / tp * ns_per_byte;
     r->dense_token_ns = 2.0 * dense / tp * ns_per_flop;
-    r->expert_memory_ns = s.expert * bytes / tp * ns_per_byte;
-    r->expert_token_ns = 2.0 * s.expert * (m->active + m->shared) / tp * ns_per_flop;
+    r->expert_memory_ns = s.expert * bytes * perf->ep / tp * ns_per_byte;
+    r->expert_token_ns = 2.0 * s.expert * perf->ep / tp * ns_per_flop;
+    r->shared_memory_ns = s.expert * m->shared * bytes / tp * ns_per_byte;
+    r->shared_token_ns = 2.0 * s.expert * m->shared / tp * ns_per_flop;
     r->head_memory_ns = s.head * bytes / tp * ns_per_byte;
     r->head_token_ns = 2.0 * s.head / tp * ns_per_flop;
 }
@@ -144,6 +159,7 @@ static void set_attention(struct perf *perf, double ns_per_byte, double ns_per_f
     struct perf_roofline *r = &perf->roofline;
     int32_t kv_parts = perf->tp < m->kv_heads ? perf->tp : m->kv_heads;
     double kv_bytes = perf_shape_of(m).kv_bytes / (m->kv_rank > 0 ? 1 : kv_parts);
+    if (perf->kv_dtype == PERF_FP8) kv_bytes /= 2.0;
     r->prefill_context_ns = kv_bytes * ns_per_byte;
     r->context_ns = larger(kv_bytes * ns_per_byte, pair_flops(m, 1) / perf->tp * ns_per_flop);
     r->pair_ns = pair_flops(m, 0) / perf->tp * ns_per_flop;
@@ -189,6 +205,16 @@ static double stage_token_ns(const struct perf *perf)
     return bytes * 1e9 / (perf->hardware->link_bytes_per_s * PERF_LINK_RATIO);
 }
 
+/* Only where a step cannot be answered in closed form. */
+static void set_experts(struct perf *perf)
+{
+    const struct perf_model *m = perf->model;
+    struct perf_roofline *r = &perf->roofline;
+    struct perf_routing routing = {m->experts, m->active, perf->ep, perf->expert_skew};
+    if (m->experts == 0 || (perf->ep == 1 && perf->expert_skew <= 0.0)) return;
+    perf_experts_curve(&routing, r->expert_memory_ns, r->expert_token_ns, &r->experts);
+}
+
 void perf_roofline_set(struct perf *perf, int64_t tee_step_ns, double tee_share)
 {
     const struct perf_hardware *hardware = perf->hardware;
@@ -198,6 +224,8 @@ void perf_roofline_set(struct perf *perf, int64_t tee_step_ns, double tee_share)
     set_linear(perf, byte_ns / hardware->weights_ratio, 1e9 / (flops * hardware->compute_ratio));
     set_attention(perf, byte_ns / hardware->kv_ratio,
                   1e9 / (hardware->bf16_flops * hardware->attention_ratio));
+    set_experts(perf);
+    perf_vision_set(perf);
     r->element_token_ns = element_bytes(perf) * byte_ns / hardware->weights_ratio;
     r->allreduce_ns = hardware->allreduce_ns;
     r->allreduce_token_ns = allreduce_token_ns(perf);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Loading a folder of timing tables: which files there are, where they come from, and what is
- * suspicious about them as a whole.  The formats are read by perf_read.c. */
+ * Loading timing tables: which files there are, and where they come from.  The formats are read by
+ * perf_read.c; perf_suspect.c looks at the tables as a whole. */
 #include "models/perf_tables.h"
 
 #include <dirent.h>
@@ -11,8 +11,9 @@
 #include <sys/stat.h>
 
 #include "models/perf_read.h"
+#include "models/perf_suspect.h"
 
-enum { FILES_MAX = 256, DEPTH_MAX = 5, META_BYTES = 65536, LISTED = 5 };
+enum { FILES_MAX = 256, DEPTH_MAX = 5 };
 
 /* ---- definitions of operations -------------------------------------------------------------- */
 
@@ -61,109 +62,13 @@ void perf_tables_warn(struct perf_tables *t, struct arena *arena, const char *fo
     va_end(arguments);
 }
 
-static const char *key_text(const struct perf_points *p, const int64_t *at, struct arena *arena)
-{
-    const char *text = "";
-    for (uint32_t i = 0; i < p->axes; i++)
-        text = arena_print(arena, "%s%s%s=%lld", text, i ? " " : "", p->axis_names[i],
-                           (long long)at[i]);
-    return text;
-}
-
-static void warn_of_repeats(struct perf_tables *t, const struct perf_points *p, struct arena *arena)
-{
-    const struct perf_point *widest = p->items;
-    if (p->repeated == 0) return;
-    t->repeated += p->repeated;
-    for (uint32_t i = 1; i < p->count; i++)
-        if (p->items[i].spread_ns * widest->ns > widest->spread_ns * p->items[i].ns)
-            widest = &p->items[i];
-    perf_tables_warn(t, arena,
-                     "%s: %u keys came more than once and were merged to their median; the widest "
-                     "spread is %.1f %% over %u rows at %s",
-                     p->name, p->repeated, 100.0 * widest->spread_ns / widest->ns, widest->count,
-                     key_text(p, widest->at, arena));
-}
-
-static bool same_line(const struct perf_points *p, const struct perf_point *a,
-                      const struct perf_point *b)
-{
-    for (uint32_t i = 0; i + 1 < p->axes; i++)
-        if (a->at[i] != b->at[i]) return false;
-    return true;
-}
-
-/* A gap: a value that other lines of the innermost axis have, missing between two of this line. */
-static void warn_of_gaps(struct perf_tables *t, const struct perf_points *p, struct arena *arena)
-{
-    int64_t *values;
-    uint32_t axis = p->axes - 1, gaps = 0, known = perf_points_values(p, axis, arena, &values);
-    const char *list = "";
-    uint32_t v = 0;
-    for (uint32_t i = 0; i + 1 < p->count; i++) {
-        const struct perf_point *a = &p->items[i], *b = &p->items[i + 1];
-        if (!same_line(p, a, b)) continue;
-        if (i == 0 || !same_line(p, a, a - 1)) v = 0;
-        while (values[v] <= a->at[axis])
-            v++;
-        for (; v < known && values[v] < b->at[axis]; v++) {
-            int64_t at[PERF_AXES];
-            memcpy(at, a->at, sizeof at);
-            at[axis] = values[v];
-            if (gaps++ < LISTED)
-                list = arena_print(arena, "%s%s%s", list, gaps > 1 ? "; " : "",
-                                   key_text(p, at, arena));
-        }
-    }
-    t->gaps += gaps;
-    if (gaps > 0)
-        perf_tables_warn(t, arena, "%s: %u gaps are interpolated over: %s%s", p->name, gaps, list,
-                         gaps > LISTED ? "; ..." : "");
-}
+/* ---- settling ------------------------------------------------------------------------------- */
 
 static int compare_shares(const void *a, const void *b)
 {
     double x = *(const double *)a, y = *(const double *)b;
     return (x > y) - (x < y);
 }
-
-/* Rows faster than the peak are listed.  Where most of them are, by twice, or where the best of the
- * large ones is a hundred times slower, the unit must be another. */
-static void check_against_peak(struct perf_tables *t, const struct perf_points *p,
-                               const struct perf_roof *roof, const struct perf_tables_ask *ask,
-                               struct arena *arena, struct diag *diag)
-{
-    double *share = arena_alloc(arena, p->count, sizeof *share), best = 0.0;
-    uint32_t above = 0;
-    bool large = false;
-    const char *list = "";
-    for (uint32_t i = 0; i < p->count; i++) {
-        double bound_ns = perf_kernel_bound_ns(roof, p->items[i].at);
-        share[i] = bound_ns / p->items[i].ns;
-        if (bound_ns > 2e4 && (!large || share[i] > best)) best = share[i];
-        large = large || bound_ns > 2e4;
-        if (share[i] > 1.0 && above++ < LISTED)
-            list = arena_print(arena, "%s%sline %u (%s): %.2f x peak", list, above > 1 ? "; " : "",
-                               p->items[i].line, key_text(p, p->items[i].at, arena), share[i]);
-    }
-    t->above_peak += above;
-    qsort(share, p->count, sizeof *share, compare_shares);
-    bool fast = share[p->count / 2] > 2.0, slow = large && best < 0.01;
-    if (fast || slow)
-        diag_add(diag, ask->where, ask->key,
-                 "%s: %s times cannot be of %s: %s %.3g times its peak; is their unit right?",
-                 t->folder, p->name, ask->hardware->name,
-                 fast ? "half of the rows imply more than" : "the best large row implies",
-                 fast ? share[p->count / 2] : best);
-    else if (above > 0)
-        perf_tables_warn(t, arena,
-                         "%s: %u of %u points imply more than the peak of %s (a cache, or another "
-                         "card): %s%s",
-                         p->name, above, p->count, ask->hardware->name, list,
-                         above > LISTED ? "; ..." : "");
-}
-
-/* ---- settling ------------------------------------------------------------------------------- */
 
 static void settle_ops(struct perf_tables *t, const struct perf_tables_ask *ask,
                        struct arena *arena, struct diag *diag)
@@ -172,12 +77,11 @@ static void settle_ops(struct perf_tables *t, const struct perf_tables_ask *ask,
         struct perf_points *p = &t->ops[op];
         struct perf_roof roof = {ask->hardware, t->dtype, (enum perf_op)op, 0, 0};
         if (p->count == 0) continue;
+        bool heads = op != PERF_MIXED || perf_suspect_heads(ask, &roof);
         perf_points_settle(p);
-        warn_of_repeats(t, p, arena);
-        warn_of_gaps(t, p, arena);
-        /* A mixed call's heads are those of its model, which the folder does not name; experts may
-         * be routed to fewer than expected. */
-        if (op != PERF_MIXED && op != PERF_MOE) check_against_peak(t, p, &roof, ask, arena, diag);
+        perf_suspect_repeats(t, p, arena);
+        perf_suspect_gaps(t, p, arena);
+        if (heads) perf_suspect_times(t, p, &roof, arena, diag);
     }
 }
 
@@ -185,14 +89,14 @@ static void settle_layers(struct perf_tables *t, struct arena *arena)
 {
     for (uint32_t i = 0; i < t->dense_count; i++) {
         perf_points_settle(&t->dense[i].points);
-        warn_of_repeats(t, &t->dense[i].points, arena);
+        perf_suspect_repeats(t, &t->dense[i].points, arena);
     }
     for (uint32_t i = 0; i < t->sequence_count; i++) {
         perf_points_settle(&t->sequence[i].points);
-        warn_of_repeats(t, &t->sequence[i].points, arena);
+        perf_suspect_repeats(t, &t->sequence[i].points, arena);
     }
     perf_points_settle(&t->experts);
-    warn_of_repeats(t, &t->experts, arena);
+    perf_suspect_repeats(t, &t->experts, arena);
 }
 
 static int compare_buckets(const void *a, const void *b)
@@ -218,7 +122,7 @@ static void settle_skew(struct perf_skew *skew, struct arena *arena)
         alphas[i] = *alpha;
     }
     qsort(alphas, skew->count, sizeof *alphas, compare_shares);
-    skew->pooled = alphas[skew->count / 2];
+    if (!skew->stated) skew->pooled = alphas[skew->count / 2];
 }
 
 static struct perf_tables *blank(const struct perf_tables_ask *ask, struct arena *arena)
@@ -229,8 +133,11 @@ static struct perf_tables *blank(const struct perf_tables_ask *ask, struct arena
     t->tp = ask->tp;
     for (int op = 0; op < PERF_OPS; op++)
         perf_tables_define(&t->ops[op], (enum perf_op)op);
-    t->experts = (struct perf_points){
-        .name = "moe", .axes = 2, .squared = -1, .axis_names = {"activated_experts", "tokens"}};
+    t->experts = (struct perf_points){.name = "moe",
+                                      .axes = 3,
+                                      .exact = 1,
+                                      .squared = -1,
+                                      .axis_names = {"ep", "activated_experts", "tokens"}};
     return t;
 }
 
@@ -247,10 +154,12 @@ const struct perf_tables *perf_tables_read(FILE *file, const char *path,
 
 /* ---- folders -------------------------------------------------------------------------------- */
 
+/* A folder, or a plain file. */
 static bool exists(const char *path, bool folder)
 {
     struct stat about;
-    return stat(path, &about) == 0 && (S_ISDIR(about.st_mode) != 0) == folder;
+    return stat(path, &about) == 0 &&
+           (folder ? S_ISDIR(about.st_mode) : S_ISREG(about.st_mode)) != 0;
 }
 
 static int compare_names(const void *a, const void *b)
@@ -306,6 +215,8 @@ static void find_profiles(struct search *s, const char *folder, int depth)
     }
 }
 
+enum { EXPERTS = 3 }; /* index of moe.csv below */
+
 static void read_profile(struct perf_tables *t, const char *folder, struct arena *arena,
                          struct diag *diag)
 {
@@ -316,6 +227,10 @@ static void read_profile(struct perf_tables *t, const char *folder, struct arena
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         const char *path = arena_print(arena, "%s/%s", folder, names[i]);
         FILE *file = fopen(path, "rb");
+        if (file == NULL && i == EXPERTS) {
+            path = arena_print(arena, "%s/../tp1/%s", folder, names[i]);
+            file = fopen(path, "rb");
+        }
         if (file != NULL)
             perf_read_profile(t, file, path, names[i], arena, diag);
         else if (i < 3)
@@ -324,19 +239,24 @@ static void read_profile(struct perf_tables *t, const char *folder, struct arena
     }
 }
 
+static void read_file(struct perf_tables *t, const char *path, struct arena *arena,
+                      struct diag *diag)
+{
+    FILE *file = fopen(path, "rb");
+    if (file != NULL)
+        perf_read_ops(t, file, path, arena, diag);
+    else
+        diag_add(diag, (struct diag_where){.file = path, .order = 1000}, NULL,
+                 "cannot be read (%s)", strerror(errno));
+}
+
 static void read_folder(struct perf_tables *t, struct arena *arena, struct diag *diag)
 {
     const char *names[FILES_MAX];
     uint32_t count = names_in(t->folder, arena, names);
     for (uint32_t i = 0; i < count; i++) {
-        if (!ends_in_csv(names[i])) continue;
-        const char *path = arena_print(arena, "%s/%s", t->folder, names[i]);
-        FILE *file = fopen(path, "rb");
-        if (file != NULL)
-            perf_read_ops(t, file, path, arena, diag);
-        else
-            diag_add(diag, (struct diag_where){.file = path, .order = 1000}, NULL,
-                     "cannot be read (%s)", strerror(errno));
+        if (ends_in_csv(names[i]))
+            read_file(t, arena_print(arena, "%s/%s", t->folder, names[i]), arena, diag);
     }
 }
 
@@ -350,14 +270,33 @@ static bool has_ops(const char *folder, struct arena *arena)
     return any && !exists(arena_print(arena, "%s/dense.csv", folder), false);
 }
 
-/* Top-level "key: value" lines of a meta.yaml. */
+/* A line of the block skew_fit: is it in use, and the share for batches in no bucket, which stands
+ * below per_tp and the degree. */
+static void read_skew_note(struct perf_tables *t, const char *line, long *degree)
+{
+    char *end;
+    const char *word = line + strspn(line, " '\"");
+    long number = strtol(word, &end, 10);
+    if (strncmp(line, "  enabled: false", 16) == 0) t->skew.off = true;
+    if (end > word && *(end + strspn(end, "'\"")) == ':') *degree = number;
+    if (*degree != t->tp || strncmp(word, "alpha_default:", 14) != 0) return;
+    double alpha = strtod(word + 14, &end);
+    t->skew.stated = end > word + 14 && alpha >= 0.0 && alpha <= 1.0;
+    if (t->skew.stated) t->skew.pooled = alpha;
+}
+
+/* Top-level "key: value" lines of a meta.yaml, and what it says of skew_fit.csv. */
 static void read_meta(struct perf_tables *t, const char *folder, struct arena *arena)
 {
     FILE *file = fopen(arena_print(arena, "%s/meta.yaml", folder), "rb");
     char line[512];
+    bool skew = false;
+    long degree = 0;
     if (file == NULL) return;
     while (fgets(line, sizeof line, file) != NULL) {
         char *colon = strchr(line, ':');
+        if (line[0] != ' ' && line[0] != '-') skew = strncmp(line, "skew_fit:", 9) == 0;
+        if (skew) read_skew_note(t, line, &degree);
         if (colon == NULL || line[0] == ' ' || line[0] == '#') continue;
         *colon = '\0';
         char *value = colon + 1 + strspn(colon + 1, " '\"");
@@ -381,8 +320,12 @@ static bool refuse(const struct perf_tables_ask *ask, struct diag *diag, const c
 static bool fill(struct perf_tables *t, const struct perf_tables_ask *ask, struct arena *arena,
                  struct diag *diag)
 {
+    if (exists(ask->folder, false)) {
+        read_file(t, ask->folder, arena, diag);
+        return true;
+    }
     if (!exists(ask->folder, true))
-        return refuse(ask, diag, "there is no folder %s of timing tables", ask->folder);
+        return refuse(ask, diag, "there is no file or folder %s of timing tables", ask->folder);
     if (has_ops(ask->folder, arena)) {
         read_folder(t, arena, diag);
     } else {
@@ -422,7 +365,10 @@ const struct perf_tables *perf_tables_load(const struct perf_tables_ask *ask, st
     if (!fill(t, ask, arena, diag) || diag->count > before) return NULL;
     settle_ops(t, ask, arena, diag);
     settle_layers(t, arena);
+    perf_suspect_layers(t, ask, arena);
     if (t->profile) check_model(t, ask, arena);
+    if (t->skew.off) t->skew.count = 0;
+    perf_suspect_device(t, ask->hardware, arena);
     if (t->skew.count > 0) settle_skew(&t->skew, arena);
     return diag->count == before ? t : NULL;
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Timing tables: folders of measured (or modelled) operation times, as they are published.
+ * Timing tables: measured (or modelled) operation times, as they are published.  A folder, or one
+ * file of op tables.
  *
  *   op tables     any *.csv of the folder whose columns are those of
  *                   m,n,k,ms                                                    GEMM
@@ -14,7 +15,9 @@
  *                   # source: measured        (or modelled)
  *                   # device: ...   # driver: ...   # date: ...   # commit: ...   # dtype: bf16
  *   profile       dense.csv, per_sequence.csv, attention.csv, moe.csv, skew_fit.csv of one model
- *                 (LLMServingSim), in the folder itself or in a tp<N> below it
+ *                 (LLMServingSim), in the folder itself or in a tp<N> below it; moe.csv, which is
+ *                 made on one GPU, may stand in tp1.  A meta.yaml that says `skew_fit: enabled:
+ *                 false` takes skew_fit.csv out of use
  *
  * Columns may stand in any order, and further ones are ignored.  The unit of time is in the name of
  * its column: ns, us, ms, time_ns, time_us, time_ms.  A file meta.yaml beside the tables or one
@@ -22,8 +25,8 @@
  *
  * Errors, with file and line: missing columns, other units, times that are not positive, cells that
  * are no numbers, times so far from what the card can do that their unit must be another.
- * Warnings, kept with the tables: rows faster than the card's peak, keys that came repeatedly,
- * gaps, files that do not apply. */
+ * Warnings, kept with the tables: rows faster than the card's peak or two hundred times slower than
+ * its roofline, keys that came repeatedly, gaps, files that do not apply, another device. */
 #ifndef HACASIM_MODELS_PERF_TABLES_H
 #define HACASIM_MODELS_PERF_TABLES_H
 
@@ -33,6 +36,7 @@
 enum {
     PERF_LAYERS = 24,         /* kinds of layer in a profile */
     PERF_TABLE_WARNINGS = 24, /* kept with their words */
+    PERF_TABLE_FILES = 256,
 };
 
 /* One kind of layer of a profile: time against tokens (or sequences). */
@@ -50,7 +54,10 @@ struct perf_skew_bucket {
 struct perf_skew {
     struct perf_skew_bucket *buckets; /* sorted */
     uint32_t count;
-    double pooled; /* for batches in no bucket: the median */
+    bool off;    /* the profile says that it is not to be used */
+    bool stated; /* pooled is the profile's own */
+    double
+        pooled; /* for batches in no bucket: as meta.yaml says (`alpha_default`), else the median */
 };
 
 struct perf_tables {
@@ -62,18 +69,20 @@ struct perf_tables {
     /* of a profile */
     struct perf_layer dense[PERF_LAYERS], sequence[PERF_LAYERS];
     uint32_t dense_count, sequence_count;
-    struct perf_points experts; /* activated experts, tokens */
+    bool mixed_keys; /* attention stands against keys per prompt token instead of history */
+    struct perf_points experts; /* GPUs that share the experts, activated experts, tokens */
     struct perf_skew skew;
     /* where they come from; NULL: not stated */
     const char *device, *driver, *date, *commit, *engine, *model;
-    uint32_t opened, files, rows; /* files: of those opened, the ones that apply */
-    uint64_t digest;              /* of their bytes, by which a resumed run knows them */
+    uint32_t opened, files, rows;        /* files: of those opened, the ones that apply */
+    const char *paths[PERF_TABLE_FILES]; /* of those opened */
+    uint64_t digest;                     /* of their bytes, by which a resumed run knows them */
     const char *warnings[PERF_TABLE_WARNINGS];
-    uint32_t warning_count, above_peak, repeated, gaps;
+    uint32_t warning_count, above_peak, slow, repeated, gaps;
 };
 
 struct perf_tables_ask {
-    const char *folder;
+    const char *folder;                   /* or one file */
     const struct perf_hardware *hardware; /* peaks to check against */
     const struct perf_model *model;       /* that a profile should be of; NULL: any */
     enum perf_dtype dtype;                /* tables of another format of weights do not apply */

@@ -58,18 +58,14 @@ static const struct param warmup_rows[] = {
 };
 const struct param_table plan_warmup_table = PARAM_TABLE("warmup", plan_warmup, warmup_rows);
 
-void plan_check(const struct plan_reps *reps, struct param_doc *doc, const char *path,
-                struct diag *diag)
+void plan_check(const struct plan_reps *reps, const struct models_metrics *metrics,
+                struct param_doc *doc, const char *path, struct diag *diag)
 {
     const char *metric = reps->until.metric;
     const char *key = arena_print(diag->arena, "%s.until.metric", path);
     if (reps->kind != PLAN_REPS_UNTIL || !param_good(doc, key)) return;
-    if (models_metric_find(metric) >= 0) return;
-    size_t count = models_metric_count();
-    const char **names = arena_alloc(diag->arena, count, sizeof *names);
-    for (size_t i = 0; i < count; i++)
-        names[i] = models_metric(i)->name;
-    const char *near = diag_nearest(metric, names, count);
+    if (models_metrics_find(metrics, metric) >= 0) return;
+    const char *near = models_metrics_nearest(metrics, metric, diag->arena);
     param_error(doc, diag, key, "there is no metric '%s'%s%s%s", metric,
                 near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
 }

@@ -26,8 +26,9 @@ struct plan_warmup {
 };
 extern const struct param_table plan_warmup_table;
 
-/* The metric that replications are added for must be one. */
-void plan_check(const struct plan_reps *reps, struct param_doc *doc, const char *path,
-                struct diag *diag);
+/* The metric that replications are added for must be one: of all, or of this scenario. */
+struct models_metrics;
+void plan_check(const struct plan_reps *reps, const struct models_metrics *metrics,
+                struct param_doc *doc, const char *path, struct diag *diag);
 
 #endif

@@ -16,6 +16,7 @@ enum purpose {
     PURPOSE_CHECK,        /* does a forged proof pass: entity = request */
     PURPOSE_RELAY,        /* network, facilitator to chain: entity = batch */
     PURPOSE_AGREE,        /* do replicas agree on an answer: entity = request */
+    PURPOSE_SPECULATE,    /* which drafted tokens are accepted: entity = request */
 };
 
 #endif

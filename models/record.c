@@ -4,6 +4,7 @@
 #include <math.h>
 
 #include "models/caveat.h"
+#include "models/scenario_own.h"
 #include "models/world.h"
 
 #define YEAR_S (365.25 * 86400.0)
@@ -15,15 +16,6 @@ static double record_rate(uint64_t now, uint64_t *before, double step_s)
     double rate = step_s > 0 ? (double)(now - *before) / step_s : (double)NAN;
     *before = now;
     return rate;
-}
-
-static double record_waiting(struct world *w)
-{
-    double waiting = 0;
-    for (uint32_t i = 0; i < w->node_count; i++) {
-        waiting += w->nodes[i].serving.waiting.count;
-    }
-    return waiting;
 }
 
 static double record_utilisation(struct world *w, double step_s)
@@ -73,7 +65,6 @@ void record_sample(struct world *w)
         [SERIES_ARRIVED] = record_rate(w->arrived, &w->sampled_arrived, step_s),
         [SERIES_COMPLETED] =
             record_rate(w->states[REQUEST_COMPLETED], &w->sampled_completed, step_s),
-        [SERIES_WAITING] = record_waiting(w),
         [SERIES_UTILISATION] = record_utilisation(w, step_s),
         [SERIES_BASE_FEE] = money_real(w->base_fee, 0),
         [SERIES_MEMPOOL] = (double)w->mempool.waiting,
@@ -83,6 +74,7 @@ void record_sample(struct world *w)
         [SERIES_CIRCULATING] = money_real(supply.circulating, 18),
         [SERIES_PRICE] = money_real(price_spot(&w->price), 9),
     };
+    gauge_sample(w, row);
     metrics_sample(m, world_now(w), row);
     record_collapse(w);
 }
@@ -93,7 +85,7 @@ static double record_rent_usd_per_h(const struct world *w, uint32_t node)
 {
     const struct scenario_node *c =
         (const struct scenario_node *)w->params->nodes.items + w->nodes[node].class;
-    double gpu = c->rent > 0 ? c->rent : perf_hardware_find(c->gpu)->rental_usd_per_h;
+    double gpu = c->rent > 0 ? c->rent : scenario_own_hardware(c->own, c->gpu)->rental_usd_per_h;
     return gpu * (double)c->gpus;
 }
 
@@ -121,7 +113,7 @@ static double record_hosts_usd(const struct world *w)
 static double record_replicas_usd(const struct world *w)
 {
     const struct verification_replicated *p = &w->params->verification.replicated;
-    return perf_hardware_find(p->gpu)->rental_usd_per_h * (double)p->gpus *
+    return scenario_own_hardware(w->params->own, p->gpu)->rental_usd_per_h * (double)p->gpus *
            (double)w->consensus.count * record_window_h(w);
 }
 
@@ -131,7 +123,7 @@ static double record_kwh(struct world *w)
     for (uint32_t i = 0; i < w->node_count; i++) {
         const struct scenario_node *c =
             (const struct scenario_node *)w->params->nodes.items + w->nodes[i].class;
-        double watts = perf_hardware_find(c->gpu)->power_w * (double)c->gpus;
+        double watts = scenario_own_hardware(c->own, c->gpu)->power_w * (double)c->gpus;
         double busy_s = (double)w->nodes[i].window_busy_ns / 1e9;
         sum += watts * (idle * window_s + (1 - idle) * busy_s);
     }
@@ -169,6 +161,11 @@ static void record_nodes(struct world *w, struct models_value *values)
     double price = money_real(price_spot(&w->price), 9), window_h = record_window_h(w);
     double *profit = arena_alloc(w->arena, w->node_count, sizeof *profit);
     double *busy = arena_alloc(w->arena, w->node_count, sizeof *busy);
+    const struct scenario_node *classes = w->params->nodes.items;
+    int64_t gpus = 0;
+    for (uint32_t i = 0; i < w->node_count; i++)
+        gpus += classes[w->nodes[i].class].gpus;
+    metrics_set_integer(values, METRIC_node_gpus, gpus);
     if (w->design->on_chain) return;
     for (uint32_t i = 0; i < w->node_count; i++) {
         const struct world_node *node = &w->nodes[i];
@@ -273,6 +270,31 @@ static void record_price(struct world *w, struct models_value *values)
                      record_ratio(cover, money_real(m->exploited_nano, 9)));
 }
 
+/* ---- prefix caches --------------------------------------------------------------------------- */
+
+void record_window(struct world *w, bool closes)
+{
+    uint64_t queried = 0, hit = 0;
+    for (uint32_t i = 0; i < w->node_count; i++) {
+        struct serving_counters c = serving_count(&w->nodes[i].serving, world_now(w));
+        queried += c.queried_tok;
+        hit += c.hit_tok;
+    }
+    w->window_queried_tok = closes ? queried - w->window_queried_tok : queried;
+    w->window_hit_tok = closes ? hit - w->window_hit_tok : hit;
+}
+
+/* ---- KV between nodes ------------------------------------------------------------------------ */
+
+static void record_transfers(const struct world *w, struct models_value *values)
+{
+    const struct transfer *t = &w->transfer;
+    metrics_set_integer(values, METRIC_transfers, (int64_t)t->sent);
+    metrics_set_exact(values, METRIC_transfer_bytes, t->bytes, 0);
+    metrics_set_integer(values, METRIC_transfer_resent, (int64_t)t->resent);
+    metrics_set_integer(values, METRIC_transfer_failed, (int64_t)t->failed);
+}
+
 /* ---- the whole ------------------------------------------------------------------------------- */
 
 /* A user who has an answer, waits, and will act on it as things stand. */
@@ -301,19 +323,58 @@ static void record_pending(struct world *w)
     }
 }
 
+/* When the first token of each request in flight came; -1: not yet. */
+static int64_t *record_first_tokens(struct world *w)
+{
+    int64_t *first_ns = arena_alloc(w->arena, w->requests.capacity, sizeof *first_ns);
+    for (uint32_t slot = 0; slot < w->requests.capacity; slot++) {
+        const struct request *r = world_request(w, slot);
+        first_ns[slot] = r->state == REQUEST_RETURN ? r->first_token_ns : -1;
+    }
+    for (uint32_t i = 0; i < w->node_count; i++)
+        serving_first_tokens(&w->nodes[i].serving, world_now(w), first_ns);
+    for (uint32_t slot = 0; slot < w->requests.capacity; slot++) {
+        const struct request *r = world_request(w, slot);
+        if (r->state == REQUEST_SERVED && r->prefill_node != UINT32_MAX)
+            first_ns[slot] = r->handoff_ns;
+    }
+    return first_ns;
+}
+
+/* Requests under way at the end: late already, or still in time. */
+static void record_under_way(struct world *w)
+{
+    const int64_t *first_ns = record_first_tokens(w);
+    for (uint32_t slot = 0; slot < w->requests.capacity; slot++) {
+        const struct request *r = world_request(w, slot);
+        if (r->holds == 0 || r->state >= REQUEST_COMPLETED || !r->counted) continue;
+        slo_pending(&w->slo, r->class, world_now(w) - r->arrived_ns,
+                    first_ns[slot] < 0 ? -1 : first_ns[slot] - r->arrived_ns);
+    }
+}
+
 void record_fill(struct world *w, struct models_record *record)
 {
-    struct models_value *values = arena_alloc(w->arena, METRIC_COUNT, sizeof *values);
+    const struct models_metrics *metrics = &w->scenario->metrics;
+    struct models_value *values =
+        arena_alloc(w->arena, models_metrics_count(metrics), sizeof *values);
     *record = (struct models_record){.replication = w->replication,
                                      .seed = w->seed,
                                      .trace_hash = w->events.hash,
+                                     .metrics = metrics,
                                      .values = values};
     bool halted = w->halt_since_ns >= 0;
     chain_halt_ends(w);
     record_pending(w);
+    record_under_way(w);
     metrics_fill(&w->metrics, values);
+    slo_fill(&w->slo, values);
+    record_transfers(w, values);
+    metrics_set_real(values, METRIC_prefix_hit,
+                     record_ratio((double)w->window_hit_tok, (double)w->window_queried_tok));
     record_costs(w, values);
     record_nodes(w, values);
+    gauge_fill(w, values);
     record_supply(w, values);
     record_price(w, values);
     metrics_set_real(values, METRIC_cheat_profit, record_cheat_profit(w));

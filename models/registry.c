@@ -32,13 +32,15 @@ static const struct param registry_rows[] = {
 };
 const struct param_table registry_table = PARAM_TABLE("registry", registry_params, registry_rows);
 
+enum { REGISTRY_SIDES = 2 }; /* lists of a model: who takes requests, who decodes */
+
 void registry_init(struct registry *reg, const struct registry_params *params, uint32_t model_count,
                    struct arena *arena)
 {
     *reg = (struct registry){
         .params = *params,
         .arena = arena,
-        .actives = arena_alloc(arena, model_count, sizeof *reg->actives),
+        .actives = arena_alloc(arena, (size_t)REGISTRY_SIDES * model_count, sizeof *reg->actives),
         .model_count = model_count,
         .next_expiry_ns = INT64_MAX,
     };
@@ -104,21 +106,28 @@ static int64_t registry_fresh_until_ns(const struct registry *reg, const struct 
     return node->last_heartbeat_ns + reg->params.heartbeat_max_age;
 }
 
-/* Make the list agree with the state of a node. */
+/* The role that keeps a node out of each of the lists of its model. */
+static const enum registry_role registry_absent[REGISTRY_SIDES] = {REGISTRY_DECODE,
+                                                                   REGISTRY_PREFILL};
+
+/* Make the lists agree with the state of a node. */
 static void registry_refresh(struct registry *reg, uint32_t index, int64_t now_ns)
 {
     struct registry_node *node = &reg->nodes[index];
-    struct registry_list *list = &reg->actives[node->terms.model];
+    struct registry_list *lists = &reg->actives[(size_t)REGISTRY_SIDES * node->terms.model];
     int64_t fresh_until_ns = registry_fresh_until_ns(reg, node);
     bool active = node->enabled && node->approved && now_ns <= fresh_until_ns;
     if (active && fresh_until_ns + 1 < reg->next_expiry_ns)
         reg->next_expiry_ns = fresh_until_ns + 1;
     if (active == node->active) return;
     node->active = active;
-    if (active)
-        registry_insert(reg, list, index);
-    else
-        registry_remove(list, index);
+    for (uint32_t side = 0; side < REGISTRY_SIDES; side++) {
+        if (node->terms.role == registry_absent[side]) continue;
+        if (active)
+            registry_insert(reg, &lists[side], index);
+        else
+            registry_remove(&lists[side], index);
+    }
 }
 
 /* ---- transactions -------------------------------------------------------------------------- */
@@ -201,7 +210,13 @@ int64_t registry_next_expiry_ns(const struct registry *reg)
 const struct registry_list *registry_actives(const struct registry *reg, uint32_t model)
 {
     assert(model < reg->model_count);
-    return &reg->actives[model];
+    return &reg->actives[(size_t)REGISTRY_SIDES * model];
+}
+
+const struct registry_list *registry_decoders(const struct registry *reg, uint32_t model)
+{
+    assert(model < reg->model_count);
+    return &reg->actives[(size_t)REGISTRY_SIDES * model + 1];
 }
 
 void registry_begin(struct registry *reg, uint32_t node)
@@ -235,7 +250,7 @@ void registry_snap(struct registry *reg, struct snap *snap)
         snap_i64(snap, &node->last_heartbeat_ns);
         snap_u32(snap, &node->in_flight);
     }
-    for (uint32_t m = 0; m < reg->model_count; m++) {
+    for (uint32_t m = 0; m < REGISTRY_SIDES * reg->model_count; m++) {
         struct registry_list *list = &reg->actives[m]; /* all were active when they registered */
         snap_count(snap, &list->count, list->capacity);
         snap_indices(snap, list->nodes, list->count, reg->count);

@@ -7,7 +7,8 @@
  * than max_age back; an accepted one counts from the block in which it lands, not from the signed
  * time.  Revoking a measurement disables every node that runs it; approving it again enables none.
  *
- * Actives of each model stand in one dense array, sorted by node: picking one is O(1), and the
+ * Actives of each model stand in two dense arrays, sorted by node: those that take requests, and
+ * those that decode what another node has begun.  Picking one is O(1), and the
  * order depends on the set alone, not on how it came about.  They are kept up to date by
  * registry_expire, which the world calls at registry_next_expiry_ns.
  *
@@ -31,9 +32,13 @@ struct registry_params {
 };
 extern const struct param_table registry_table;
 
+/* The part of a request's work that a node takes: all of it, its prompt, or what follows. */
+enum registry_role { REGISTRY_BOTH, REGISTRY_PREFILL, REGISTRY_DECODE, REGISTRY_ROLES };
+
 struct registry_terms { /* what a node is and asks for */
     uint32_t class;     /* of the scenario's nodes: */
     uint32_t region, model, measurement;
+    enum registry_role role;
     uint32_t capacity; /* weight of a node among others, at least 1; requests at once, say */
     money_t stake_opg; /* 1e-18 OPG */
     money_t price_in_usd, price_out_usd; /* 1e-9 USD per 1e6 tokens of prompt and answer */
@@ -56,7 +61,7 @@ struct registry {
     struct arena *arena;
     struct registry_node *nodes;
     uint32_t count, capacity;
-    struct registry_list *actives; /* per model */
+    struct registry_list *actives; /* per model: who takes requests, then who decodes */
     uint32_t model_count;
     int64_t next_expiry_ns; /* no active node expires before */
 };
@@ -81,7 +86,10 @@ uint32_t registry_expire(struct registry *reg, int64_t now_ns);
  * time registry_expire may find that a later heartbeat has landed; ask again then. */
 int64_t registry_next_expiry_ns(const struct registry *reg);
 
+/* Those that requests are sent to: all but the decode nodes. */
 const struct registry_list *registry_actives(const struct registry *reg, uint32_t model);
+/* Those that go on with what was begun on a prefill node: all but the prefill nodes. */
+const struct registry_list *registry_decoders(const struct registry *reg, uint32_t model);
 
 /* A request begins and ends at a node. */
 void registry_begin(struct registry *reg, uint32_t node);

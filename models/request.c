@@ -29,7 +29,8 @@ uint32_t request_take(struct request_pool *pool)
     if (pool->free_count == 0) return UINT32_MAX;
     uint32_t slot = pool->free[--pool->free_count];
     memset(&pool->items[slot], 0, sizeof pool->items[slot]);
-    pool->items[slot].node = UINT32_MAX;
+    pool->items[slot].node = pool->items[slot].prefill_node = UINT32_MAX;
+    pool->items[slot].session = UINT32_MAX;
     uint64_t live = pool->capacity - pool->free_count;
     if (live > pool->live_peak) pool->live_peak = live;
     return slot;
@@ -43,23 +44,31 @@ void request_give(struct request_pool *pool, uint32_t slot)
 
 static void request_snap(struct request *r, struct snap *snap, const struct request_limits *limits)
 {
-    SNAP_COVERS(struct request, 160);
+    SNAP_COVERS(struct request, 192);
     snap_u32(snap, &r->id);
     snap_below(snap, &r->user, limits->users);
     snap_link(snap, &r->node, limits->payees);
+    snap_link(snap, &r->prefill_node, limits->payees);
+    snap_u32(snap, &r->source_breaks);
     snap_u16(snap, &r->region);
     snap_u16(snap, &r->class);
     snap_u16(snap, &r->model);
     snap_u32(snap, &r->prompt_tok);
     snap_u32(snap, &r->output_tok);
+    snap_link(snap, &r->session, limits->sessions);
+    snap_u32(snap, &r->prefix_tok);
+    snap_u64(snap, &r->stream);
+    snap_u64(snap, &r->prefix);
     snap_i64(snap, &r->value_nano);
     snap_below_u8(snap, &r->state, REQUEST_STATES);
     snap_below_u8(snap, &r->proof, PROOF_LOST + 1);
     snap_u8(snap, &r->attempt);
-    bool *const flags[] = {&r->counted, &r->cheated, &r->acted, &r->at_risk, &r->refused};
+    snap_u8(snap, &r->resent);
+    bool *const flags[] = {&r->counted, &r->cheated, &r->acted,
+                           &r->at_risk, &r->refused, &r->moving};
     for (size_t i = 0; i < sizeof flags / sizeof flags[0]; i++)
         snap_flag(snap, flags[i]);
-    int64_t *const times[] = {&r->arrived_ns, &r->sent_ns,     &r->first_token_ns,
+    int64_t *const times[] = {&r->arrived_ns, &r->sent_ns,     &r->handoff_ns, &r->first_token_ns,
                               &r->served_ns,  &r->answered_ns, &r->ended_ns};
     for (size_t i = 0; i < sizeof times / sizeof times[0]; i++)
         snap_i64(snap, times[i]);

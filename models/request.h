@@ -35,24 +35,32 @@ enum request_proof {
 
 struct request {
     /* identity */
-    uint32_t id;     /* index of arrival: the key of its random streams */
-    uint32_t user;   /* index in the population */
-    uint32_t node;   /* that serves it; UINT32_MAX: none yet */
-    uint16_t region; /* of the user */
-    uint16_t class;  /* index in users[] */
-    uint16_t model;  /* index in models[] */
+    uint32_t id;            /* index of arrival: the key of its random streams */
+    uint32_t user;          /* index in the population */
+    uint32_t node;          /* that serves it; UINT32_MAX: none yet */
+    uint32_t prefill_node;  /* that computed its prompt for another; UINT32_MAX: none */
+    uint32_t source_breaks; /* how often that one had broken down when it sent the KV */
+    uint16_t region;        /* of the user */
+    uint16_t class;         /* index in users[] */
+    uint16_t model;         /* index in models[] */
     /* parameters */
     uint32_t prompt_tok, output_tok;
-    int64_t value_nano; /* at stake, nano-USD */
+    uint32_t session;        /* of the workload; UINT32_MAX: none */
+    uint32_t prefix_tok;     /* of the system prompt */
+    uint64_t stream, prefix; /* what it continues, and begins with; 0: nothing */
+    int64_t value_nano;      /* at stake, nano-USD */
     /* state */
     uint8_t state, proof; /* enum request_state, request_proof */
     uint8_t holds;        /* scheduled events and queues that name this slot */
     uint8_t attempt;      /* 0, 1 after a retry */
+    uint8_t resent;       /* times that its KV was sent to another node */
     bool counted;         /* arrived after the warm-up */
     bool cheated, acted, at_risk;
     bool refused;           /* by the engine of the validators, under `replicated` */
+    bool moving;            /* its KV is on the way from prefill_node to node */
     int64_t arrived_ns;     /* sent by the user */
     int64_t sent_ns;        /* the same, of the attempt under way */
+    int64_t handoff_ns;     /* first token on prefill_node */
     int64_t first_token_ns; /* at the user */
     int64_t served_ns;      /* last token computed */
     int64_t answered_ns;    /* last token at the user */
@@ -76,7 +84,7 @@ void request_give(struct request_pool *pool, uint32_t slot);
 
 /* What the indices in a record are below. */
 struct request_limits {
-    uint32_t users, payees, classes, models, regions;
+    uint32_t users, payees, classes, models, regions, sessions;
 };
 void request_pool_snap(struct request_pool *pool, struct snap *snap,
                        const struct request_limits *limits);

@@ -22,8 +22,9 @@ struct router_view {
 static uint64_t router_draw(const struct router_view *view, uint64_t below)
 {
     const struct router *router = view->router;
-    struct rng_stream stream =
-        rng_open(router->seed, router->replication, ROUTER_STREAM_PICK, view->query->request);
+    struct rng_stream stream = rng_open(
+        router->seed, router->replication,
+        view->query->decode ? ROUTER_STREAM_DECODE : ROUTER_STREAM_PICK, view->query->request);
     for (uint32_t i = 0; i < view->query->attempt; i++)
         rng_u64(&stream);
     return rng_below(&stream, below);
@@ -139,6 +140,39 @@ static uint32_t router_sticky(const struct router_view *view)
     return client->node_plus_1 - 1;
 }
 
+/* May the node get one more?  It may be above its part of all requests, that one included, by
+ * `excess` of its own capacity. */
+static bool router_below_bound(const struct router_view *view, uint32_t node, uint64_t load,
+                               uint64_t capacity)
+{
+    const struct registry_node *n = &view->reg->nodes[node];
+    double fair = (double)(load + 1) * n->terms.capacity / (double)capacity;
+    return n->in_flight < fair + view->router->params.excess * n->terms.capacity;
+}
+
+/* Consistent hashing with bounded loads (Mirrokni, Thorup and Zadimoghaddam 2018): what shares a
+ * name has a place on the ring of nodes and goes to the first active node from there that is not
+ * loaded far above the mean.  Nodes that come and go move only what was theirs. */
+static uint32_t router_prefix(const struct router_view *view)
+{
+    uint64_t load = 0, capacity = 0, name = view->query->shares;
+    if (name == 0) return router_least_loaded(view);
+    for (uint32_t i = 0; i < view->count; i++) {
+        load += view->reg->nodes[view->nodes[i]].in_flight;
+        capacity += view->reg->nodes[view->nodes[i]].terms.capacity;
+    }
+    name = (name ^ name >> 31) * UINT64_C(0x9e3779b97f4a7c15);
+    name = (name ^ name >> 29) * UINT64_C(0xbf58476d1ce4e5b9);
+    uint32_t place = (uint32_t)((name >> 32) % view->reg->count), first = 0;
+    while (first < view->count && view->nodes[first] < place)
+        first++;
+    for (uint32_t i = 0; i < view->count; i++) {
+        uint32_t node = view->nodes[(first + i) % view->count];
+        if (router_below_bound(view, node, load, capacity)) return node;
+    }
+    return router_least_loaded(view); /* not met: one of them is below the mean */
+}
+
 /* ---- the table ----------------------------------------------------------------------------- */
 
 static uint32_t (*const router_policies[])(const struct router_view *view) = {
@@ -148,6 +182,7 @@ static uint32_t (*const router_policies[])(const struct router_view *view) = {
     [ROUTER_NEAREST] = router_nearest,
     [ROUTER_STAKE_WEIGHTED] = router_stake_weighted,
     [ROUTER_STICKY] = router_sticky,
+    [ROUTER_PREFIX] = router_prefix,
 };
 static const char *const router_policy_names[] = {
     [ROUTER_RANDOM] = "random",
@@ -156,6 +191,7 @@ static const char *const router_policy_names[] = {
     [ROUTER_NEAREST] = "nearest",
     [ROUTER_STAKE_WEIGHTED] = "stake_weighted",
     [ROUTER_STICKY] = "sticky",
+    [ROUTER_PREFIX] = "prefix",
     NULL,
 };
 _Static_assert(sizeof router_policy_names == sizeof router_policies + sizeof(char *),
@@ -172,6 +208,11 @@ static const struct param router_rows[] = {
     PARAM(router_params, refresh, PARAM_DURATION, "300 s", "1 s", "30 d",
           "sticky: how often a client looks whether its node is still active",
           "OpenGradient SDK tee_connection.py _TEE_REFRESH_INTERVAL"),
+    PARAM(
+        router_params, excess, PARAM_RATIO, "10%", "0%", "10000%",
+        "prefix: requests that a node may have above the mean before what shares a prefix goes on "
+        "to the next, as a share of its capacity (serving.max_num_seqs)",
+        "assumption"),
 };
 const struct param_table router_table = PARAM_TABLE("router", router_params, router_rows);
 
@@ -187,10 +228,14 @@ void router_init(struct router *router, const struct router_params *params, uint
 uint32_t router_pick(struct router *router, const struct registry *reg, const struct net *net,
                      const struct router_query *query)
 {
-    const struct registry_list *actives = registry_actives(reg, query->model);
+    const struct registry_list *actives =
+        query->decode ? registry_decoders(reg, query->model) : registry_actives(reg, query->model);
+    bool sticky = router->params.policy == ROUTER_STICKY && !query->decode;
+    bool looks = router->params.policy == ROUTER_STICKY || router->params.policy == ROUTER_PREFIX;
     assert(query->client < router->client_count);
-    if (actives->count == 0 && router->params.policy != ROUTER_STICKY) return UINT32_MAX;
+    if (actives->count == 0 && !sticky) return UINT32_MAX;
     struct router_view view = {router, reg, net, query, actives->nodes, actives->count};
+    if (query->decode && looks) return router_least_loaded(&view);
     return router_policies[router->params.policy](&view);
 }
 
@@ -198,7 +243,7 @@ uint32_t router_pick(struct router *router, const struct registry *reg, const st
 
 void router_snap(struct router *router, struct snap *snap, uint32_t nodes)
 {
-    SNAP_COVERS(struct router, 48);
+    SNAP_COVERS(struct router, 56);
     SNAP_COVERS(struct router_client, 16);
     uint32_t count = router->clients ? router->client_count : 0;
     snap_begin(snap, "router");

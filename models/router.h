@@ -20,13 +20,15 @@
 #ifndef HACASIM_MODELS_ROUTER_H
 #define HACASIM_MODELS_ROUTER_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "models/registry.h"
 #include "net/net.h"
 #include "sim/sim.h"
 
-enum { ROUTER_STREAM_PICK = 0x110 }; /* purpose of random streams; the entity is the request */
+/* Purposes of random streams; the entity is the request. */
+enum { ROUTER_STREAM_PICK = 0x110, ROUTER_STREAM_DECODE };
 
 enum router_policy {
     ROUTER_RANDOM,
@@ -35,11 +37,13 @@ enum router_policy {
     ROUTER_NEAREST,
     ROUTER_STAKE_WEIGHTED,
     ROUTER_STICKY,
+    ROUTER_PREFIX,
 };
 
 struct router_params {
     int policy;      /* enum router_policy */
     int64_t refresh; /* ns */
+    double excess;   /* ratio */
 };
 extern const struct param_table router_table;
 
@@ -64,10 +68,13 @@ struct router_query {
     uint32_t model, client_region, client;
     uint32_t request, attempt;       /* attempt: 0, then 1 for the retry after a failure, ... */
     uint32_t prompt_tok, output_tok; /* what the price is worked out for */
+    uint64_t shares;                 /* name of what its prompt shares with others; 0: nothing */
+    bool decode;                     /* its prompt was computed elsewhere: who goes on with it? */
     int64_t now_ns;
 };
 
-/* The node, or UINT32_MAX when none is active. */
+/* The node, or UINT32_MAX when none is active.  Among those that decode, policies that look
+ * where prompts are (sticky, prefix) take the least loaded: the KV of the prompt comes along. */
 uint32_t router_pick(struct router *router, const struct registry *reg, const struct net *net,
                      const struct router_query *query);
 

@@ -2,6 +2,8 @@
  * The keys of a scenario file that belong to no single stage, and the table of the whole. */
 #include "models/scenario.h"
 
+#include "models/scenario_own.h"
+
 /* ---- tables ---------------------------------------------------------------------------------- */
 
 static const struct param act_rows[] = {
@@ -20,35 +22,37 @@ static const struct param user_rows[] = {
           "assumption"),
     PARAM_SUB(scenario_user, acts, PARAM_CHOICE, act_table, "at_once",
               "when the user acts on an answer", "docs/claims.md 8"),
+    PARAM(scenario_user, priority, PARAM_COUNT, "0", "0", "1000000",
+          "lower is served first, where serving.order is priority",
+          "vLLM: 0, and lower is earlier"),
+    PARAM_SUB(scenario_user, slo, PARAM_GROUP, slo_table, "{}",
+              "what the class was promised, and how often it must be kept", "see its keys"),
 };
 static const struct param_table user_table = PARAM_TABLE("user", scenario_user, user_rows);
-
-static const struct param model_rows[] = {
-    PARAM(scenario_model, name, PARAM_NAME, NULL, NULL, NULL, "a model of the catalog", NULL),
-    PARAM(scenario_model, share, PARAM_RATIO, "100%", "0%", "100%",
-          "share of the requests that ask for it", "assumption"),
-};
-static const struct param_table model_table = PARAM_TABLE("model", scenario_model, model_rows);
 
 static const struct param timing_rows[] = {
     PARAM_WORD("roofline", "modelled from published peaks and efficiencies"),
     PARAM(scenario_timing, tables, PARAM_PATH, NULL, NULL, NULL,
-          "folder of timing tables: op tables or the profile of a model", NULL),
+          "timing tables: a file or folder of op tables, or the profile of a model", NULL),
+    PARAM(scenario_timing, recorded, PARAM_PATH, NULL, NULL, NULL,
+          "engine steps that `run --record FILE` wrote, to be replayed", NULL),
+    PARAM_WORD("live", "measured step by step while the world runs; needs a device"),
 };
 static const struct param_table timing_table = PARAM_TABLE("timing", scenario_timing, timing_rows);
 
+static const char *const role_names[REGISTRY_ROLES + 1] = {"both", "prefill", "decode", NULL};
 static const struct param node_rows[] = {
     PARAM(scenario_node, name, PARAM_NAME, NULL, NULL, NULL, "name of the node class", NULL),
     PARAM(scenario_node, region, PARAM_NAME, "N_Virginia", NULL, NULL, "where its nodes stand",
           "assumption"),
     PARAM(scenario_node, count, PARAM_COUNT, "1", "1", "100000", "nodes of the class",
           "assumption"),
-    PARAM(scenario_node, gpu, PARAM_NAME, "a100-80g", NULL, NULL, "hardware of the catalog",
-          "assumption"),
+    PARAM(scenario_node, gpu, PARAM_NAME, "a100-80g", NULL, NULL,
+          "hardware of the catalog, or of your own (hardware)", "assumption"),
     PARAM(scenario_node, gpus, PARAM_COUNT, "1", "1", "64",
           "GPUs of a node; those of a stage share each layer (tensor parallel)", "assumption"),
     PARAM(scenario_node, pipeline, PARAM_COUNT, "1", "1", "64",
-          "stages that hold the layers in turn; one batch is on its way through them at a time",
+          "stages that hold the layers in turn, each with a batch of its own in flight",
           "assumption"),
     PARAM(scenario_node, expert_groups, PARAM_COUNT, "1", "1", "64",
           "groups of a stage's GPUs that hold different experts (expert parallel)", "assumption"),
@@ -63,6 +67,17 @@ static const struct param node_rows[] = {
      .meaning = "number format of the weights",
      .source = "assumption",
      .names = perf_dtype_names},
+    PARAM_NAMES(
+        scenario_node, role, role_names, "both",
+        "both: whole requests; prefill: prompts, whose KV then goes to a node that decodes; "
+        "decode: what follows",
+        "docs/decisions/0015-demand.md"),
+    PARAM_NAMES(scenario_node, kv_dtype, perf_dtype_names, "bf16", "number format of the KV cache",
+                "vLLM: kv_cache_dtype auto"),
+    PARAM_NAMES(scenario_node, expert_load, perf_expert_load_names, "as_measured",
+                "how unevenly experts are loaded; as_measured: the most uneven load in the "
+                "tables, balanced without any",
+                "docs/decisions/0016-moe-and-pipelines.md"),
     PARAM(scenario_node, stake, PARAM_OPG, "10000 OPG", "0 OPG", "1000000000 OPG",
           "stake of each node", "assumption: no minimum is published"),
     PARAM(scenario_node, rent, PARAM_USD_PER_H, "$0/h", "$0/h", "$10000/h",
@@ -172,8 +187,10 @@ static const struct param scenario_rows[] = {
     PARAM_ITEMS(scenario, users, user_table, "[{class: apps}]", "1", "1000", "classes of users",
                 "assumption"),
     SCENARIO_GROUP(client, client_table, "the client library", "docs/model.md 2"),
-    PARAM_ITEMS(scenario, models, model_table, "[{name: llama3-8b}]", "1", "1000",
+    PARAM_ITEMS(scenario, models, scenario_model_table, "[{name: llama3-8b}]", "1", "1000",
                 "models on offer", "assumption"),
+    PARAM_SUB(scenario, hardware, PARAM_LIST, scenario_hardware_table, "",
+              "hardware of your own, beside that of the catalog", "none"),
     PARAM_ITEMS(scenario, nodes, node_table, NULL, "1", "10000", "classes of inference nodes",
                 NULL),
     SCENARIO_GROUP(registry, registry_table, "node registry on chain", "docs/model.md 2"),
@@ -181,6 +198,8 @@ static const struct param scenario_rows[] = {
     SCENARIO_GROUP(payment, payment_table, "prices, sessions, price feed", "docs/model.md 3"),
     SCENARIO_GROUP(net, net_table, "delays between regions", "docs/model.md 4"),
     SCENARIO_GROUP(serving, serving_table, "the inference engine", "docs/model.md 5"),
+    SCENARIO_GROUP(transfer, transfer_table, "KV between prefill and decode nodes",
+                   "docs/model.md 5"),
     SCENARIO_GROUP(verification, verification_table, "how answers are verified", "docs/model.md 6"),
     SCENARIO_GROUP(facilitator, facilitator_table, "the central relay", "docs/model.md 7"),
     SCENARIO_GROUP(storage, storage_table, "blob storage", "docs/model.md 7"),

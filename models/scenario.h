@@ -18,8 +18,10 @@
 #include "models/registry.h"
 #include "models/router.h"
 #include "models/serving.h"
+#include "models/slo.h"
 #include "models/staking.h"
 #include "models/token/token.h"
+#include "models/transfer.h"
 #include "models/verification/verification.h"
 #include "models/workload.h"
 #include "net/net.h"
@@ -34,28 +36,48 @@ struct scenario_user {
     const char *class;
     double share;
     struct scenario_act acts;
+    int64_t priority; /* in the engine; lower is served first */
+    struct slo_params slo;
 };
 
+/* A model of the catalog, or one of the scenario's own (scenario_own.h). */
 struct scenario_model {
     const char *name;
     double share;
+    const char *like;
+    struct scenario_shape {
+        int64_t layers, hidden, heads, kv_heads, head_dim, vocab, ffn, dense_layers;
+        int64_t experts, active, shared, expert_ffn;
+        int64_t q_rank, kv_rank, rope_dim, nope_dim, value_dim;
+    } shape;
 };
 
-enum scenario_timings { SCENARIO_ROOFLINE, SCENARIO_TABLES };
+struct scenario_hardware { /* of the scenario's own; 0: as that of `like` */
+    const char *name, *like;
+    uint64_t memory;
+    double bandwidth, bf16, fp8, power, link, rent;
+    double weights_ratio, kv_ratio, compute_ratio, attention_ratio;
+};
+
+enum scenario_timings { SCENARIO_ROOFLINE, SCENARIO_TABLES, SCENARIO_RECORDED, SCENARIO_LIVE };
 struct scenario_timing {
     int kind; /* enum scenario_timings */
-    const char *tables;
+    const char *tables, *recorded;
 };
 
 struct scenario_node {
     const char *name, *region, *gpu, *model;
     int64_t count, gpus;
     int64_t pipeline, expert_groups;
-    int dtype; /* enum perf_dtype */
+    int role;            /* enum registry_role */
+    int dtype, kv_dtype; /* enum perf_dtype */
+    int expert_load;     /* enum perf_expert_load */
     struct scenario_timing timing;
-    const struct perf_tables *tables; /* read by scenario_check; NULL: roofline */
-    money_t stake;                    /* atto OPG, each */
-    double rent;                      /* USD/h of one GPU; 0: the catalog's */
+    const struct perf_tables *tables;       /* read by scenario_check; NULL: roofline */
+    const struct perf_recording *recording; /* read by scenario_check; NULL: none */
+    const struct scenario_own *own;         /* set by scenario_check; NULL: the catalog alone */
+    money_t stake;                          /* atto OPG, each */
+    double rent;                            /* USD/h of one GPU; 0: the catalog's */
 };
 
 struct scenario_client {
@@ -95,11 +117,14 @@ struct scenario {
     int64_t warmup; /* ns: what the rule comes to; no key of its own */
     struct workload_params workload;
     struct param_list users, models, nodes, adversaries, events; /* of the structs above */
+    struct param_list hardware;
+    const struct scenario_own *own; /* what models and hardware add to the catalog */
     struct scenario_client client;
     struct net_params net;
     struct registry_params registry;
     struct router_params router;
     struct serving_params serving;
+    struct transfer_params transfer;
     struct payment_params payment;
     struct facilitator_params facilitator;
     struct storage_params storage;
@@ -142,7 +167,8 @@ struct models_scenario {
     struct scenario params;
     struct param_doc *doc;
     struct models_info info;
-    const char **unused; /* caveats about keys without effect */
+    struct models_metrics metrics; /* of its classes */
+    const char **unused;           /* caveats about keys without effect */
     uint32_t unused_count;
 };
 

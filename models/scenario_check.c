@@ -6,10 +6,13 @@
  * check relies only on keys that read well (param_good), so one mistake is reported once; what
  * could not be read has its default here, or zero where it has none. */
 #include <assert.h>
+#include <errno.h>
 #include <string.h>
 
+#include "models/perf_log.h"
 #include "models/perf_tables.h"
 #include "models/scenario.h"
+#include "models/scenario_own.h"
 
 struct scenario_checker {
     const struct scenario *s;
@@ -54,16 +57,22 @@ static void scenario_check_region(struct scenario_checker *c, const char *path, 
 static bool scenario_check_gpu(struct scenario_checker *c, const char *path, const char *name)
 {
     if (!param_good(c->doc, path)) return false;
-    if (perf_hardware_find(name)) return true;
-    scenario_unknown(c, path, "hardware", name, perf_hardware_names, PERF_HARDWARE);
+    if (scenario_own_hardware(c->s->own, name)) return true;
+    if (scenario_own_refused(c->s, name)) return false;
+    size_t count;
+    const char *const *known = scenario_own_hardware_names(c->s->own, c->diag->arena, &count);
+    scenario_unknown(c, path, "hardware", name, known, count);
     return false;
 }
 
 static bool scenario_check_model(struct scenario_checker *c, const char *path, const char *name)
 {
     if (!param_good(c->doc, path)) return false;
-    if (perf_model_find(name)) return true;
-    scenario_unknown(c, path, "model", name, perf_model_names, PERF_MODELS);
+    if (scenario_own_model(c->s->own, name)) return true;
+    if (scenario_own_refused(c->s, name)) return false;
+    size_t count;
+    const char *const *known = scenario_own_model_names(c->s->own, c->diag->arena, &count);
+    scenario_unknown(c, path, "model", name, known, count);
     return false;
 }
 
@@ -87,6 +96,25 @@ static void scenario_check_name(struct scenario_checker *c, const char *list, co
     }
 }
 
+/* Two class names that differ only in signs would give their metrics one name. */
+static void scenario_check_class_keys(struct scenario_checker *c)
+{
+    const struct scenario_user *users = c->s->users.items;
+    for (uint32_t i = 0; i < c->s->users.count; i++) {
+        if (!scenario_good(c, "users", i, "class") || !slo_given(&users[i].slo)) continue;
+        const char *key = slo_class_key(users[i].class, c->diag->arena);
+        for (uint32_t k = 0; k < i; k++) {
+            if (!users[k].class || !slo_given(&users[k].slo)) continue;
+            bool same_name = strcmp(users[k].class, users[i].class) == 0; /* has been reported */
+            if (same_name || strcmp(slo_class_key(users[k].class, c->diag->arena), key) != 0)
+                continue;
+            param_error(c->doc, c->diag, scenario_path(c, "users", i, "class"),
+                        "the metrics of '%s' and '%s' would both be called slo.class.%s",
+                        users[i].class, users[k].class, key);
+        }
+    }
+}
+
 static void scenario_check_users(struct scenario_checker *c)
 {
     const struct scenario_user *users = c->s->users.items;
@@ -100,6 +128,7 @@ static void scenario_check_users(struct scenario_checker *c)
         shares = scenario_good(c, "users", i, "share") && shares;
         sum += users[i].share;
     }
+    scenario_check_class_keys(c);
     if (count > 0 && shares) scenario_check_shares(c, "users", sum);
 }
 
@@ -125,7 +154,7 @@ static bool scenario_offered(const struct scenario_checker *c, const char *model
 {
     const struct scenario_model *models = c->s->models.items;
     for (uint32_t i = 0; i < c->s->models.count; i++) {
-        if (!models[i].name || !perf_model_find(models[i].name)) return true;
+        if (!models[i].name || !scenario_own_model(c->s->own, models[i].name)) return true;
         if (strcmp(models[i].name, model) == 0) return true;
     }
     return !param_good(c->doc, "models");
@@ -136,9 +165,11 @@ struct perf_terms scenario_terms(const struct scenario_node *class, const char *
     bool own = strcmp(model, class->model) == 0;
     assert(class->pipeline > 0); /* the table's range */
     return (struct perf_terms){
-        .hardware = perf_hardware_find(class->gpu),
-        .model = perf_model_find(model),
+        .hardware = scenario_own_hardware(class->own, class->gpu),
+        .model = scenario_own_model(class->own, model),
         .dtype = (enum perf_dtype) class->dtype,
+        .kv_dtype = (enum perf_dtype) class->kv_dtype,
+        .expert_skew = perf_expert_skew(class->expert_load),
         .tp = (int32_t)(class->gpus / class->pipeline),
         .pp = (int32_t) class->pipeline,
         .ep = (int32_t)(own ? class->expert_groups : 1),
@@ -190,8 +221,8 @@ static void scenario_read_tables(struct scenario_checker *c, struct scenario_nod
 {
     if (node->timing.kind != SCENARIO_TABLES || !param_good(c->doc, path)) return;
     struct perf_tables_ask ask = {.folder = node->timing.tables,
-                                  .hardware = perf_hardware_find(node->gpu),
-                                  .model = perf_model_find(node->model),
+                                  .hardware = scenario_own_hardware(c->s->own, node->gpu),
+                                  .model = scenario_own_model(c->s->own, node->model),
                                   .dtype = (enum perf_dtype)node->dtype,
                                   .tp = (int32_t)(node->gpus / node->pipeline),
                                   .where = param_where(c->doc, path),
@@ -199,9 +230,37 @@ static void scenario_read_tables(struct scenario_checker *c, struct scenario_nod
     node->tables = perf_tables_load(&ask, c->arena, c->diag);
 }
 
+/* A file that several classes name is read once. */
+static const struct perf_recording *scenario_recording(struct scenario_checker *c, const char *file,
+                                                       const char *path)
+{
+    const struct scenario_node *nodes = c->s->nodes.items;
+    for (uint32_t i = 0; i < c->s->nodes.count; i++)
+        if (nodes[i].recording && strcmp(nodes[i].recording->path, file) == 0)
+            return nodes[i].recording;
+    FILE *stream = fopen(file, "rb");
+    if (stream != NULL) return perf_log_read(stream, file, c->arena, c->diag);
+    param_error(c->doc, c->diag, path, "%s cannot be read (%s)", file, strerror(errno));
+    return NULL;
+}
+
+/* Times that come one by one: a pilot for the warm-up would take those of the run. */
+static void scenario_read_steps(struct scenario_checker *c, struct scenario_node *node,
+                                const char *path)
+{
+    int kind = node->timing.kind;
+    if ((kind != SCENARIO_RECORDED && kind != SCENARIO_LIVE) || !param_good(c->doc, path)) return;
+    if (c->s->warmup_rule.kind == PLAN_WARMUP_MSER5)
+        param_error(c->doc, c->diag, path, "steps that are %s need a fixed warmup, not mser5",
+                    kind == SCENARIO_LIVE ? "live" : "recorded");
+    if (kind == SCENARIO_RECORDED)
+        node->recording = scenario_recording(c, node->timing.recorded, path);
+}
+
 static void scenario_check_node(struct scenario_checker *c, uint32_t i)
 {
     struct scenario_node *node = (struct scenario_node *)c->s->nodes.items + i;
+    node->own = c->s->own;
     bool gpu = scenario_check_gpu(c, scenario_path(c, "nodes", i, "gpu"), node->gpu);
     bool model = scenario_check_model(c, scenario_path(c, "nodes", i, "model"), node->model);
     scenario_check_region(c, scenario_path(c, "nodes", i, "region"), node->region);
@@ -212,7 +271,34 @@ static void scenario_check_node(struct scenario_checker *c, uint32_t i)
     if (gpu && model && scenario_good_engine(c, i) &&
         scenario_check_fit(c, scenario_path(c, "nodes", i, "gpus"), node, node->model)) {
         scenario_read_tables(c, node, scenario_path(c, "nodes", i, "timing"));
+        scenario_read_steps(c, node, scenario_path(c, "nodes", i, "timing"));
     }
+}
+
+/* Has a class of nodes of this model another role than `absent`? */
+static bool scenario_has_other(const struct scenario_checker *c, const char *model, int absent)
+{
+    const struct scenario_node *nodes = c->s->nodes.items;
+    for (uint32_t i = 0; i < c->s->nodes.count; i++) {
+        bool same = !nodes[i].model || strcmp(nodes[i].model, model) == 0;
+        if (same && nodes[i].role != absent) return true;
+    }
+    return false;
+}
+
+/* A prefill node needs somebody to go on with what it has begun, a decode node somebody to begin.
+ */
+static void scenario_check_role(struct scenario_checker *c, uint32_t i)
+{
+    const struct scenario_node *node = (const struct scenario_node *)c->s->nodes.items + i;
+    if (node->role == REGISTRY_BOTH || !node->model || !scenario_good(c, "nodes", i, "role"))
+        return;
+    if (scenario_has_other(c, node->model, node->role)) return;
+    param_error(c->doc, c->diag, scenario_path(c, "nodes", i, "role"),
+                node->role == REGISTRY_PREFILL
+                    ? "no node decodes %s: another class needs role decode or both"
+                    : "no node computes prompts of %s: another class needs role prefill or both",
+                node->model);
 }
 
 static void scenario_check_nodes(struct scenario_checker *c)
@@ -224,10 +310,47 @@ static void scenario_check_nodes(struct scenario_checker *c)
         names[i] = nodes[i].name;
         scenario_check_name(c, "nodes", "name", names, i);
         scenario_check_node(c, i);
+        scenario_check_role(c, i);
     }
     if (count > 0 && scenario_node_total(c->s) > SCENARIO_NODES_MAX) {
         param_error(c->doc, c->diag, "nodes", "more than %d nodes in all", SCENARIO_NODES_MAX);
     }
+}
+
+/* Tokens that a node of this class can hold; 0: not known. */
+static int64_t scenario_room(struct scenario_checker *c, uint32_t i)
+{
+    const struct scenario_node *node = (const struct scenario_node *)c->s->nodes.items + i;
+    bool good = scenario_good(c, "nodes", i, "gpu") && scenario_good(c, "nodes", i, "model") &&
+                scenario_good_engine(c, i) && param_good(c->doc, "serving");
+    if (!good || !scenario_own_hardware(node->own, node->gpu) ||
+        !scenario_own_model(node->own, node->model))
+        return 0;
+    struct perf_terms terms = scenario_terms(node, node->model);
+    if (scenario_unfit(node, &terms)) return 0;
+    terms.tables = NULL; /* memory does not hang on them */
+    struct perf perf = perf_make(&terms, NULL);
+    int64_t blocks = serving_blocks(&c->s->serving, &perf, NULL) - 1; /* one is set aside */
+    return blocks > 0 ? blocks * c->s->serving.block_tokens : 0;
+}
+
+/* The longest request that some node can hold, if all of them are understood. */
+static void scenario_check_workload(struct scenario_checker *c)
+{
+    const struct scenario_node *nodes = c->s->nodes.items;
+    const struct verification_design *design = verification_find(c->s->verification.design);
+    int64_t most = 0;
+    const char *where = "";
+    bool known = param_good(c->doc, "verification.design") && !design->on_chain;
+    for (uint32_t i = 0; i < c->s->nodes.count; i++) {
+        int64_t room = scenario_room(c, i);
+        known = known && room > 0;
+        if (room <= most) continue;
+        most = room;
+        where = arena_print(c->diag->arena, "the largest node, of %s,",
+                            nodes[i].name ? nodes[i].name : "no name");
+    }
+    workload_check(&c->s->workload, c->doc, "workload", known ? most : 0, where, c->diag);
 }
 
 static void scenario_check_adversary(struct scenario_checker *c, uint32_t i)
@@ -239,7 +362,7 @@ static void scenario_check_adversary(struct scenario_checker *c, uint32_t i)
     if (!scenario_check_model(c, path, a->substitute)) return;
     for (uint32_t n = 0; n < c->s->nodes.count; n++) {
         bool good = scenario_good_engine(c, n) && scenario_good(c, "nodes", n, "gpu");
-        if (good && perf_hardware_find(nodes[n].gpu)) {
+        if (good && scenario_own_hardware(c->s->own, nodes[n].gpu)) {
             scenario_check_fit(c, path, &nodes[n], a->substitute);
         }
     }
@@ -324,6 +447,7 @@ static void scenario_check_replicated(struct scenario_checker *c)
                                             .pipeline = 1,
                                             .expert_groups = 1,
                                             .model = p->model,
+                                            .own = c->s->own,
                                             .dtype = PERF_BF16};
     bool gpu = scenario_check_gpu(c, "verification.replicated.gpu", p->gpu);
     bool model = scenario_check_model(c, "verification.replicated.model", p->model);
@@ -419,12 +543,14 @@ void scenario_check(struct scenario *s, struct param_doc *doc, struct arena *are
                     struct diag *diag)
 {
     struct scenario_checker c = {.s = s, .doc = doc, .arena = arena, .diag = diag};
+    scenario_own_check(s, doc, arena, diag);
     scenario_check_times(&c);
-    plan_check(&s->reps, doc, "reps", diag);
-    workload_check(&s->workload, doc, "workload", diag);
+    struct models_metrics metrics = slo_metrics(&s->users, diag->arena);
+    plan_check(&s->reps, &metrics, doc, "reps", diag);
     scenario_check_users(&c);
     scenario_check_models(&c);
     scenario_check_nodes(&c);
+    scenario_check_workload(&c);
     scenario_check_adversaries(&c);
     for (uint32_t i = 0; i < s->events.count; i++) {
         scenario_check_event(&c, i);

@@ -4,7 +4,9 @@
 
 #include <assert.h>
 
+#include "models/serving_cache.h"
 #include "models/serving_queue.h"
+#include "models/serving_spec.h"
 #include "models/serving_step.h"
 
 /* ---- parameters ----------------------------------------------------------------------------- */
@@ -19,14 +21,58 @@ static const struct param tee_rows[] = {
 };
 static const struct param_table tee_table = PARAM_TABLE("serving_tee", serving_tee, tee_rows);
 
+static const struct param speculative_rows[] = {
+    PARAM(serving_speculative, tokens, PARAM_COUNT, "0", "0", "32",
+          "tokens drafted for each sequence and step; 0: no speculation",
+          "vLLM num_speculative_tokens"),
+    PARAM(serving_speculative, acceptance, PARAM_RATIO, "70%", "0%", "100%",
+          "chance that a draft is accepted when those before it were",
+          "assumption; Leviathan et al., ICML 2023, table 3: 0.5 to 0.9 by task and draft model"),
+    PARAM(serving_speculative, draft_cost, PARAM_RATIO, "5%", "0%", "100%",
+          "share of the step's time that drafting one token takes",
+          "assumption; Leviathan et al., ICML 2023: c below 0.05 and often near 0"),
+};
+static const struct param_table speculative_table =
+    PARAM_TABLE("serving_speculative", serving_speculative, speculative_rows);
+
 static const char *const fidelity_names[] = {"leap", "step", NULL};
+static const char *const order_names[] = {"fcfs", "priority", "shortest", NULL};
+static const char *const switch_names[] = {"on", "off", NULL};
 
 static const struct param rows[] = {
+    PARAM_NAMES(serving_params, policy, serving_policy_names, "vllm_v1",
+                "scheduler of the engine; decision 0012 has the table", "vLLM"),
+    PARAM_NAMES(serving_params, order, order_names, "fcfs",
+                "who waits is served by: arrival, priority (lower first; the highest is preempted "
+                "first), length of the prompt",
+                "vLLM scheduling_policy: fcfs, priority; shortest is not vLLM's"),
     PARAM(serving_params, max_num_seqs, PARAM_COUNT, "256", "1", "65536",
           "most requests in one step", "vLLM server default"),
     PARAM(serving_params, max_num_batched_tokens, PARAM_COUNT, "8192", "1", "1048576",
           "most tokens in one step; at least max_num_seqs",
           "vLLM server default (2,048 in the engine's own configuration)"),
+    PARAM(serving_params, max_model_len, PARAM_COUNT, "0", "0", "100000000",
+          "longest prompt and output together, longer ones are rejected; what orca and static "
+          "reserve for each; 0: no limit, and they reserve what the request needs",
+          "vLLM max_model_len; 0: assumption"),
+    PARAM_NAMES(serving_params, chunked_prefill, switch_names, "on",
+                "a prompt may be spread over steps, where the policy can",
+                "vLLM enable_chunked_prefill"),
+    PARAM(serving_params, long_prefill_token_threshold, PARAM_COUNT, "0", "0", "1048576",
+          "most tokens of one prompt in a step of vllm_v1; 0: what the budget allows",
+          "vLLM default"),
+    PARAM_NAMES(serving_params, reserve_full_isl, switch_names, "on",
+                "vllm_v1 admits a request only if its whole prompt fits, not just the first chunk",
+                "vLLM 0.19 scheduler_reserve_full_isl"),
+    PARAM(serving_params, prefix_caching, PARAM_BOOL, "true", NULL, NULL,
+          "full blocks of tokens are found again by later requests, in vllm_v1", "vLLM V1 default"),
+    PARAM(serving_params, async_scheduling, PARAM_BOOL, "false", NULL, NULL,
+          "vllm_v1 schedules a step while the one before it runs: who arrives, and what a finished "
+          "request gives back, is seen a step later",
+          "vLLM v1/core/sched/async_scheduler.py; a 0.19 server has it on, decision 0012"),
+    PARAM(serving_params, watermark, PARAM_RATIO, "0%", "0%", "50%",
+          "share of KV blocks that an admission leaves free while anybody runs; 0: the policy's",
+          "vLLM V1 default 0, V0 1%"),
     PARAM(serving_params, gpu_memory_utilization, PARAM_RATIO, "90%", "1%", "100%",
           "share of GPU memory that the engine takes", "vLLM default"),
     PARAM(serving_params, block_tokens, PARAM_COUNT, "16", "1", "1024", "tokens in a KV block",
@@ -44,13 +90,22 @@ static const struct param rows[] = {
           "BLIS inference-sim, fit of vLLM on an H100"),
     PARAM_SUB(serving_params, tee, PARAM_GROUP, tee_table, "{}",
               "toll of confidential computing, where the design asks for it", "see its keys"),
+    PARAM_SUB(serving_params, speculative, PARAM_GROUP, speculative_table, "{}",
+              "drafts that a step verifies", "see its keys"),
 };
 
 static const char *check(const void *value)
 {
     const struct serving_params *params = value;
+    int64_t drafts = params->speculative.tokens;
     if (params->max_num_batched_tokens < params->max_num_seqs)
         return "max_num_batched_tokens is below max_num_seqs (vLLM refuses it too)";
+    if (params->max_num_batched_tokens < params->max_num_seqs * (1 + drafts))
+        return "max_num_batched_tokens is below max_num_seqs times 1 + speculative.tokens";
+    if (drafts > 0 && params->async_scheduling)
+        return "async_scheduling with speculative.tokens is not modelled";
+    if (drafts > 0 && params->long_prefill_token_threshold > 0)
+        return "long_prefill_token_threshold with speculative.tokens is not modelled";
     if (params->kv_blocks == 1) return "kv_blocks is 1, and vLLM sets one block aside";
     return NULL;
 }
@@ -83,12 +138,17 @@ void serving_init(struct serving *s, const struct serving_params *params, const 
         .perf = perf,
         .arena = arena,
         .request_free = SERVING_NONE,
+        .coming = empty_list,
         .waiting = empty_list,
         .running = empty_list,
         .clock = FIRST_CLOCK,
         .prefill_head = SERVING_NONE,
     };
     s->phase = arena_alloc(arena, (size_t)params->block_tokens, sizeof *s->phase);
+    if (params->speculative.tokens > 0) {
+        s->ticks = arena_alloc(arena, SERVING_SPEC_LEAP, sizeof *s->ticks);
+        s->taken = arena_alloc(arena, SERVING_SPEC_LEAP, sizeof *s->taken);
+    }
     serving_step_reset_blocks(s);
 }
 
@@ -103,48 +163,88 @@ static void run_until(struct serving *s, int64_t now_ns)
     }
 }
 
-static enum serving_reject refusal(struct serving *s, int64_t tok)
+static enum serving_reject refusal(const struct serving *s, int64_t prompt_tok, int64_t output_tok)
 {
-    int64_t size = s->params->block_tokens;
+    int64_t size = s->params->block_tokens, longest = s->params->max_model_len;
+    int64_t tok = serving_step_room_tok(s, prompt_tok, output_tok);
+    if (longest > 0 && prompt_tok + output_tok > longest) return SERVING_TOO_LONG;
     if ((tok + size - 1) / size > s->blocks_total) return SERVING_TOO_LONG;
-    if (s->waiting.count >= (uint64_t)s->params->max_waiting) return SERVING_QUEUE_FULL;
+    if (s->waiting.count + s->coming.count >= (uint64_t)s->params->max_waiting)
+        return SERVING_QUEUE_FULL;
     return SERVING_ACCEPTED;
+}
+
+/* Could one that comes now be admitted before something ends that ends the leap anyway? */
+static bool might_join(const struct serving *s)
+{
+    if (s->planned == 0 || s->running.count >= (uint64_t)s->params->max_num_seqs) return false;
+    if (s->rules.batch_at_once && s->decoding > 0) return false;
+    return s->rules.ranked || s->waiting.count == 0;
 }
 
 static void join(struct serving *s, int32_t index, int64_t now_ns)
 {
-    /* When others wait already, or all places are taken, it cannot be admitted before something
-     * ends that ends the leap anyway. */
-    bool may_join =
-        s->planned > 0 && s->open && s->running.count < (uint64_t)s->params->max_num_seqs;
-    if (may_join) serving_step_cut(s, now_ns);
-    serving_queue_append(s, &s->waiting, index);
+    bool cuts = might_join(s);
+    if (cuts) serving_step_cut(s, now_ns);
+    bool extends = cuts && s->open && serving_step_start_ns(s) == now_ns &&
+                   s->running.count < (uint64_t)s->params->max_num_seqs;
+    serving_laws_enter(s, &s->requests[index], now_ns);
+    if (s->rules.ahead) {
+        s->requests[index].state = SERVING_COMING;
+        serving_queue_append(s, &s->coming, index);
+    } else {
+        serving_queue_wait(s, index, false);
+    }
     if (s->planned == 0) {
-        s->start_ns = s->busy_since_ns = now_ns;
+        s->laws.period_ticks = 0;
+        s->start_ns = s->busy_since_ns = s->seen_ns = now_ns;
         s->start_ticks = 0;
         serving_step_begin(s);
-    } else if (may_join && serving_step_start_ns(s) == now_ns) {
+    } else if (extends) {
         serving_step_extend(s);
     }
 }
 
-bool serving_submit(struct serving *s, int64_t now_ns, uint32_t tag, int64_t prompt_tok,
-                    int64_t output_tok, enum serving_reject *why)
+static int32_t token(int64_t tok)
 {
-    assert(prompt_tok >= 1 && output_tok >= 1);
+    return tok < INT32_MAX ? (int32_t)tok : INT32_MAX;
+}
+
+static void note_terms(struct serving *s, int32_t index, const struct serving_terms *terms)
+{
+    struct serving_request *r = &s->requests[index];
+    int64_t prefix_tok = terms->prefix == 0 ? 0 : terms->prefix_tok;
+    if (prefix_tok > terms->prompt_tok) prefix_tok = terms->prompt_tok;
+    r->tag = terms->tag;
+    r->state = SERVING_WAITING;
+    r->prompt_tok = token(terms->prompt_tok);
+    r->output_tok = terms->handoff ? 1 : token(terms->output_tok);
+    r->ready_tok = token(terms->ready_tok);
+    r->first_token_ns = -1;
+    r->arrived_ns = s->now_ns;
+    r->arrival = s->arrivals++;
+    r->rank = s->params->order == SERVING_PRIORITY ? terms->priority : terms->prompt_tok;
+    r->draws = terms->draws == 0 ? terms->tag : terms->draws;
+    r->stream = terms->stream;
+    r->prefix = prefix_tok > 0 ? terms->prefix : 0;
+    r->prefix_tok = token(prefix_tok);
+    r->prefix_blocks = (int32_t)(prefix_tok / s->params->block_tokens);
+}
+
+bool serving_submit(struct serving *s, int64_t now_ns, const struct serving_terms *terms,
+                    enum serving_reject *why)
+{
+    assert(terms->prompt_tok >= 1 && terms->output_tok >= 1);
+    assert(terms->prefix_tok >= 0 && terms->ready_tok >= 0);
     run_until(s, now_ns);
-    enum serving_reject verdict = refusal(s, prompt_tok + output_tok - 1);
+    int64_t output_tok = terms->handoff ? 1 : terms->output_tok;
+    enum serving_reject verdict = refusal(s, terms->prompt_tok, output_tok);
     if (why != NULL) *why = verdict;
     if (verdict == SERVING_TOO_LONG) s->counters.rejected_long++;
     if (verdict == SERVING_QUEUE_FULL) s->counters.rejected_full++;
     if (verdict != SERVING_ACCEPTED) return false;
     int32_t index = serving_queue_take(s);
-    struct serving_request *r = &s->requests[index];
-    r->tag = tag;
-    r->state = SERVING_WAITING;
-    r->prompt_tok = (int32_t)prompt_tok;
-    r->output_tok = (int32_t)output_tok;
-    r->first_token_ns = -1;
+    note_terms(s, index, terms);
     s->counters.accepted++;
     join(s, index, now_ns);
     return true;
@@ -154,7 +254,8 @@ static int32_t find(const struct serving *s, uint32_t tag)
 {
     for (uint32_t i = 0; i < s->request_used; i++) {
         const struct serving_request *r = &s->requests[i];
-        if (r->tag == tag && r->state != SERVING_FREE && !r->cancelled) return (int32_t)i;
+        bool held = r->state != SERVING_FREE && r->state != SERVING_LEAVING && !r->cancelled;
+        if (r->tag == tag && held) return (int32_t)i;
     }
     return SERVING_NONE;
 }
@@ -165,15 +266,21 @@ bool serving_cancel(struct serving *s, int64_t now_ns, uint32_t tag)
     int32_t index = find(s, tag);
     if (index == SERVING_NONE) return false;
     s->counters.cancelled++;
-    if (s->requests[index].state != SERVING_WAITING) {
+    uint8_t state = s->requests[index].state;
+    if (state != SERVING_WAITING && state != SERVING_COMING) {
         serving_step_cut(s, now_ns);
         s->requests[index].cancelled = true;
         s->cancels++;
         return true;
     }
     /* It may have been what blocked the queue. */
-    if (s->waiting.head == index) serving_step_cut(s, now_ns);
-    serving_queue_remove(s, &s->waiting, index);
+    if (serving_queue_first(s) == index) serving_step_cut(s, now_ns);
+    serving_laws_leave(s, &s->requests[index], now_ns, false);
+    serving_cache_forget(s, index);
+    if (s->requests[index].state == SERVING_COMING)
+        serving_queue_remove(s, &s->coming, index);
+    else
+        serving_queue_leave(s, index);
     serving_queue_release(s, index);
     return true;
 }
@@ -194,33 +301,52 @@ uint32_t serving_advance(struct serving *s, int64_t now_ns, struct serving_done 
     return count;
 }
 
-static void lose_all(struct serving *s, struct serving_list *list, int64_t now_ns)
+static void lose(struct serving *s, int32_t index, int64_t now_ns)
 {
-    for (int32_t next, i = list->head; i != SERVING_NONE; i = next) {
-        struct serving_request *r = &s->requests[i];
-        next = r->next;
-        int64_t computed = r->state == SERVING_DECODE ? s->clock - r->birth : r->computed_tok;
-        s->counters.wasted_tok += (uint64_t)computed;
-        if (!r->cancelled) {
-            serving_queue_report(s, r, SERVING_LOST, now_ns);
-            s->counters.lost++;
-        }
-        serving_queue_release(s, i);
+    struct serving_request *r = &s->requests[index];
+    bool done = r->state == SERVING_LEAVING;
+    if (!done) {
+        s->counters.wasted_tok += (uint64_t)serving_laws_computed(s, r);
+        serving_laws_leave(s, r, now_ns, false);
     }
-    *list = empty_list;
+    if (!done && !r->cancelled) {
+        serving_queue_report(s, r, SERVING_LOST, now_ns);
+        s->counters.lost++;
+    }
+    serving_queue_release(s, index);
+}
+
+/* The running first, then the waiting in their order. */
+static void lose_all(struct serving *s, int64_t now_ns)
+{
+    serving_laws_pass(s, now_ns);
+    for (int32_t i; (i = s->running.head) != SERVING_NONE;) {
+        serving_queue_remove(s, &s->running, i);
+        lose(s, i, now_ns);
+    }
+    for (int32_t i; (i = serving_queue_first(s)) != SERVING_NONE;) {
+        serving_queue_leave(s, i);
+        lose(s, i, now_ns);
+    }
+    for (int32_t i; (i = s->coming.head) != SERVING_NONE;) {
+        serving_queue_remove(s, &s->coming, i);
+        lose(s, i, now_ns);
+    }
 }
 
 void serving_fail(struct serving *s, int64_t now_ns)
 {
     run_until(s, now_ns);
-    if (s->planned == 0) return;
+    if (s->planned == 0) {
+        serving_step_reset_blocks(s); /* what was cached is gone too */
+        return;
+    }
     serving_step_settle(s, now_ns);
     s->counters.busy_ns += now_ns - s->busy_since_ns;
-    lose_all(s, &s->running, now_ns);
-    lose_all(s, &s->waiting, now_ns);
+    lose_all(s, now_ns);
     s->planned = 0;
-    s->open = false;
-    s->cancels = 0;
+    s->open = s->left = false;
+    s->cancels = s->leaving = s->stalled = 0;
     s->decoding = 0;
     s->computed_tok = 0;
     s->prefill_head = SERVING_NONE;
@@ -243,10 +369,19 @@ void serving_swap_perf(struct serving *s, int64_t now_ns, const struct perf *per
     s->next_perf = perf;
 }
 
+void serving_first_tokens(struct serving *s, int64_t now_ns, int64_t *first_ns)
+{
+    run_until(s, now_ns);
+    for (uint32_t i = 0; i < s->request_used; i++) {
+        const struct serving_request *r = &s->requests[i];
+        if (r->state != SERVING_FREE && !r->cancelled) first_ns[r->tag] = r->first_token_ns;
+    }
+}
+
 uint32_t serving_load(struct serving *s, int64_t now_ns)
 {
     run_until(s, now_ns);
-    return s->waiting.count + s->running.count - s->cancels;
+    return s->coming.count + s->waiting.count + s->running.count - s->cancels - s->leaving;
 }
 
 struct serving_counters serving_count(struct serving *s, int64_t now_ns)

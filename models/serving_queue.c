@@ -5,7 +5,7 @@
 
 #include <assert.h>
 
-enum { FIRST_CAPACITY = 16 };
+enum { FIRST_CAPACITY = 4 };
 
 static uint32_t grown(uint32_t capacity)
 {
@@ -26,7 +26,10 @@ int32_t serving_queue_take(struct serving *s)
         }
         index = (int32_t)s->request_used++;
     }
-    s->requests[index] = (struct serving_request){.prev = SERVING_NONE, .next = SERVING_NONE};
+    s->requests[index] = (struct serving_request){.prev = SERVING_NONE,
+                                                  .next = SERVING_NONE,
+                                                  .prefix_chain = SERVING_NONE,
+                                                  .own_chain = SERVING_NONE};
     return index;
 }
 
@@ -50,7 +53,7 @@ void serving_queue_append(struct serving *s, struct serving_list *list, int32_t 
     list->count++;
 }
 
-void serving_queue_prepend(struct serving *s, struct serving_list *list, int32_t index)
+static void prepend(struct serving *s, struct serving_list *list, int32_t index)
 {
     struct serving_request *r = &s->requests[index];
     r->prev = SERVING_NONE;
@@ -76,6 +79,85 @@ void serving_queue_remove(struct serving *s, struct serving_list *list, int32_t 
         s->requests[r->next].prev = r->prev;
     list->count--;
 }
+
+/* ---- the waiting ----------------------------------------------------------------------------- */
+
+static bool before(const struct serving *s, int32_t a, int32_t b)
+{
+    const struct serving_request *x = &s->requests[a], *y = &s->requests[b];
+    return x->rank != y->rank ? x->rank < y->rank : x->arrival < y->arrival;
+}
+
+static void set_ranked(struct serving *s, uint32_t at, int32_t index)
+{
+    s->ranked[at] = index;
+    s->requests[index].heap_index = at;
+}
+
+static void ranked_up(struct serving *s, uint32_t at, int32_t index)
+{
+    while (at > 0 && before(s, index, s->ranked[(at - 1) / 2])) {
+        set_ranked(s, at, s->ranked[(at - 1) / 2]);
+        at = (at - 1) / 2;
+    }
+    set_ranked(s, at, index);
+}
+
+static void ranked_down(struct serving *s, uint32_t at, int32_t index)
+{
+    for (;;) {
+        uint32_t child = 2 * at + 1;
+        if (child >= s->waiting.count) break;
+        if (child + 1 < s->waiting.count && before(s, s->ranked[child + 1], s->ranked[child]))
+            child++;
+        if (!before(s, s->ranked[child], index)) break;
+        set_ranked(s, at, s->ranked[child]);
+        at = child;
+    }
+    set_ranked(s, at, index);
+}
+
+void serving_queue_wait(struct serving *s, int32_t index, bool again)
+{
+    if (!s->rules.ranked && again) {
+        prepend(s, &s->waiting, index);
+    } else if (!s->rules.ranked) {
+        serving_queue_append(s, &s->waiting, index);
+    } else {
+        if (s->waiting.count == s->ranked_capacity) {
+            uint32_t capacity = grown(s->ranked_capacity);
+            s->ranked =
+                arena_grow(s->arena, s->ranked, s->ranked_capacity, capacity, sizeof *s->ranked);
+            s->ranked_capacity = capacity;
+        }
+        ranked_up(s, s->waiting.count++, index);
+    }
+}
+
+int32_t serving_queue_first(const struct serving *s)
+{
+    if (s->waiting.count == 0) return SERVING_NONE;
+    return s->rules.ranked ? s->ranked[0] : s->waiting.head;
+}
+
+void serving_queue_leave(struct serving *s, int32_t index)
+{
+    if (!s->rules.ranked) {
+        serving_queue_remove(s, &s->waiting, index);
+        return;
+    }
+    uint32_t at = s->requests[index].heap_index;
+    assert(s->ranked[at] == index);
+    int32_t last = s->ranked[--s->waiting.count];
+    if (last == index) return;
+    if (at > 0 && before(s, last, s->ranked[(at - 1) / 2]))
+        ranked_up(s, at, last);
+    else
+        ranked_down(s, at, last);
+}
+
+/* ---- finishing times of those who decode ------------------------------------------------------
+ */
 
 static bool sooner(const struct serving_finish *a, const struct serving_finish *b)
 {

@@ -10,8 +10,12 @@ int32_t serving_queue_take(struct serving *s); /* a zeroed slot */
 void serving_queue_release(struct serving *s, int32_t index);
 
 void serving_queue_append(struct serving *s, struct serving_list *list, int32_t index);
-void serving_queue_prepend(struct serving *s, struct serving_list *list, int32_t index);
 void serving_queue_remove(struct serving *s, struct serving_list *list, int32_t index);
+
+/* The waiting: first come first served, or by rank; `again`: it ran before. */
+void serving_queue_wait(struct serving *s, int32_t index, bool again);
+void serving_queue_leave(struct serving *s, int32_t index);
+int32_t serving_queue_first(const struct serving *s); /* SERVING_NONE: nobody waits */
 
 void serving_queue_push(struct serving *s, int32_t index, int64_t clock); /* into the heap */
 void serving_queue_drop(struct serving *s, int32_t index);                /* out of the heap */

@@ -34,16 +34,19 @@ struct trace_format {
     const char *name, *header;
     uint8_t fields, time, prompt, output; /* how many, and which of them, from 0 */
     bool dated;                           /* date and time of day; else seconds */
+    uint8_t session, images;              /* field + 1; 0: none */
 };
 
 static const struct trace_format trace_formats[] = {
-    {"Azure", "TIMESTAMP,ContextTokens,GeneratedTokens", 3, 0, 1, 2, true},
+    {"Azure", "TIMESTAMP,ContextTokens,GeneratedTokens", 3, 0, 1, 2, true, 0, 0},
+    {"Azure LMM", "TIMESTAMP,NumImages,ContextTokens,GeneratedTokens", 4, 0, 2, 3, true, 0, 2},
     {"BurstGPT",
      "Timestamp,Session ID,Elapsed time,Model,Request tokens,Response tokens,Total tokens,Log Type",
-     8, 0, 4, 5, false},
+     8, 0, 4, 5, false, 2, 0},
     {"BurstGPT v1.1", "Timestamp,Model,Request tokens,Response tokens,Total tokens,Log Type", 6, 0,
-     2, 3, false},
-    {"own", "time_s,prompt_tok,output_tok", 3, 0, 1, 2, false},
+     2, 3, false, 0, 0},
+    {"own", "time_s,prompt_tok,output_tok", 3, 0, 1, 2, false, 0, 0},
+    {"own, with sessions", "time_s,session,prompt_tok,output_tok", 4, 0, 2, 3, false, 2, 0},
 };
 enum { TRACE_FORMATS = sizeof trace_formats / sizeof trace_formats[0] };
 
@@ -389,6 +392,27 @@ static enum trace_result trace_order(struct trace *trace, struct trace_text fiel
     return result;
 }
 
+/* A name of the session that is the same for the same text; FNV-1a, and never 0. */
+static uint64_t trace_session(struct trace_text field)
+{
+    uint64_t name = UINT64_C(0xcbf29ce484222325);
+    if (field.length == 0) return 0;
+    for (size_t i = 0; i < field.length; i++)
+        name = (name ^ (unsigned char)field.text[i]) * UINT64_C(0x100000001b3);
+    return name ? name : 1;
+}
+
+/* What only some formats have. */
+static enum trace_result trace_extras(struct trace *trace, const struct trace_text *fields,
+                                      struct trace_row *row)
+{
+    const struct trace_format *format = trace->format;
+    if (format->session > 0) row->session = trace_session(fields[format->session - 1]);
+    if (format->images == 0) return TRACE_ROW;
+    uint32_t index = format->images - 1U;
+    return trace_tokens(trace, fields[index], index, &row->images);
+}
+
 /* The next row of the file. */
 static enum trace_result trace_step(struct trace *trace, struct trace_row *row)
 {
@@ -410,6 +434,7 @@ static enum trace_result trace_step(struct trace *trace, struct trace_row *row)
     if ((result = trace_time(trace, time, &ns)) != TRACE_ROW) return result;
     if ((result = trace_tokens(trace, prompt, format->prompt, &row->prompt_tok)) != TRACE_ROW ||
         (result = trace_tokens(trace, output, format->output, &row->output_tok)) != TRACE_ROW ||
+        (result = trace_extras(trace, fields, row)) != TRACE_ROW ||
         (result = trace_order(trace, time, ns)) != TRACE_ROW)
         return result;
     if (row->prompt_tok == 0 || row->output_tok == 0) return TRACE_SKIPPED;
@@ -616,11 +641,27 @@ static void trace_count(struct trace_summary *sum, const struct trace_row *row)
     sum->duration_ns = row->time_ns;
     sum->prompt_tok += row->prompt_tok;
     sum->output_tok += row->output_tok;
+    sum->images += row->images;
+    sum->sessions |= row->session != 0;
     if (row->prompt_tok > sum->prompt_tok_max) sum->prompt_tok_max = row->prompt_tok;
     if (row->output_tok > sum->output_tok_max) sum->output_tok_max = row->output_tok;
 }
 
-bool trace_check_file(FILE *file, const char *path, struct diag *diag, struct trace_summary *out)
+/* A request that no node can hold would be rejected for certain. */
+static enum trace_result trace_fits(struct trace *trace, const struct trace_room *room,
+                                    const struct trace_summary *sum, const struct trace_row *row)
+{
+    int64_t tokens = (int64_t)row->prompt_tok + row->output_tok - 1;
+    if (!room || room->tokens == 0 || sum->requests >= room->rows || tokens <= room->tokens)
+        return TRACE_ROW;
+    return trace_fail(trace, TRACE_BAD, trace->line, 1,
+                      "%u + %u tokens cannot fit: %s has KV for %lld (`too_long: reject` lets the "
+                      "engine reject such requests)",
+                      row->prompt_tok, row->output_tok, room->where, (long long)room->tokens);
+}
+
+bool trace_check_file(FILE *file, const char *path, const struct trace_room *room,
+                      struct diag *diag, struct trace_summary *out)
 {
     struct trace *trace = trace_create(file, path, diag->arena);
     struct trace_row row;
@@ -633,6 +674,7 @@ bool trace_check_file(FILE *file, const char *path, struct diag *diag, struct tr
         out->format = trace->format->name;
     while (result < TRACE_BROKEN && result != TRACE_END && findings <= TRACE_FINDINGS_MAX) {
         result = trace_step(trace, &row);
+        if (result == TRACE_ROW) result = trace_fits(trace, room, out, &row);
         if (result == TRACE_ROW) trace_count(out, &row);
         if (result == TRACE_SKIPPED) out->skipped++;
         if (result >= TRACE_BAD) trace_report(trace, diag, findings++);
@@ -646,12 +688,12 @@ bool trace_check_file(FILE *file, const char *path, struct diag *diag, struct tr
     return findings == 0;
 }
 
-bool trace_check(const char *path, struct diag_where named_at, const char *key, struct diag *diag,
-                 struct trace_summary *out)
+bool trace_check(const char *path, struct diag_where named_at, const char *key,
+                 const struct trace_room *room, struct diag *diag, struct trace_summary *out)
 {
     const char *why;
     FILE *file = trace_open_plain(path, &why);
-    if (file) return trace_check_file(file, path, diag, out);
+    if (file) return trace_check_file(file, path, room, diag, out);
     const char *published = access(path, F_OK) == 0 ? "" : "; " TRACE_PUBLISHED;
     *out = (struct trace_summary){0};
     diag_add(diag, named_at, key, "cannot open %s (%s)%s", path, why, published);

@@ -4,9 +4,14 @@
  * A trace is a CSV file of requests in order of time.  Its header line tells its format:
  *
  *     TIMESTAMP,ContextTokens,GeneratedTokens                         Azure 2023 and 2024
- *     Timestamp,Session ID,Elapsed time,Model,Request tokens,...      BurstGPT from v1.2 on
+ *     TIMESTAMP,NumImages,ContextTokens,GeneratedTokens               Azure LMM 2025 (images and
+ * text) Timestamp,Session ID,Elapsed time,Model,Request tokens,...      BurstGPT from v1.2 on
  *     Timestamp,Model,Request tokens,Response tokens,...              BurstGPT up to v1.1
  *     time_s,prompt_tok,output_tok                                    own
+ *     time_s,session,prompt_tok,output_tok                            own, with sessions
+ *
+ * Rows with the same text in the session column are turns of one conversation; an empty one stands
+ * alone.  Context tokens of Azure LMM count text and images.
  *
  * Memory is one buffer of fixed size, whatever the length of the file.  A file is checked whole
  * before a run (trace_check), with findings as file:line:column; so reading it during the run can
@@ -32,24 +37,37 @@ enum {
 struct trace_row {
     int64_t time_ns; /* since the first request */
     uint32_t prompt_tok, output_tok;
+    uint32_t images;  /* in the prompt, whose tokens count them */
+    uint64_t session; /* the same for all rows of a session; 0: none */
+};
+
+/* What a run has room for. */
+struct trace_room {
+    int64_t tokens;    /* in the prompt and all but the last of the answer; 0: no bound is known */
+    uint64_t rows;     /* requests that will be replayed; those behind them do not matter */
+    const char *where; /* "the largest node, eu-a100": for the message */
 };
 
 struct trace_summary {
     const char *format;              /* "Azure", ... */
     uint64_t requests;               /* rows that a run replays */
     uint64_t skipped;                /* failed requests among the rows */
+    uint64_t images;                 /* in all prompts */
+    bool sessions;                   /* some rows belong to one */
     int64_t duration_ns;             /* first to last request */
     uint64_t prompt_tok, output_tok; /* sums */
     uint32_t prompt_tok_max, output_tok_max;
 };
 
-/* Read the whole file once.  True when a run can replay it; else findings are in `diag`.  A file
+/* Read the whole file once.  True when a run can replay it; else findings are in `diag`, requests
+ * that there is no room for among them (`room` may be NULL).  A file
  * that cannot be opened is reported at `named_at` and `key`, the place in the scenario that names
  * it (both may be empty), with where the public trace is published. */
-bool trace_check(const char *path, struct diag_where named_at, const char *key, struct diag *diag,
-                 struct trace_summary *out);
+bool trace_check(const char *path, struct diag_where named_at, const char *key,
+                 const struct trace_room *room, struct diag *diag, struct trace_summary *out);
 /* The same on an open file, which it closes (fuzzing, tests). */
-bool trace_check_file(FILE *file, const char *path, struct diag *diag, struct trace_summary *out);
+bool trace_check_file(FILE *file, const char *path, const struct trace_room *room,
+                      struct diag *diag, struct trace_summary *out);
 
 struct trace; /* an open trace */
 

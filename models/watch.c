@@ -12,9 +12,9 @@
 _Static_assert((int)WATCH_KINDS == (int)EV_KINDS, "the filter names every kind of event");
 
 const char *const watch_kind_names[WATCH_KINDS + 1] = {
-    "arrival", "deliver",   "serve",    "answer",    "act",    "timeout", "post",    "relay",
-    "tx",      "heartbeat", "lost",     "release",   "height", "commit",  "session", "feed",
-    "market",  "sample",    "incident", "adversary", "window", "notice",  NULL};
+    "arrival",   "deliver",   "serve",   "answer", "act",     "timeout", "post", "relay",  "tx",
+    "heartbeat", "lost",      "release", "height", "commit",  "session", "feed", "market", "sample",
+    "incident",  "adversary", "window",  "notice", "handoff", "turn",    NULL};
 
 const char *const watch_track_names[WATCH_TRACKS + 1] = {"totals", "blocks",   "validators",
                                                          "nodes",  "requests", NULL};
@@ -72,6 +72,7 @@ struct watch_about watch_about(const struct world *w, const struct event *e)
     struct watch_about about = {UINT32_MAX, UINT32_MAX, UINT32_MAX};
     switch ((enum world_event)e->kind) {
     case EV_ARRIVAL:
+    case EV_TURN:
         about.slot = w->watch->arrived;
         break;
     case EV_DELIVER:
@@ -79,6 +80,7 @@ struct watch_about watch_about(const struct world *w, const struct event *e)
     case EV_ACT:
     case EV_TIMEOUT:
     case EV_NOTICE:
+    case EV_HANDOFF:
     case EV_LOST:
     case EV_POST:
         about.slot = e->entity;

@@ -25,7 +25,7 @@ struct models_scenario;
 
 /* ---- what is watched ------------------------------------------------------------------------- */
 
-enum { WATCH_KINDS = 22, WATCH_RANGES = 32 };
+enum { WATCH_KINDS = 24, WATCH_RANGES = 32 };
 
 enum watch_track { WATCH_TOTALS, WATCH_BLOCKS, WATCH_VALIDATORS, WATCH_NODES, WATCH_REQUESTS };
 enum { WATCH_TRACKS = 5 };

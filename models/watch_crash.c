@@ -69,6 +69,7 @@ static const struct {
     [EV_LOST] = {"slot", "request"},      [EV_RELEASE] = {"node", NULL},
     [EV_COMMIT] = {"proposer", "round"},  [EV_INCIDENT] = {"scheduled event", "phase"},
     [EV_ADVERSARY] = {"adversary", NULL}, [EV_WINDOW] = {NULL, "phase"},
+    [EV_HANDOFF] = {"slot", "request"},   [EV_TURN] = {"session", "request"},
 };
 
 static void watch_crash_event(struct watch_crash_text *text, const struct event *e)

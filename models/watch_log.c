@@ -167,6 +167,7 @@ static void watch_log_words(struct world *w, const struct event *e)
 {
     switch ((enum world_event)e->kind) {
     case EV_ARRIVAL:
+    case EV_TURN:
         watch_log_arrival(w, e->arg);
         break;
     case EV_DELIVER:
@@ -174,6 +175,7 @@ static void watch_log_words(struct world *w, const struct event *e)
     case EV_ACT:
     case EV_TIMEOUT:
     case EV_NOTICE:
+    case EV_HANDOFF:
     case EV_LOST:
     case EV_POST:
         watch_log_request(w, e);

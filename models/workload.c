@@ -31,6 +31,8 @@ static const struct param workload_diurnal_rows[] = {
 static const struct param_table workload_diurnal_table =
     PARAM_TABLE("workload_diurnal", workload_diurnal, workload_diurnal_rows);
 
+static const char *const workload_turns_names[] = {"whole", "new", NULL};
+static const char *const workload_too_long_names[] = {"refuse", "reject", NULL};
 static const struct param workload_trace_rows[] = {
     PARAM(workload_trace, file, PARAM_PATH, NULL, NULL, NULL,
           "CSV file of requests (Azure, BurstGPT or time_s,prompt_tok,output_tok)", NULL),
@@ -38,6 +40,13 @@ static const struct param workload_trace_rows[] = {
           "seconds of the trace per simulated second", "as recorded"),
     PARAM(workload_trace, limit, PARAM_COUNT, "0", "0", "4000000000",
           "requests to replay; 0: all of them", "as recorded"),
+    PARAM_NAMES(workload_trace, turns, workload_turns_names, "whole",
+                "where the trace names sessions: the prompt tokens of a turn count the whole "
+                "conversation before it, or only what is new",
+                "assumption"),
+    PARAM_NAMES(workload_trace, too_long, workload_too_long_names, "refuse",
+                "requests that no node can hold: refuse the trace, or let the engine reject them",
+                "assumption"),
 };
 static const struct param_table workload_trace_table =
     PARAM_TABLE("workload_trace", workload_trace, workload_trace_rows);
@@ -113,6 +122,10 @@ static const struct param workload_rows[] = {
               "value at stake in one answer: what acting on a wrong one costs", "assumption"),
     PARAM(workload_params, clients, PARAM_COUNT, "1000", "1", "100000000",
           "clients that send the requests, each equally often", "assumption"),
+    PARAM_SUB(workload_params, sessions, PARAM_GROUP, session_table, "{}",
+              "conversations, whose prompts grow from turn to turn", "see its keys"),
+    PARAM_SUB(workload_params, system_prompts, PARAM_GROUP, session_system_table, "{}",
+              "texts that many prompts begin with", "see its keys"),
 };
 const struct param_table workload_table = PARAM_TABLE("workload", workload_params, workload_rows);
 
@@ -149,20 +162,27 @@ static void workload_check_knots(const struct param_list *list, struct param_doc
     }
 }
 
-static void workload_check_trace(const struct workload_trace *trace, struct param_doc *doc,
-                                 const char *prefix, struct diag *diag)
+static void workload_check_trace(const struct workload_params *params, struct param_doc *doc,
+                                 const char *prefix, struct trace_room room, struct diag *diag)
 {
+    const struct workload_trace *trace = &params->arrivals.trace;
     struct trace_summary summary;
     const char *key = arena_print(diag->arena, "%s.arrivals.trace.file", prefix);
     if (!trace->file || !param_good(doc, key)) return; /* has been reported */
-    trace_check(trace->file, param_where(doc, key), key, diag, &summary);
+    if (trace->too_long == WORKLOAD_TOO_LONG_REJECT) room.tokens = 0;
+    room.rows = trace->limit > 0 ? (uint64_t)trace->limit : UINT64_MAX;
+    bool good = trace_check(trace->file, param_where(doc, key), key, &room, diag, &summary);
+    if (good && summary.sessions && params->sessions.share > 0)
+        param_error(doc, diag, arena_print(diag->arena, "%s.sessions.share", prefix),
+                    "the trace has sessions of its own: their turns come when it says");
 }
 
 void workload_check(const struct workload_params *params, struct param_doc *doc, const char *prefix,
-                    struct diag *diag)
+                    int64_t room_tok, const char *room, struct diag *diag)
 {
     if (params->arrivals.kind == WORKLOAD_TRACE)
-        workload_check_trace(&params->arrivals.trace, doc, prefix, diag);
+        workload_check_trace(params, doc, prefix,
+                             (struct trace_room){.tokens = room_tok, .where = room}, diag);
     if (params->lengths.kind != WORKLOAD_LENGTHS_QUANTILES) return;
     const struct workload_quantiles *quantiles = &params->lengths.quantiles;
     workload_check_knots(&quantiles->prompt, doc,
@@ -200,6 +220,8 @@ enum status workload_open(struct workload *w, const struct workload_params *para
         w->prompt = workload_curve_of(&lengths->quantiles.prompt, arena);
         w->output = workload_curve_of(&lengths->quantiles.output, arena);
     }
+    sessions_init(&w->sessions, &params->sessions, &params->system_prompts, seed, replication,
+                  arena);
     if (params->arrivals.kind == WORKLOAD_TRACE)
         TRY(trace_open(params->arrivals.trace.file, arena, &w->trace), "opening the workload");
     return STATUS_OK;
@@ -367,31 +389,38 @@ static struct rng_stream workload_stream(const struct workload *w, uint32_t purp
     return rng_open(w->seed, w->replication, purpose, w->count);
 }
 
-static uint32_t workload_length(const struct workload *w, uint32_t purpose,
-                                const struct workload_curve *curve)
+static uint32_t workload_length(struct rng_stream *stream, const struct workload_curve *curve)
 {
-    struct rng_stream stream = workload_stream(w, purpose);
-    double tokens = variate_quantiles(rng_unit(&stream), curve->p, curve->tokens, curve->count);
+    double tokens = variate_quantiles(rng_unit(stream), curve->p, curve->tokens, curve->count);
     return tokens < 1.0 ? 1 : (uint32_t)(tokens + 0.5);
 }
 
-static void workload_lengths(const struct workload *w, struct workload_arrival *out)
+static void workload_lengths(const struct workload *w, struct rng_stream *prompt,
+                             struct rng_stream *output, struct workload_arrival *out)
 {
     const struct workload_lengths *lengths = &w->params->lengths;
     if (lengths->kind == WORKLOAD_LENGTHS_FIXED) {
         out->prompt_tok = (uint32_t)lengths->fixed.prompt;
         out->output_tok = (uint32_t)lengths->fixed.output;
     } else {
-        out->prompt_tok = workload_length(w, WORKLOAD_STREAM_PROMPT, &w->prompt);
-        out->output_tok = workload_length(w, WORKLOAD_STREAM_OUTPUT, &w->output);
+        out->prompt_tok = workload_length(prompt, &w->prompt);
+        out->output_tok = workload_length(output, &w->output);
     }
 }
 
-static money_t workload_value(const struct workload *w)
+static money_t workload_value(const struct workload *w, struct rng_stream *stream)
 {
-    struct rng_stream stream = workload_stream(w, WORKLOAD_STREAM_VALUE);
-    double usd = dist_draw(&w->params->value, &stream);
+    double usd = dist_draw(&w->params->value, stream);
     return money_from_real(usd < WORKLOAD_VALUE_MAX_USD ? usd : WORKLOAD_VALUE_MAX_USD, 9);
+}
+
+static void workload_put_text(struct workload_arrival *out, const struct session_text *text)
+{
+    out->prompt_tok = text->prompt_tok;
+    out->stream = text->stream;
+    out->prefix = text->prefix;
+    out->prefix_tok = text->prefix_tok;
+    out->shared_tok = text->shared_tok;
 }
 
 static enum status workload_next_recorded(struct workload *w, struct workload_arrival *out,
@@ -404,30 +433,98 @@ static enum status workload_next_recorded(struct workload *w, struct workload_ar
     enum status status = trace_next(w->trace, &row, more);
     if (!*more) return status;
     *more = workload_replay(w, row.time_ns, &out->time_ns);
-    out->prompt_tok = row.prompt_tok;
     out->output_tok = row.output_tok;
+    bool whole = w->params->arrivals.trace.turns == WORKLOAD_TURNS_WHOLE;
+    struct session_text text =
+        row.session
+            ? session_recorded(&w->sessions, row.session, whole, row.prompt_tok, row.output_tok)
+            : session_open_text(&w->sessions, w->count, row.prompt_tok);
+    workload_put_text(out, &text);
     return STATUS_OK;
+}
+
+static bool workload_next_drawn(struct workload *w, struct workload_arrival *out)
+{
+    struct rng_stream gap = workload_stream(w, WORKLOAD_STREAM_GAP);
+    struct rng_stream prompt = workload_stream(w, WORKLOAD_STREAM_PROMPT);
+    struct rng_stream output = workload_stream(w, WORKLOAD_STREAM_OUTPUT);
+    if (!workload_gather(w, variate_exponential_inverse(&gap, 1.0))) return false;
+    out->time_ns = w->now_ns;
+    workload_lengths(w, &prompt, &output, out);
+    struct session_text text = session_open_text(&w->sessions, w->count, out->prompt_tok);
+    workload_put_text(out, &text);
+    return true;
+}
+
+/* It may be the first turn of a session. */
+static void workload_begin_session(struct workload *w, struct workload_arrival *out)
+{
+    uint32_t turns = session_length(&w->sessions, w->count);
+    struct session_text text = {.prefix = out->prefix, .prefix_tok = out->prefix_tok};
+    if (turns > UINT32_MAX - w->ids) turns = 1;
+    if (turns > 1)
+        out->session =
+            session_begin(&w->sessions, w->count, turns, out->request, out->client, &text);
+    if (out->session != UINT32_MAX) out->stream = text.stream;
+    w->ids += turns;
 }
 
 enum status workload_next(struct workload *w, struct workload_arrival *out, bool *more)
 {
-    *out = (struct workload_arrival){.request = w->count};
+    *out = (struct workload_arrival){.request = w->ids, .who = w->count, .session = UINT32_MAX};
     *more = false;
-    if (w->count == UINT32_MAX) return STATUS_OK; /* keys of streams end here */
-    if (w->trace) {
+    if (w->ids == UINT32_MAX) return STATUS_OK; /* keys of streams end here */
+    if (w->trace)
         TRY(workload_next_recorded(w, out, more), "replaying request %u", w->count);
-    } else {
-        struct rng_stream gap = workload_stream(w, WORKLOAD_STREAM_GAP);
-        *more = workload_gather(w, variate_exponential_inverse(&gap, 1.0));
-        out->time_ns = w->now_ns;
-        workload_lengths(w, out);
-    }
+    else
+        *more = workload_next_drawn(w, out);
     if (!*more) return STATUS_OK;
     struct rng_stream client = workload_stream(w, WORKLOAD_STREAM_CLIENT);
+    struct rng_stream value = workload_stream(w, WORKLOAD_STREAM_VALUE);
     out->client = (uint32_t)rng_below(&client, (uint64_t)w->params->clients);
-    out->value_usd_nano = workload_value(w);
+    out->value_usd_nano = workload_value(w, &value);
+    workload_begin_session(w, out);
     w->count++;
     return STATUS_OK;
+}
+
+/* ---- later turns --------------------------------------------------------------------------- */
+
+bool workload_answered(struct workload *w, uint32_t session, uint32_t prompt_tok,
+                       uint32_t output_tok, int64_t *think_ns)
+{
+    if (session_answered(&w->sessions, session, prompt_tok, output_tok, think_ns)) return true;
+    session_close(&w->sessions, session);
+    return false;
+}
+
+bool workload_turn(struct workload *w, uint32_t session, int64_t now_ns,
+                   struct workload_arrival *out)
+{
+    struct session *one = &w->sessions.items[session];
+    struct session_text text;
+    *out = (struct workload_arrival){.time_ns = now_ns,
+                                     .request = one->next_id++,
+                                     .who = one->first,
+                                     .client = one->client,
+                                     .session = session};
+    one->turn++;
+    struct rng_stream prompt = session_draw(&w->sessions, session, SESSION_DRAW_PROMPT);
+    struct rng_stream output = session_draw(&w->sessions, session, SESSION_DRAW_OUTPUT);
+    struct rng_stream value = session_draw(&w->sessions, session, SESSION_DRAW_VALUE);
+    workload_lengths(w, &prompt, &output, out);
+    out->value_usd_nano = workload_value(w, &value);
+    if (session_turn(&w->sessions, session, out->prompt_tok, out->output_tok, &text)) {
+        workload_put_text(out, &text);
+        return true;
+    }
+    session_close(&w->sessions, session);
+    return false;
+}
+
+void workload_leave(struct workload *w, uint32_t session)
+{
+    session_close(&w->sessions, session);
 }
 
 double workload_mean_rate(const struct workload_params *params)
@@ -441,7 +538,7 @@ double workload_mean_rate(const struct workload_params *params)
     arena_init(&arena, "trace summary", 0);
     diag_init(&diag, &arena);
     bool readable =
-        trace_check(arrivals->trace.file, (struct diag_where){0}, NULL, &diag, &summary);
+        trace_check(arrivals->trace.file, (struct diag_where){0}, NULL, NULL, &diag, &summary);
     arena_free(&arena);
     if (!readable || summary.duration_ns <= 0) return 0;
     return (double)summary.requests * arrivals->trace.speed /
@@ -452,24 +549,32 @@ double workload_mean_rate(const struct workload_params *params)
 
 void workload_arrival_snap(struct workload_arrival *arrival, struct snap *snap, uint32_t clients)
 {
-    SNAP_COVERS(struct workload_arrival, 48);
+    SNAP_COVERS(struct workload_arrival, 80);
     snap_i64(snap, &arrival->time_ns);
     snap_u32(snap, &arrival->request);
     snap_below(snap, &arrival->client, clients);
     snap_u32(snap, &arrival->prompt_tok);
     snap_u32(snap, &arrival->output_tok);
+    snap_u32(snap, &arrival->who);
+    snap_u32(snap, &arrival->session);
+    snap_u32(snap, &arrival->prefix_tok);
+    snap_u32(snap, &arrival->shared_tok);
+    snap_u64(snap, &arrival->stream);
+    snap_u64(snap, &arrival->prefix);
     snap_money(snap, &arrival->value_usd_nano);
 }
 
 void workload_snap(struct workload *w, struct snap *snap)
 {
-    SNAP_COVERS(struct workload, 128);
+    SNAP_COVERS(struct workload, 232);
     snap_begin(snap, "workload");
     snap_u32(snap, &w->count);
+    snap_u32(snap, &w->ids);
     snap_i64(snap, &w->now_ns);
     snap_i64(snap, &w->replay_ns);
     snap_same(snap, w->trace != NULL, "traces");
     if (w->trace && snap_sound(snap)) trace_snap(w->trace, snap);
     if (w->now_ns < 0) snap_fail(snap, "arrivals are known up to a time before the start");
     snap_end(snap);
+    sessions_snap(&w->sessions, snap, (uint32_t)w->params->clients);
 }

@@ -14,13 +14,21 @@
  *     workload_next(&w, &arrival, &more);                  again and again
  *     workload_close(&w);
  *
- * Left out, for later: bursts with memory (MMPP), classes, sessions and shared prefixes. */
+ * An arrival may begin a session (models/session.h).  Its later turns are asked for by the world,
+ * which knows when the answers came:
+ *
+ *     workload_answered(&w, session, ...)      there is another turn, in so many ns
+ *     workload_turn(&w, session, now, &arrival)
+ *     workload_leave(&w, session)              no answer came: the session is over
+ *
+ * Left out, for later: bursts with memory (MMPP). */
 #ifndef HACASIM_MODELS_WORKLOAD_H
 #define HACASIM_MODELS_WORKLOAD_H
 
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "models/session.h"
 #include "models/trace.h"
 #include "sim/sim.h"
 
@@ -41,10 +49,14 @@ struct workload_diurnal {
     double amplitude;     /* ratio: of the mean */
     int64_t period, peak; /* ns */
 };
+enum workload_turns { WORKLOAD_TURNS_WHOLE, WORKLOAD_TURNS_NEW };
+enum workload_too_long { WORKLOAD_TOO_LONG_REFUSE, WORKLOAD_TOO_LONG_REJECT };
 struct workload_trace {
     const char *file;
     double speed;  /* trace seconds per simulated second */
     int64_t limit; /* requests; 0: all */
+    int turns;     /* enum workload_turns */
+    int too_long;  /* enum workload_too_long */
 };
 struct workload_arrivals {
     int kind;       /* enum workload_arrivals_kind */
@@ -80,20 +92,27 @@ struct workload_params {
     struct workload_lengths lengths; /* not used when a trace is replayed */
     struct dist value;               /* USD */
     int64_t clients;
+    struct session_params sessions;
+    struct session_system_params system_prompts;
 };
 extern const struct param_table workload_table;
 
 /* Cross checks of the keys under `prefix` ("workload"): knots in order, and the trace file, read
- * from end to end.  Findings go to `diag`. */
+ * from end to end.  `room_tok`: prompt and answer that some node can hold, 0 when that is not
+ * known; `room` says where.  Findings go to `diag`. */
 void workload_check(const struct workload_params *params, struct param_doc *doc, const char *prefix,
-                    struct diag *diag);
+                    int64_t room_tok, const char *room, struct diag *diag);
 
 struct workload_arrival {
     int64_t time_ns;
-    uint32_t request; /* 0, 1, 2, ... */
+    uint32_t request; /* 0, 1, 2, ...; ids of later turns are set apart */
+    uint32_t who;     /* index of arrival, the same for all turns of a session */
     uint32_t client;  /* below params->clients */
     uint32_t prompt_tok, output_tok;
-    money_t value_usd_nano; /* what a wrong answer would cost its user */
+    uint32_t session; /* index in sessions; UINT32_MAX: none */
+    uint32_t prefix_tok, shared_tok;
+    uint64_t stream, prefix; /* names of what it continues and begins with (struct session_text) */
+    money_t value_usd_nano;  /* what a wrong answer would cost its user */
 };
 
 struct workload_curve { /* quantile function of a length */
@@ -116,7 +135,9 @@ struct workload {
     uint32_t surge_count;
     struct arena *arena;
     /* state */
-    uint32_t count;    /* requests given out */
+    uint32_t count; /* arrivals given out */
+    uint32_t ids;   /* of requests, later turns included */
+    struct sessions sessions;
     int64_t now_ns;    /* arrivals are known up to here */
     int64_t replay_ns; /* time in the trace that belongs to now_ns */
     struct trace *trace;
@@ -134,6 +155,14 @@ void workload_surge(struct workload *w, int64_t from_ns, int64_t until_ns, doubl
 /* The next request in order of time; *more false when there is none (end of the trace or its
  * limit; a surge by 0 for good; 292 years). */
 enum status workload_next(struct workload *w, struct workload_arrival *out, bool *more);
+
+/* The turn of a session was answered.  True: the next comes in *think_ns; else it is over. */
+bool workload_answered(struct workload *w, uint32_t session, uint32_t prompt_tok,
+                       uint32_t output_tok, int64_t *think_ns);
+/* That next turn, now; false: the conversation has become too long, and is over. */
+bool workload_turn(struct workload *w, uint32_t session, int64_t now_ns,
+                   struct workload_arrival *out);
+void workload_leave(struct workload *w, uint32_t session);
 
 /* Requests per second in the long run, without surges: what a chain that has run long has seen.
  * A trace is read through for it. */

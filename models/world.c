@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "models/checkpoint.h"
+#include "models/engine.h"
 #include "models/watch_internal.h"
 
 int64_t world_end_ns(const struct world *w)
@@ -91,8 +92,11 @@ enum status world_open(struct world *w, const struct models_scenario *scenario, 
     event_list_init(&w->events, arena, (uint32_t)p->limits.events);
     request_pool_init(&w->requests, arena, (uint32_t)p->limits.requests);
     metrics_init(&w->metrics, arena, p->warmup, p->horizon);
+    slo_init(&w->slo, &p->users, p->horizon - p->warmup, arena);
     net_init(&w->net, &p->net, arena);
+    gauge_open(w);
     fleet_open(w);
+    transfer_open(w);
     relay_open(w);
     TRY(front_open(w), "replication %u", replication);
     chain_open(w);
@@ -150,6 +154,8 @@ static void world_window(struct world *w, bool closes)
     struct token_supply supply = token_supply(&w->token);
     money_t issued = supply.minted + w->ledger.total[LEDGER_OPG][LEDGER_EMISSION];
     fleet_window(w, closes);
+    record_window(w, closes);
+    gauge_window(w, closes);
     w->window_burned = closes ? supply.burned - w->window_burned : supply.burned;
     w->window_issued = closes ? issued - w->window_issued : issued;
     if (closes) metrics_close_window(&w->metrics);
@@ -183,6 +189,9 @@ static void world_dispatch_request(struct world *w, const struct event *e)
     case EV_NOTICE:
         front_notice(w, slot);
         break;
+    case EV_HANDOFF:
+        transfer_arrive(w, slot);
+        break;
     case EV_LOST:
         outcome_proof(w, slot, PROOF_LOST);
         break;
@@ -205,9 +214,13 @@ enum status world_dispatch(struct world *w, const struct event *e)
     case EV_ACT:
     case EV_TIMEOUT:
     case EV_NOTICE:
+    case EV_HANDOFF:
     case EV_LOST:
     case EV_POST:
         world_dispatch_request(w, e);
+        break;
+    case EV_TURN:
+        front_turn(w, e->entity);
         break;
     case EV_SERVE:
         fleet_serve(w, e->entity);
@@ -311,6 +324,7 @@ enum status models_run(const struct models_scenario *scenario, uint64_t seed, ui
     const struct watch_options *watch = options ? options->watch : NULL;
     watch_crash_enter(w, watch);
     enum status status = world_open(w, scenario, seed, replication, arena);
+    if (status == STATUS_OK) status = engine_attach(w, options);
     if (status == STATUS_OK) {
         status = checkpoint_begin(w, options);
         watch_open(w, watch);
@@ -318,11 +332,13 @@ enum status models_run(const struct models_scenario *scenario, uint64_t seed, ui
     }
     if (status == STATUS_OK) {
         payment_flush(&w->payment);
-        if (!invariant_check(w)) status = world_breach(w);
+        if (!invariant_final(w)) status = world_breach(w);
     }
+    if (status == STATUS_OK) status = engine_status(w);
     if (status == STATUS_BREACH) watch_crash_report("an invariant broke");
     watch_close(w, world_ended(w, status));
     if (status == STATUS_OK) record_fill(w, record);
+    if (status == STATUS_OK && options && options->record_steps) record->steps = engine_steps(w);
     world_close(w);
     watch_crash_enter(NULL, NULL);
     return status;

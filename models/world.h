@@ -13,6 +13,7 @@
 #include "models/purpose.h"
 #include "models/request.h"
 #include "models/scenario.h"
+#include "models/transfer.h"
 
 enum world_event {
     EV_ARRIVAL,   /* the next request */
@@ -37,6 +38,8 @@ enum world_event {
     EV_ADVERSARY, /* adversary `entity` starts */
     EV_WINDOW,    /* the measured window opens (arg 0) or closes (1) */
     EV_NOTICE,    /* the user of request `entity` finds that its node cannot be reached */
+    EV_HANDOFF,   /* the KV of request `entity` reaches the node that decodes it */
+    EV_TURN,      /* the next request of session `entity` */
     EV_KINDS
 };
 
@@ -53,6 +56,7 @@ struct world_node {
     /* state */
     int32_t adversary; /* index in adversaries[], -1: honest */
     uint32_t down;     /* outages that cover it */
+    uint32_t breaks;   /* times that it went down */
     /* counters */
     int64_t honest_busy_ns;
     uint64_t honest_tok, cheated_tok;
@@ -61,6 +65,10 @@ struct world_node {
     /* in the measured window */
     int64_t window_busy_ns; /* at its start; from its end on the difference */
     money_t income_before;  /* fees received before it */
+};
+
+struct gauge_work { /* of all engines, in the measured window; before its end as world_node's */
+    uint64_t steps, computed_tok, wasted_tok, preemptions;
 };
 
 struct world_block { /* the height being decided */
@@ -101,6 +109,8 @@ struct world {
     uint32_t node_count;
     struct perf *perfs; /* per node class, then per adversary x class */
 
+    struct transfer transfer;
+
     struct facilitator facilitator;
     uint32_t facilitator_region;
     struct event_handle relay_wake;
@@ -129,11 +139,15 @@ struct world {
     int64_t session_wake_ns;
 
     struct metrics metrics;
+    struct slo slo;
+    struct serving_gauges gauges; /* over metrics.hist */
+    struct gauge_work work;
     money_t worst_residual;
     uint64_t sampled_arrived, sampled_completed; /* at the last row of the series */
     int64_t sampled_busy_ns;
     int64_t sample_step_ns;
     money_t window_burned, window_issued; /* at the start of the window; after it what fell in it */
+    uint64_t window_queried_tok, window_hit_tok; /* likewise: of all prefix caches */
     double last_interval_s;
     int64_t capacity_low_ns, price_low_ns; /* since when below `collapse:`; -1: not below */
     bool collapsed;
@@ -173,6 +187,8 @@ void world_set_state(struct world *w, uint32_t slot, enum request_state state);
 /* ---- front.c -------------------------------------------------------------------------------- */
 enum status front_open(struct world *w);
 enum status front_arrival(struct world *w);
+/* A session goes on. */
+void front_turn(struct world *w, uint32_t session);
 void front_timeout(struct world *w, uint32_t slot);
 /* The node cannot be reached, which its client notices in time. */
 void front_unreached(struct world *w, uint32_t slot);
@@ -184,6 +200,10 @@ void front_end(struct world *w, uint32_t slot, enum request_state state);
 /* ---- fleet.c -------------------------------------------------------------------------------- */
 void fleet_open(struct world *w);
 void fleet_deliver(struct world *w, uint32_t slot);
+/* What a request asks of an engine. */
+struct serving_terms fleet_terms(const struct world *w, uint32_t slot);
+/* Hand it to the engine of a node, which holds it from then on; false: the engine refuses. */
+bool fleet_submit(struct world *w, uint32_t node, const struct serving_terms *terms);
 void fleet_serve(struct world *w, uint32_t node);
 /* False: the node has just finished it. */
 bool fleet_cancel(struct world *w, uint32_t slot);
@@ -198,7 +218,8 @@ int64_t fleet_busy_ns(const struct world *w);
 void fleet_window(struct world *w, bool closes);
 
 /* ---- outcome.c ------------------------------------------------------------------------------ */
-/* An answer is computed and starts its way to the user at the current time. */
+/* An answer is computed and starts its way to the user at the current time; its first token was
+ * there at `first_token_ns`, on the prefill node of the request if it had one. */
 void outcome_served(struct world *w, uint32_t slot, int64_t first_token_ns, uint32_t from_region);
 void outcome_answered(struct world *w, uint32_t slot);
 void outcome_act(struct world *w, uint32_t slot);
@@ -234,10 +255,25 @@ void incident_fire(struct world *w, uint32_t index, bool end);
 /* ---- invariant.c ---------------------------------------------------------------------------- */
 /* True while every invariant holds; else w->breach (or the ledger's) says which does not. */
 bool invariant_check(struct world *w);
+bool invariant_final(struct world *w); /* with all that is too long for each block */
+/* The laws of one node, after an event that touched it. */
+void invariant_node(struct world *w, uint32_t node);
 const char *invariant_text(const struct world *w);
+
+/* ---- gauge.c -------------------------------------------------------------------------------- */
+void gauge_open(struct world *w);
+/* The engine of a node is new: its gauges are read from now on. */
+void gauge_attach(struct world *w, uint32_t node);
+/* The engines at a row of the series. */
+void gauge_sample(struct world *w, double row[SERIES_COUNT]);
+void gauge_window(struct world *w, bool closes);
+void gauge_fill(struct world *w, struct models_value *values);
+void gauge_snap(struct world *w, struct snap *snap);
 
 /* ---- record.c ------------------------------------------------------------------------------- */
 void record_sample(struct world *w);
+/* The measured window opens or closes: note what the prefix caches had done by then. */
+void record_window(struct world *w, bool closes);
 void record_fill(struct world *w, struct models_record *record);
 
 #endif

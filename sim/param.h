@@ -100,6 +100,9 @@ struct param_table {
     /* Optional check across the keys of one struct, called when each of them reads well: NULL, or
      * what is wrong with them together ("low is above high"). */
     const char *(*check)(const void *value);
+    /* Of a list: each item is a choice of one key (the struct begins with int kind), as for
+     * PARAM_CHOICE, and not a group. */
+    bool one_of;
 };
 
 #define PARAM(owner, field, kind, deftext, mintext, maxtext, what, from)                           \
@@ -172,10 +175,11 @@ struct param_doc; /* scenario text after base: and --set, every node with its po
 
 /* Load `path` (and what `base:` names, at most 16 deep, cycles refused), apply `sets`
  * ("a.b[2].c=value", in order; a value that begins with a bracket, a brace or a quote is YAML, any
- * other is taken as it is).  Mappings merge key by key, anything else is replaced whole; where a
- * choice ends up with several keys, the one of the last layer that gave any stands.  Findings go to
- * `diag`; NULL when there is no document to check at all (missing, unreadable, binary, not UTF-8,
- * over 16 MiB, not a mapping at the top, syntax error). */
+ * other is taken as it is; NULL is passed over, and the others keep their numbers).  Mappings merge
+ * key by key, anything else is replaced whole; where a choice ends up with several keys, the one of
+ * the last layer that gave any stands.  Findings go to `diag`; NULL when there is no document to
+ * check at all (missing, unreadable, binary, not UTF-8, over 16 MiB, not a mapping at the top,
+ * syntax error). */
 struct param_doc *param_load(struct arena *arena, const char *path, const char *const *sets,
                              size_t set_count, struct diag *diag);
 /* The same from memory (fuzzing, tests). */

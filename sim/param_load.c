@@ -377,7 +377,7 @@ static struct param_doc *param_load_finish(struct param_loader *loader, struct p
                                            const char *const *sets, size_t set_count)
 {
     for (size_t i = 0; root && i < set_count; i++)
-        param_set_one(loader, root, sets[i], i + 1);
+        if (sets[i] != NULL) param_set_one(loader, root, sets[i], i + 1);
     if (!root) return NULL;
     struct param_doc *doc = arena_alloc(loader->arena, 1, sizeof *doc);
     *doc = (struct param_doc){.arena = loader->arena, .root = root, .partial = loader->partial};

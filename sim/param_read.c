@@ -579,7 +579,7 @@ static void param_item(const struct param *row, struct param *item, size_t *size
 {
     *item = (struct param){.key = row->key, .meaning = row->meaning};
     if (row->type == PARAM_LIST) {
-        item->type = PARAM_GROUP;
+        item->type = row->sub->one_of ? PARAM_CHOICE : PARAM_GROUP;
         item->sub = row->sub;
         *size = row->sub->size;
     } else if (row->type == PARAM_REALS) {

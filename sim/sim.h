@@ -14,6 +14,7 @@
 #include "sim/hist.h"
 #include "sim/interval.h"
 #include "sim/json.h"
+#include "sim/json_read.h"
 #include "sim/level.h"
 #include "sim/money.h"
 #include "sim/mser.h"

@@ -9,6 +9,7 @@ mkdir -p "$corpus"
 case $name in
 fuzz_scenario) cp -n scenarios/*.yaml tests/bad/*.yaml "$corpus"/ 2>/dev/null || true ;;
 fuzz_tables) cp -n tests/data/tables/*.csv tests/bad/tables/*.csv "$corpus"/ 2>/dev/null || true ;;
+fuzz_json) printf '{"a":[1,-2.5e3,"\\u20ac",null,true]}' >"$corpus"/sound ;;
 fuzz_trace) cp -n tests/data/*.csv "$corpus"/ 2>/dev/null || true ;;
 fuzz_safetensors)
     printf '\004\000{"a":{"dtype":"F32","shape":[],"data_offsets":[0,4]}}' >"$corpus/one"

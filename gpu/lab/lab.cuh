@@ -15,7 +15,7 @@
 #include <cstdlib>
 #include <vector>
 
-#include "gpu/engine_cuda.cuh"
+#include "gpu/infer_cuda.cuh"
 
 inline void lab_must(cudaError_t error, const char *what)
 {

@@ -32,12 +32,12 @@ int main()
     std::vector<double> want(SEQS);
     for (int s = 0; s < SEQS; s++) {
         samples[s] = {s, 100 + s, static_cast<uint32_t>(s), s % 2 ? 0.8f : 0.0f, 7};
-        struct engine_chunk c = {};
+        struct infer_chunk c = {};
         c.temperature = samples[s].temperature;
         c.seed = samples[s].seed;
         c.stream = samples[s].stream;
         want[s] =
-            engine_choose(&logits[static_cast<size_t>(s) * VOCAB], VOCAB, &c, samples[s].position);
+            infer_choose(&logits[static_cast<size_t>(s) * VOCAB], VOCAB, &c, samples[s].position);
     }
     const float *device_logits = lab_upload(logits);
     const struct cuda_sample *device_samples = lab_upload(samples);

@@ -31,7 +31,7 @@ static int64_t proposer_subtract(int64_t a, int64_t b)
     return b > 0 ? INT64_MIN : INT64_MAX;
 }
 
-static uint32_t proposer_highest(const struct proposer_set *set)
+uint32_t proposer_highest(const struct proposer_set *set)
 {
     uint32_t best = 0;
     for (uint32_t i = 1; i < set->count; i++)
@@ -69,11 +69,16 @@ static void proposer_centre(struct proposer_set *set)
         set->priority[i] = proposer_subtract(set->priority[i], (int64_t)average);
 }
 
+void proposer_normalise(struct proposer_set *set)
+{
+    proposer_rescale(set);
+    proposer_centre(set);
+}
+
 void proposer_increment(struct proposer_set *set, uint32_t times)
 {
     assert(times > 0);
-    proposer_rescale(set);
-    proposer_centre(set);
+    proposer_normalise(set);
     for (uint32_t t = 0; t < times; t++) {
         for (uint32_t i = 0; i < set->count; i++)
             set->priority[i] = proposer_add(set->priority[i], set->power[i]);

@@ -11,7 +11,7 @@
  *
  * Source: cometbft types/validator_set.go; the worked example in spec/consensus/
  * proposer-selection.md truncates the average where the code floors it, and the code is right.
- * Leaves out changes of the set (UpdateWithChangeSet). */
+ * Leaves out changes of the set (valset.h). */
 #ifndef HACASIM_MODELS_CONSENSUS_PROPOSER_H
 #define HACASIM_MODELS_CONSENSUS_PROPOSER_H
 
@@ -42,6 +42,10 @@ void proposer_load(struct proposer_set *set, struct arena *arena, const int64_t 
 /* `to` and `from` have the same count; powers stay shared. */
 void proposer_copy(struct proposer_set *to, const struct proposer_set *from);
 
+/* Index of the highest priority; ties go to the lowest address. */
+uint32_t proposer_highest(const struct proposer_set *set);
+/* Steps 1 and 2 alone, as an update of the set does them. */
+void proposer_normalise(struct proposer_set *set);
 /* One call: rescale and centre once, then `times` rounds; times >= 1. */
 void proposer_increment(struct proposer_set *set, uint32_t times);
 

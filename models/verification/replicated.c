@@ -7,6 +7,7 @@
  * continuous batch on the validator's GPUs.  Honest replicas differ on an answer of n tokens with
  * probability 1 - (1 - divergence_per_token)^n; such an answer finds no quorum and is refused.
  * Leaves out cheating validators and outputs that differ by hardware. */
+#include "models/scenario_own.h"
 #include "models/serving_snap.h"
 #include "models/world.h"
 
@@ -20,8 +21,9 @@ static void replicated_open(struct world *w)
 {
     const struct verification_replicated *p = &w->params->verification.replicated;
     struct replicated_state *state = arena_alloc(w->arena, 1, sizeof *state);
-    state->perf = perf_build(perf_hardware_find(p->gpu), perf_model_find(p->model), PERF_BF16,
-                             (int32_t)p->gpus, 0, 0);
+    state->perf =
+        perf_build(scenario_own_hardware(w->params->own, p->gpu),
+                   scenario_own_model(w->params->own, p->model), PERF_BF16, (int32_t)p->gpus, 0, 0);
     serving_init(&state->engine, &w->params->serving, &state->perf, w->arena);
     w->design_state = state;
 }
@@ -46,8 +48,9 @@ static int64_t replicated_execution_ns(struct world *w)
         const struct mempool_tx *tx = mempool_get(&w->mempool, w->block.txs[i]);
         if (tx->kind != TX_INFERENCE) continue;
         struct request *r = world_request(w, tx->reference);
-        r->refused = !serving_submit(&state->engine, state->clock_ns, tx->reference, r->prompt_tok,
-                                     r->output_tok, NULL);
+        struct serving_terms terms = {
+            .tag = tx->reference, .prompt_tok = r->prompt_tok, .output_tok = r->output_tok};
+        r->refused = !serving_submit(&state->engine, state->clock_ns, &terms, NULL);
     }
     return replicated_run(state);
 }

@@ -1,20 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Speed of a serving node: lines `bench NAME VALUE UNIT`.
- *
- * The workload is made to look like the public Azure conversation hour of 2023: 19,366 requests at
- * 5.53/s with the quantiles of its prompt and output lengths (drawn beforehand; only serving is
- * timed).  One A100-80G with Llama-3-8B takes all of it, leaping (also with measured tables) and
- * stepping; then 40 nodes of
- * four A100 with Llama-3-70B share it in turn.  A node is driven without an event list: arrivals
- * and its own wake-ups in order of time.  Each figure is the best of several runs, because the
- * machine is shared and only slowness is noise. */
+ * Requests per second of serving nodes, on one core: the Azure hour of conversations, 19,366
+ * requests, from the trace itself where DATA holds it, else drawn from the quantiles of its lengths
+ * at its rate; read beforehand, only serving is timed.  One A100-80G with Llama-3-8B takes all of
+ * it, under each policy, leaping and stepping, with measured tables where DATA holds them; then 40
+ * nodes of four A100 with Llama-3-70B share it in turn.  A node is driven without an event list:
+ * arrivals and its own wake-ups in order of time, its laws compared at each.  Seconds are of the
+ * processor, and each figure is the best of several runs: on a shared machine only slowness is
+ * noise. */
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 #include "models/perf_tables.h"
 #include "models/serving.h"
+#include "models/trace.h"
 #include "sim/variate.h"
 
 enum { REQUESTS = 19366, REPEATS = 5, NODES = 40, DONE_MAX = 256 };
@@ -28,11 +29,11 @@ static int64_t arrive_ns[REQUESTS], prompt_tok[REQUESTS], output_tok[REQUESTS];
 static double seconds(void)
 {
     struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
     return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
 }
 
-static void make_workload(void)
+static void draw_workload(void)
 {
     struct rng_stream s = rng_open(1, 0, 902, 0);
     double now_s = 0.0;
@@ -44,8 +45,38 @@ static void make_workload(void)
     }
 }
 
+static bool read_workload(void)
+{
+    struct arena arena;
+    struct trace *trace;
+    struct trace_row row;
+    const char *data = getenv("DATA");
+    bool more = true;
+    int n = 0;
+    arena_init(&arena, "bench trace", 0);
+    const char *path = arena_print(&arena, "%s/azure-conv-2023.csv", data ? data : "");
+    bool found = trace_open(path, &arena, &trace) == STATUS_OK;
+    for (; found && n < REQUESTS; n++) {
+        if (trace_next(trace, &row, &more) != STATUS_OK || !more) break;
+        arrive_ns[n] = row.time_ns;
+        prompt_tok[n] = row.prompt_tok;
+        output_tok[n] = row.output_tok;
+    }
+    if (found) trace_close(trace);
+    arena_free(&arena);
+    return n == REQUESTS;
+}
+
+static void make_workload(void)
+{
+    if (read_workload()) return;
+    printf("# serving: no Azure trace in DATA, requests are drawn from its quantiles\n");
+    draw_workload();
+}
+
 struct outcome {
     uint64_t completed, steps, tokens, wakes, preemptions;
+    double held_s, waiting_s, busy_s, blocks_peak; /* requests x s; the peak as a share */
     int64_t end_ns;
 };
 
@@ -55,17 +86,25 @@ static void serve(const struct serving_params *params, const struct perf *perf, 
 {
     struct serving s;
     static struct serving_done done[DONE_MAX];
+    char law[160];
     int next = first;
     serving_init(&s, params, perf, arena);
     for (;;) {
         int64_t wake_ns = serving_next_ns(&s);
+        if (serving_laws_check(&s, law, sizeof law)) {
+            fprintf(stderr, "%s\n", law);
+            exit(1);
+        }
         int64_t call_ns = next < REQUESTS ? arrive_ns[next] : INT64_MAX;
         if (wake_ns == INT64_MAX && call_ns == INT64_MAX) break;
         if (wake_ns <= call_ns) {
             serving_advance(&s, wake_ns, done, DONE_MAX);
             o->wakes++;
         } else {
-            serving_submit(&s, call_ns, (uint32_t)next, prompt_tok[next], output_tok[next], NULL);
+            struct serving_terms terms = {.tag = (uint32_t)next,
+                                          .prompt_tok = prompt_tok[next],
+                                          .output_tok = output_tok[next]};
+            serving_submit(&s, call_ns, &terms, NULL);
             next += every;
         }
     }
@@ -74,6 +113,11 @@ static void serve(const struct serving_params *params, const struct perf *perf, 
     o->steps += c.steps;
     o->tokens += c.prefill_tok + c.decode_tok;
     o->preemptions += c.preemptions;
+    o->held_s += (double)s.laws.area_ns * 1e-9;
+    o->waiting_s += (double)s.laws.waiting_ns * 1e-9;
+    o->busy_s += (double)c.busy_ns * 1e-9;
+    double peak = (double)c.blocks_peak / (double)s.blocks_total;
+    if (peak > o->blocks_peak) o->blocks_peak = peak;
     if (s.now_ns > o->end_ns) o->end_ns = s.now_ns;
 }
 
@@ -95,58 +139,72 @@ static void measure(const char *name, const struct serving_params *params, const
         bytes = arena.used_bytes / (size_t)nodes + sizeof(struct serving);
         arena_free(&arena);
     }
-    fprintf(stderr,
-            "%s: %llu requests, %llu steps, %llu wake-ups, %llu tokens, %llu preemptions, "
-            "%.0f s simulated, %.4f s\n",
-            name, (unsigned long long)o.completed, (unsigned long long)o.steps,
-            (unsigned long long)o.wakes, (unsigned long long)o.tokens,
-            (unsigned long long)o.preemptions, (double)o.end_ns * 1e-9, best_s);
+    double span_s = (double)o.end_ns * 1e-9 * nodes;
+    fprintf(
+        stderr,
+        "%s: %llu requests, %llu steps, %llu wake-ups, %llu tokens, %llu preemptions; busy "
+        "%.0f %%, %.1f requests held and %.2f waiting in the mean, KV at most %.0f %%; %.4f s\n",
+        name, (unsigned long long)o.completed, (unsigned long long)o.steps,
+        (unsigned long long)o.wakes, (unsigned long long)o.tokens,
+        (unsigned long long)o.preemptions, 100 * o.busy_s / span_s, o.held_s / span_s,
+        o.waiting_s / span_s, 100 * o.blocks_peak, best_s);
     printf("bench serving.%s_requests_per_s %.0f requests/s\n", name, (double)o.completed / best_s);
     printf("bench serving.%s_node_bytes %zu B\n", name, bytes);
 }
 
-/* With the published A100 tables, where DATA holds them. */
-static void measure_tables(const struct serving_params *params)
+/* One A100-80G with Llama-3-8B, by the published tables where DATA holds them. */
+static struct perf measured_perf(struct arena *arena)
 {
-    struct arena arena;
     struct diag diag;
     const char *data = getenv("DATA");
-    arena_init(&arena, "bench tables", 0);
-    diag_init(&diag, &arena);
+    diag_init(&diag, arena);
     struct perf_terms terms = {.hardware = perf_hardware_find("a100-80g"),
                                .model = perf_model_find("llama3-8b"),
                                .tp = 1,
                                .pp = 1,
                                .ep = 1};
-    struct perf_tables_ask ask = {.folder = arena_print(&arena, "%s/gpu_tables", data ? data : ""),
+    struct perf_tables_ask ask = {.folder = arena_print(arena, "%s/gpu_tables", data ? data : ""),
                                   .hardware = terms.hardware,
                                   .tp = 1};
-    terms.tables = perf_tables_load(&ask, &arena, &diag);
-    if (terms.tables == NULL) {
-        printf("# serving.azure_tables skipped: no timing tables in %s\n", ask.folder);
-    } else {
-        struct perf perf = perf_make(&terms, &arena);
-        measure("azure_tables", params, &perf, 1);
+    terms.tables = perf_tables_load(&ask, arena, &diag);
+    if (terms.tables == NULL) printf("# serving: no timing tables in DATA, steps are modelled\n");
+    return perf_make(&terms, arena);
+}
+
+static void measure_policy(struct serving_params *params, const struct perf *perf, int policy)
+{
+    char name[64];
+    params->policy = policy;
+    for (int fidelity = SERVING_LEAP; fidelity <= SERVING_STEP; fidelity++) {
+        params->fidelity = fidelity;
+        snprintf(name, sizeof name, "azure_%s%s", serving_policies[policy].name,
+                 fidelity == SERVING_STEP ? "_step" : "");
+        measure(name, params, perf, 1);
     }
-    arena_free(&arena);
+    params->fidelity = SERVING_LEAP;
+    params->policy = SERVING_VLLM_V1;
 }
 
 int main(void)
 {
+    struct arena arena;
     struct serving_params params = {.max_num_seqs = 256,
                                     .max_num_batched_tokens = 8192,
                                     .gpu_memory_utilization = 0.9,
                                     .block_tokens = 16,
                                     .max_waiting = 1000000,
+                                    .prefix_caching = true,
                                     .fidelity = SERVING_LEAP};
     const struct perf_hardware *a100 = perf_hardware_find("a100-80g");
-    struct perf small = perf_build(a100, perf_model_find("llama3-8b"), PERF_BF16, 1, 0, 0.0);
     struct perf large = perf_build(a100, perf_model_find("llama3-70b"), PERF_BF16, 4, 0, 0.0);
+    struct perf roofline = perf_build(a100, perf_model_find("llama3-8b"), PERF_BF16, 1, 0, 0.0);
+    arena_init(&arena, "bench tables", 0);
+    struct perf measured = measured_perf(&arena);
     make_workload();
-    measure("azure", &params, &small, 1);
-    measure_tables(&params);
+    for (int policy = 0; policy < SERVING_POLICIES; policy++)
+        measure_policy(&params, &measured, policy);
+    measure("azure_roofline", &params, &roofline, 1);
     measure("azure_40_nodes", &params, &large, NODES);
-    params.fidelity = SERVING_STEP;
-    measure("azure_step", &params, &small, 1);
+    arena_free(&arena);
     return 0;
 }

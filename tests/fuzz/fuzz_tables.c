@@ -53,6 +53,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
         step(&perf, 7, 1000, 0);
         step(&perf, 300, 100000, 0);
         step(&perf, 3, 17, 2048);
+        terms.model = perf_model_find("mixtral-8x7b");
+        terms.tp = terms.pp = terms.ep = 2;
+        struct perf spread = perf_make(&terms, &arena);
+        step(&spread, 1, 1, 0);
+        step(&spread, 300, 100000, 2048);
     }
     arena_free(&arena);
     return 0;

@@ -53,7 +53,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
     struct trace_summary sum;
     arena_init(&arena, "fuzz", 0);
     diag_init(&diag, &arena);
-    bool ok = trace_check_file(memory(bytes, size), "fuzz", &diag, &sum);
+    bool ok = trace_check_file(memory(bytes, size), "fuzz", NULL, &diag, &sum);
     must(ok == (diag.count == 0));
     must(diag.count <= TRACE_FINDINGS_MAX + 1);
     if (ok) replay(bytes, size, &sum, &arena);

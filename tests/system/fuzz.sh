@@ -9,4 +9,4 @@ if ! command -v clang >/dev/null || ! echo 'int main(void){return 0;}' |
 fi
 seconds=4
 [ "${HACASIM_MODE:-short}" = long ] && seconds=600
-make --no-print-directory fuzz SECONDS=$seconds
+make --no-print-directory -j"$(nproc)" fuzz SECONDS=$seconds

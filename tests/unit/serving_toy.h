@@ -27,7 +27,7 @@ static struct perf_line toy_line(const struct perf *perf, const struct perf_batc
 
 static const struct perf_source toy_source = {.name = "toy", .line = toy_line};
 
-static struct perf toy_perf(const struct toy *toy)
+static inline struct perf toy_perf(const struct toy *toy)
 {
     struct perf perf = perf_build(perf_hardware_find("h200-sxm"), perf_model_find("llama3-8b"),
                                   PERF_BF16, 1, 0, 0.0);
@@ -47,7 +47,15 @@ static struct serving_params toy_params(int64_t seqs, int64_t budget, int64_t bl
                                    .fidelity = SERVING_LEAP};
 }
 
-static int64_t between(struct rng_stream *s, int64_t low, int64_t high)
+/* A request that asks for nothing special. */
+static inline bool submit_plainly(struct serving *s, int64_t now_ns, uint32_t tag,
+                                  int64_t prompt_tok, int64_t output_tok, enum serving_reject *why)
+{
+    struct serving_terms terms = {.tag = tag, .prompt_tok = prompt_tok, .output_tok = output_tok};
+    return serving_submit(s, now_ns, &terms, why);
+}
+
+static inline int64_t between(struct rng_stream *s, int64_t low, int64_t high)
 {
     return low + (int64_t)rng_below(s, (uint64_t)(high - low + 1));
 }

@@ -74,6 +74,15 @@ static const struct memory_skip memory_serving[] = {
      * place on */
     MEMORY_SKIP(struct serving, request_capacity),
     MEMORY_SKIP(struct serving, finish_capacity),
+    MEMORY_SKIP(struct serving, rules), /* padding; they follow from the scenario */
+    MEMORY_SKIP(struct serving, ranked),
+    MEMORY_SKIP(struct serving, ranked_capacity),
+    MEMORY_SKIP(struct serving, cache.runs),
+    MEMORY_SKIP(struct serving, cache.run_capacity),
+    MEMORY_SKIP(struct serving, cache.chains),
+    MEMORY_SKIP(struct serving, cache.chain_capacity),
+    MEMORY_SKIP(struct serving, cache.buckets),
+    MEMORY_SKIP(struct serving, cache.bucket_count),
     MEMORY_SKIP(struct serving, finish),
     MEMORY_SKIP(struct serving, requests),
     MEMORY_SKIP(struct serving, done),
@@ -91,10 +100,17 @@ static void memory_engine(struct memory_find *find, const struct serving *a,
         if (a->requests[i].state != SERVING_FREE)
             memory_words(find, "serving_request", i, &a->requests[i], &b->requests[i],
                          sizeof a->requests[i], NULL, 0);
-    memory_words(find, "serving_finish", 0, a->finish, b->finish, a->decoding * sizeof *a->finish,
-                 NULL, 0);
+    if (a->params->speculative.tokens == 0)
+        memory_words(find, "serving_finish", 0, a->finish, b->finish,
+                     a->decoding * sizeof *a->finish, NULL, 0);
     memory_words(find, "phase", 0, a->phase, b->phase,
                  (size_t)a->params->block_tokens * sizeof *a->phase, NULL, 0);
+    memory_words(find, "serving_run", 0, a->cache.runs, b->cache.runs,
+                 a->cache.run_used * sizeof *a->cache.runs, NULL, 0);
+    const struct memory_skip bucket[] = {MEMORY_SKIP(struct serving_chain, bucket_next)};
+    for (uint32_t i = 0; i < a->cache.chain_used; i++)
+        memory_words(find, "serving_chain", i, &a->cache.chains[i], &b->cache.chains[i],
+                     sizeof a->cache.chains[i], bucket, 1);
 }
 
 static void memory_node(struct memory_find *find, const struct world *a, const struct world *b,

@@ -10,7 +10,7 @@
 
 #include "models/checkpoint.h"
 
-enum { SNAP_WORLD_SETS = 32, SNAP_WORLD_TEXT = 480 };
+enum { SNAP_WORLD_SETS = 48, SNAP_WORLD_TEXT = 480 };
 
 struct snap_world {
     char text[SNAP_WORLD_SETS][SNAP_WORLD_TEXT];
@@ -100,7 +100,7 @@ static void snap_world_service(struct snap_world *w)
     static const char regions[] = "N_Virginia|Frankfurt|Tokyo|S_Paulo";
     snap_world_set(
         w, "router.policy=%s",
-        snap_world_pick(w, "random|least_loaded|nearest|sticky|stake_weighted|cheapest"));
+        snap_world_pick(w, "random|least_loaded|nearest|sticky|stake_weighted|cheapest|prefix"));
     const char *first = snap_world_pick(w, regions), *count = snap_world_pick(w, "1|4|9");
     snap_world_fleet(w, first, count, snap_world_pick(w, regions));
     snap_world_set(w, "serving={kv_blocks: %s, fidelity: %s}", snap_world_pick(w, "0|400|1500"),
@@ -120,6 +120,31 @@ static void snap_world_service(struct snap_world *w)
                    "events=[{at: %s s, do: %s, for: %s s}, {at: 60 s, do: outage, region: "
                    "Frankfurt, for: 20 s}]",
                    at, what, snap_world_pick(w, "10|50"));
+    snap_world_set(w, "serving={policy: %s, order: %s}",
+                   snap_world_pick(w, "vllm_v1|vllm_v1|vllm_v0|sarathi|orca|static"),
+                   snap_world_pick(w, "fcfs|priority|shortest"));
+    snap_world_set(w, "serving=%s",
+                   snap_world_pick(w, "{}|{async_scheduling: true}|{speculative: {tokens: 3}}|"
+                                      "{prefix_caching: false}|{chunked_prefill: off}"));
+}
+
+/* Conversations, shared prefixes, promises, and who computes prompts and who decodes. */
+static void snap_world_demand(struct snap_world *w)
+{
+    snap_world_set(w,
+                   "workload.sessions={share: %s, turns: {exponential: {mean: 4}}, think_time: "
+                   "{exponential: {mean: %s s}}, limit: %s}",
+                   snap_world_pick(w, "0%|50%|100%"), snap_world_pick(w, "2|20"),
+                   snap_world_pick(w, "3|1000000"));
+    snap_world_set(w, "workload.system_prompts={count: %s, added: %s}", snap_world_pick(w, "0|5"),
+                   snap_world_pick(w, "true|false"));
+    snap_world_set(w, "users[0].slo={ttft: %s ms, e2e: 9 s}", snap_world_pick(w, "0|300"));
+    const char *prefill = snap_world_pick(w, "both|prefill");
+    const char *decode = snap_world_pick(w, "both|decode");
+    snap_world_set(w, "nodes[0].role=%s", prefill);
+    snap_world_set(w, "nodes[1].role=%s", decode);
+    snap_world_set(w, "transfer={bandwidth: %s Gbit/s, retries: %s}", snap_world_pick(w, "1|400"),
+                   snap_world_pick(w, "0|2"));
 }
 
 /* Fill `w`, which must stay where it is: its list points into it. */
@@ -150,6 +175,7 @@ static void snap_world_make(struct snap_world *w, uint64_t seed)
                    snap_world_pick(w, "10|600"));
     snap_world_chain(w);
     snap_world_service(w);
+    snap_world_demand(w);
 }
 
 #endif

@@ -27,7 +27,7 @@ static struct expect *parse(const char *text, struct diag *diag)
 {
     struct param_text line = {.text = text, .where = {.file = "x.yaml", .line = 31, .column = 9}};
     diag_init(diag, &arena);
-    return expect_parse(&arena, &line, diag);
+    return expect_parse(&arena, NULL, &line, diag);
 }
 
 static struct expect *good(const char *text)
@@ -275,9 +275,59 @@ static void test_hostile_length_and_depth(void **state)
     refused(text, "is longer than 1000 characters");
 }
 
+/* The sign of the slack is the verdict, whatever the operator; a null has none. */
+static void test_slack_agrees_with_the_verdict(void **state)
+{
+    (void)state;
+    static const char *const lines[] = {"gap.s.p99 < 3",      "gap.s.p99 <= 3", "gap.s.p99 > 3",
+                                        "gap.s.p99 >= 3",     "gap.s.p99 == 3", "gap.s.p99 != 3",
+                                        "gap.s.p99 in [2, 3]"};
+    static const double values[] = {1.5, 2, 2.5, 3, 3.5};
+    for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
+        struct expect *expect = good(lines[i]);
+        for (size_t k = 0; k < sizeof values / sizeof *values; k++) {
+            struct models_value *row = values_new();
+            const struct models_value *const one[] = {row};
+            set_real(row, "gap.s.p99", values[k]);
+            struct expect_slack slack = expect_slack(expect, &arena, row);
+            bool holds = slack.slack > 0 || (slack.slack == 0 && !expect_strict(expect));
+            assert_true(slack.left == values[k]);
+            assert_int_equal(holds, expect_judge(expect, &arena, one, 1).failures == 0);
+        }
+        assert_true(isnan(expect_slack(expect, &arena, values_new()).slack));
+    }
+    struct models_value *row = values_new();
+    set_real(row, "gap.s.p99", 2.25);
+    assert_true(expect_slack(good("gap.s.p99 in [2, 3]"), &arena, row).slack == 0.25);
+    assert_true(expect_slack(good("gap.s.p99 >= 3"), &arena, row).slack == -0.75);
+}
+
+/* A scenario's own metrics stand behind the common ones and are found, and suggested, by name. */
+static void test_metrics_of_a_scenario(void **state)
+{
+    (void)state;
+    static const struct models_metric own[] = {{"slo.class.chat.met", "requests"}};
+    const struct models_metrics metrics = {own, 1};
+    struct diag diag;
+    struct param_text line = {.text = "slo.class.chat.met >= 7"};
+    diag_init(&diag, &arena);
+    struct expect *expect = expect_parse(&arena, &metrics, &line, &diag);
+    assert_non_null(expect);
+    struct models_value *row = arena_alloc(&arena, models_metrics_count(&metrics), sizeof *row);
+    row[models_metric_count()] =
+        (struct models_value){.kind = MODELS_INTEGER, .integer = 9, .real = 9};
+    const struct models_value *const one[] = {row};
+    assert_int_equal(expect_judge(expect, &arena, one, 1).failures, 0);
+    line.text = "slo.class.chta.met >= 7";
+    assert_null(expect_parse(&arena, &metrics, &line, &diag));
+    assert_non_null(strstr(diag.items[0].message, "did you mean 'slo.class.chat.met'?"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_slack_agrees_with_the_verdict),
+        cmocka_unit_test(test_metrics_of_a_scenario),
         cmocka_unit_test(test_every_operator),
         cmocka_unit_test(test_arithmetic),
         cmocka_unit_test(test_exact_amounts),

@@ -32,7 +32,7 @@ static void fill(uint32_t entity)
 
 static const void *weights_of(int dtype)
 {
-    return dtype == ENGINE_FP32 ? (const void *)wide : (const void *)half;
+    return dtype == INFER_FP32 ? (const void *)wide : (const void *)half;
 }
 
 /* Standard bound of a sum: an error of `roundings` x 2^-24 x sum of |w x|, where a term passes
@@ -62,7 +62,7 @@ static void test_products_within_their_bound(void **state)
 {
     (void)state;
     for (int set = 0; set < product_sets_here(); set++)
-        for (int dtype = ENGINE_FP32; dtype <= ENGINE_BF16; dtype++)
+        for (int dtype = INFER_FP32; dtype <= INFER_BF16; dtype++)
             for (int i = 0; i < SHAPES; i++) {
                 int m = shapes[i][0], n = shapes[i][1], k = shapes[i][2];
                 fill((uint32_t)i);
@@ -75,7 +75,7 @@ static void test_products_within_their_bound(void **state)
 static void test_invariant_products_are_one(void **state)
 {
     (void)state;
-    for (int dtype = ENGINE_FP32; dtype <= ENGINE_BF16; dtype++) {
+    for (int dtype = INFER_FP32; dtype <= INFER_BF16; dtype++) {
         fill(77);
         product_sets[0].block[dtype](weights_of(dtype), x, M, N, K, got, N);
         for (int set = 0; set < product_sets_here() && set < 2; set++)
@@ -83,14 +83,14 @@ static void test_invariant_products_are_one(void **state)
                 for (int r = 0; r < N; r++) {
                     const char *row = (const char *)weights_of(dtype);
                     float one;
-                    row += (size_t)r * K * (dtype == ENGINE_FP32 ? 4 : 2);
+                    row += (size_t)r * K * (dtype == INFER_FP32 ? 4 : 2);
                     product_sets[set].block[dtype](row, x + t * K, 1, 1, K, &one, 1);
                     assert_memory_equal(&one, &got[t * N + r], sizeof one);
                 }
         for (int threads = 1; threads <= 5; threads += 2) {
-            struct product p = {.kernels = product_choose(ENGINE_INVARIANT),
-                                .order = ENGINE_INVARIANT,
-                                .dtype = (enum engine_dtype)dtype,
+            struct product p = {.kernels = product_choose(INFER_INVARIANT),
+                                .order = INFER_INVARIANT,
+                                .dtype = (enum infer_dtype)dtype,
                                 .threads = threads};
             product_run(&p, x, M, weights_of(dtype), N, K, other);
             assert_memory_equal(got, other, sizeof got);
@@ -103,11 +103,11 @@ static void test_fast_products(void **state)
 {
     (void)state;
     static float panels[3 * PRODUCT_PANEL * K];
-    for (int dtype = ENGINE_FP32; dtype <= ENGINE_BF16; dtype++)
+    for (int dtype = INFER_FP32; dtype <= INFER_BF16; dtype++)
         for (int m = PRODUCT_BLAS_FROM - 1; m <= PRODUCT_BLAS_FROM + 1; m++) {
-            struct product p = {.kernels = product_choose(ENGINE_FAST),
-                                .order = ENGINE_FAST,
-                                .dtype = (enum engine_dtype)dtype,
+            struct product p = {.kernels = product_choose(INFER_FAST),
+                                .order = INFER_FAST,
+                                .dtype = (enum infer_dtype)dtype,
                                 .threads = 3,
                                 .panels = panels,
                                 .panel_stride = PRODUCT_PANEL * K};
@@ -126,7 +126,7 @@ static void test_mixing(void **state)
     float out[WIDTH], first[WIDTH] = {0};
     fill(8);
     for (int set = 0; set < product_sets_here(); set++)
-        for (int dtype = ENGINE_FP32; dtype <= ENGINE_BF16; dtype++) {
+        for (int dtype = INFER_FP32; dtype <= INFER_BF16; dtype++) {
             for (int i = 0; i < WIDTH; i++)
                 out[i] = 0.25f;
             product_sets[set].mix[dtype](weights_of(dtype), x, COUNT, WIDTH, out);
@@ -138,7 +138,7 @@ static void test_mixing(void **state)
                 }
                 assert_true(fabs(out[c] - sum) <= (COUNT + 1) * 0x1p-24 * 1.001 * size);
             }
-            if (set == 0 && dtype == ENGINE_FP32) memcpy(first, out, sizeof out);
+            if (set == 0 && dtype == INFER_FP32) memcpy(first, out, sizeof out);
             if (set < 2) assert_memory_equal(first, out, sizeof out);
         }
 }
@@ -223,7 +223,7 @@ static void test_bf16_rounds_to_even(void **state)
 
 int main(void)
 {
-    printf("used: %s\n", product_choose(ENGINE_FAST)->name);
+    printf("used: %s\n", product_choose(INFER_FAST)->name);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_products_within_their_bound),
         cmocka_unit_test(test_invariant_products_are_one),

@@ -422,9 +422,106 @@ static void another_model_changes_no_draw(void **state)
         assert_int_equal(pick(&router, &a, i), pick(&router, &b, i));
 }
 
+/* What shares a name goes to one node; names spread; a node that leaves moves only what was its
+ * own, and back again when it returns. */
+static void prefixes_stay_together(void **state)
+{
+    (void)state;
+    enum { NAMES = 400, NODES = 8 };
+    struct registry reg = nodes(NODES);
+    struct net net = world();
+    struct router router = open_router(ROUTER_PREFIX);
+    uint32_t home[NAMES], count[NODES] = {0};
+    for (uint32_t i = 0; i < NAMES; i++) {
+        struct router_query query = {.request = i, .shares = i + 1};
+        home[i] = router_pick(&router, &reg, &net, &query);
+        count[home[i]]++;
+        query.request += 1000;
+        assert_int_equal(router_pick(&router, &reg, &net, &query), home[i]);
+    }
+    for (int n = 0; n < NODES; n++) /* 50 each, standard deviation 6.6 */
+        assert_true(count[n] > 50 - 5 * 6.6 && count[n] < 50 + 5 * 6.6);
+    registry_disable(&reg, 3);
+    for (uint32_t i = 0; i < NAMES; i++) {
+        struct router_query query = {.request = i, .shares = i + 1};
+        uint32_t node = router_pick(&router, &reg, &net, &query);
+        if (home[i] == 3)
+            assert_int_equal(node, 4); /* the next on the ring */
+        else
+            assert_int_equal(node, home[i]);
+    }
+    registry_enable(&reg, 3, 0);
+    for (uint32_t i = 0; i < NAMES; i++) {
+        struct router_query query = {.request = i, .shares = i + 1};
+        assert_int_equal(router_pick(&router, &reg, &net, &query), home[i]);
+    }
+}
+
+/* One name alone: its node takes as many as the bound allows, then the next one does.  With
+ * nothing shared the least loaded is taken. */
+static void a_popular_prefix_spreads(void **state)
+{
+    (void)state;
+    struct registry reg = nodes(4);
+    struct net net = world();
+    struct router router = open_router(ROUTER_PREFIX);
+    uint32_t first = 0, capacity = reg.nodes[0].terms.capacity;
+    router.params.excess = 0.5;
+    for (uint32_t i = 0; i < 100; i++) {
+        struct router_query query = {.request = i, .shares = 77};
+        uint32_t node = router_pick(&router, &reg, &net, &query);
+        if (i == 0) first = node;
+        /* its part of i + 1 requests, and half of its capacity */
+        assert_true(reg.nodes[node].in_flight < (i + 1) / 4.0 + 0.5 * capacity);
+        registry_begin(&reg, node);
+    }
+    for (uint32_t n = 0; n < 4; n++)
+        assert_true(reg.nodes[n].in_flight <= reg.nodes[first].in_flight);
+    assert_true(reg.nodes[first].in_flight < 100);
+    struct router_query query = {.request = 1};
+    uint32_t node = router_pick(&router, &reg, &net, &query);
+    for (uint32_t n = 0; n < 4; n++)
+        assert_true(reg.nodes[node].in_flight <= reg.nodes[n].in_flight);
+}
+
+/* Requests go to all but the decode nodes, what was begun goes on at all but the prefill nodes. */
+static void roles_part_the_nodes(void **state)
+{
+    (void)state;
+    struct registry reg = nodes(0);
+    struct net net = world();
+    static const enum registry_role roles[] = {REGISTRY_PREFILL, REGISTRY_DECODE, REGISTRY_BOTH};
+    for (uint32_t i = 0; i < 9; i++) {
+        struct registry_terms terms = {.capacity = 1, .role = roles[i % 3]};
+        registry_register(&reg, registry_add(&reg, &terms), 0);
+    }
+    assert_int_equal(registry_actives(&reg, 0)->count, 6);
+    assert_int_equal(registry_decoders(&reg, 0)->count, 6);
+    static const enum router_policy policies[] = {ROUTER_RANDOM, ROUTER_LEAST_LOADED, ROUTER_STICKY,
+                                                  ROUTER_PREFIX};
+    for (size_t p = 0; p < sizeof policies / sizeof *policies; p++) {
+        struct router router = open_router(policies[p]);
+        for (uint32_t i = 0; i < 100; i++) {
+            struct router_query query = {.request = i, .client = i % 7, .shares = i % 5};
+            uint32_t a = router_pick(&router, &reg, &net, &query);
+            query.decode = true;
+            uint32_t b = router_pick(&router, &reg, &net, &query);
+            assert_true(reg.nodes[a].terms.role != REGISTRY_DECODE);
+            assert_true(reg.nodes[b].terms.role != REGISTRY_PREFILL);
+        }
+    }
+    registry_disable(&reg, 1);
+    registry_disable(&reg, 2);
+    assert_int_equal(registry_actives(&reg, 0)->count, 5);
+    assert_int_equal(registry_decoders(&reg, 0)->count, 4);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(prefixes_stay_together),
+        cmocka_unit_test(a_popular_prefix_spreads),
+        cmocka_unit_test(roles_part_the_nodes),
         cmocka_unit_test(a_heartbeat_keeps_a_node_active),
         cmocka_unit_test(one_missed_heartbeat_is_tolerated_two_are_not),
         cmocka_unit_test(heartbeats_outside_the_window_revert),

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * The reader of safetensors files: what it takes, and what each broken file is told. */
-#include "tests/unit/engine_plain.h"
+#include "tests/unit/infer_plain.h"
 #include "tests/unit/unit.h"
 
 #include <unistd.h>
@@ -10,16 +10,16 @@
 
 static char path[64];
 
-static const struct engine_shape tiny = {.layers = 1,
-                                         .hidden = 32,
-                                         .heads = 2,
-                                         .kv_heads = 1,
-                                         .head_dim = 16,
-                                         .vocab = 20,
-                                         .ffn = 48,
-                                         .dense_layers = 1,
-                                         .rope_theta = 1e4,
-                                         .norm_eps = 1e-5};
+static const struct infer_shape tiny = {.layers = 1,
+                                        .hidden = 32,
+                                        .heads = 2,
+                                        .kv_heads = 1,
+                                        .head_dim = 16,
+                                        .vocab = 20,
+                                        .ffn = 48,
+                                        .dense_layers = 1,
+                                        .rope_theta = 1e4,
+                                        .norm_eps = 1e-5};
 
 static void assert_says(enum status status, enum status want, const char *text)
 {
@@ -110,19 +110,19 @@ static void test_headers(void **state)
 
 /* ---- files ---------------------------------------------------------------------------------- */
 
-static enum status open_tiny(const struct engine_shape *shape)
+static enum status open_tiny(const struct infer_shape *shape)
 {
-    struct engine *engine;
-    struct engine_terms terms = {.shape = *shape,
-                                 .weights = path,
-                                 .block_tok = 4,
-                                 .blocks = 4,
-                                 .seqs_max = 1,
-                                 .step_tok_max = 4,
-                                 .context_max = 16,
-                                 .threads = 1};
-    enum status status = engine_open(&engine, &terms);
-    engine_close(engine);
+    struct infer *engine;
+    struct infer_terms terms = {.shape = *shape,
+                                .weights = path,
+                                .block_tok = 4,
+                                .blocks = 4,
+                                .seqs_max = 1,
+                                .step_tok_max = 4,
+                                .context_max = 16,
+                                .threads = 1};
+    enum status status = infer_open(&engine, &terms);
+    infer_close(engine);
     return status;
 }
 
@@ -130,7 +130,7 @@ static void test_shapes_and_names(void **state)
 {
     (void)state;
     struct plain_model *plain = plain_make(&tiny, 1);
-    struct engine_shape other = tiny;
+    struct infer_shape other = tiny;
     plain_write(plain, path, true, NULL);
     assert_int_equal(open_tiny(&tiny), STATUS_OK);
     other.ffn = 64;
@@ -202,10 +202,10 @@ static void test_no_plain_file(void **state)
     (void)state;
     unlink(path);
     assert_says(open_tiny(&tiny), STATUS_USER, "No such file");
-    struct engine_terms terms = {.shape = tiny, .weights = "/", .block_tok = 4, .blocks = 4};
-    struct engine *engine;
+    struct infer_terms terms = {.shape = tiny, .weights = "/", .block_tok = 4, .blocks = 4};
+    struct infer *engine;
     terms.seqs_max = terms.step_tok_max = terms.context_max = 4;
-    assert_says(engine_open(&engine, &terms), STATUS_USER, "/ is not a plain file");
+    assert_says(infer_open(&engine, &terms), STATUS_USER, "/ is not a plain file");
 }
 
 /* F16 is read exactly: 2^-24 is its smallest number, 65,504 its largest. */
@@ -231,7 +231,7 @@ static void test_half_precision(void **state)
     struct arena arena;
     struct weights_map map;
     arena_init(&arena, "test", 0);
-    weights_map_init(&map, &tiny, ENGINE_FP32, &arena);
+    weights_map_init(&map, &tiny, INFER_FP32, &arena);
     char *base = malloc(map.bytes);
     assert_int_equal(weights_read(&map, &tiny, path, true, base), STATUS_OK);
     assert_memory_equal(base + map.matrices[map.embed].at, values, sizeof values);

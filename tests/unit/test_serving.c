@@ -9,249 +9,10 @@
 #include "models/perf_tables.h"
 #include "models/serving.h"
 #include "sim/sim.h"
-#include "tests/unit/serving_plain.h"
-#include "tests/unit/serving_toy.h"
+#include "tests/unit/serving_worlds.h"
 #include "tests/unit/unit.h"
 
-enum { PURPOSE = 901 };
-
 /* ---- leap equals step equals plain ---------------------------------------------------------- */
-
-enum action { SUBMIT, CANCEL, SWAP, FAIL, COUNT };
-
-struct call {
-    int64_t time_ns, prompt, output;
-    enum action action;
-    uint32_t tag;
-};
-
-enum { CALLS_MAX = 160 };
-
-struct world {
-    struct serving_params params;
-    struct toy toys[2];
-    struct perf perfs[2];
-    struct call calls[CALLS_MAX];
-    int call_count;
-};
-
-/* What a node answered; `word` folds everything that is not a completion. */
-struct answers {
-    struct serving_done done[CALLS_MAX];
-    uint32_t done_count;
-    uint64_t words[2 * CALLS_MAX];
-    uint32_t word_count;
-    struct serving_counters counters;
-    uint64_t wakes;
-};
-
-/* Steps of whole multiples of a grid on which calls lie too, so that calls and step ends often
- * coincide; or of any length, fractions of a ns included. */
-static struct toy draw_toy(struct rng_stream *s, int64_t grid_ns)
-{
-    bool on_grid = grid_ns > 1, flat = rng_below(s, 2);
-    int64_t unit = on_grid ? grid_ns * PERF_TICKS : between(s, 100, 5000);
-    if (!on_grid && rng_below(s, 3) == 0) unit *= 100;
-    int64_t part = on_grid ? 1 : 16;
-    struct toy t = {
-        .base = PERF_TICKS * grid_ns + unit * between(s, 0, 8),
-        .per_seq = unit * between(s, 0, 2),
-        .per_tok = unit * between(s, 0, 2) / part,
-        .per_pair = flat ? 0 : unit * between(s, 0, 1) / part,
-        .per_sample = unit * between(s, 0, 2),
-        .slope = flat ? 0 : unit * between(s, 0, 3) / part,
-        .upper_slope = flat ? 0 : unit * between(s, 0, 5) / part,
-        .knot_tok = between(s, 0, 400),
-    };
-    return t;
-}
-
-static void draw_call(struct rng_stream *s, struct world *w, int64_t *now_ns, int64_t gap_ns,
-                      int64_t grid_ns, int64_t prompt_max, int64_t output_max)
-{
-    struct call *c = &w->calls[w->call_count];
-    if (rng_below(s, 4) > 0) *now_ns += between(s, 0, gap_ns) / grid_ns * grid_ns;
-    *c = (struct call){
-        .time_ns = *now_ns,
-        .prompt = between(s, 1, prompt_max),
-        .output = rng_below(s, 4) == 0 ? 1 : between(s, 1, output_max),
-        .action = SUBMIT,
-        .tag = (uint32_t)w->call_count,
-    };
-    uint64_t kind = rng_below(s, 40);
-    if (kind < 5) c->action = CANCEL;
-    if (kind == 5 || kind == 6) c->action = SWAP;
-    if (kind == 7) c->action = rng_below(s, 3) ? COUNT : FAIL;
-    if (kind > 34) c->action = COUNT;
-    if (c->action == CANCEL && w->call_count > 0)
-        c->tag =
-            (uint32_t)between(s, w->call_count > 12 ? w->call_count - 12 : 0, w->call_count - 1);
-    w->call_count++;
-}
-
-static void draw_world(struct rng_stream *s, struct world *w)
-{
-    int64_t seqs = between(s, 1, rng_below(s, 3) ? 8 : 40), block = between(s, 1, 20);
-    int64_t blocks = between(s, 2, rng_below(s, 2) ? 30 : 400);
-    int64_t budget = seqs + between(s, 0, rng_below(s, 2) ? 40 : 1000);
-    w->params = toy_params(seqs, budget, block, blocks);
-    w->params.max_waiting = rng_below(s, 4) ? 1000 : between(s, 1, 4);
-    int64_t grid_ns = rng_below(s, 2) ? 1 : between(s, 2, 5);
-    for (int i = 0; i < 2; i++) {
-        w->toys[i] = draw_toy(s, grid_ns);
-        w->perfs[i] = toy_perf(&w->toys[i]);
-    }
-    int64_t now_ns = 0, gap_ns = between(s, 0, rng_below(s, 2) ? 30 : 2000);
-    int64_t room = blocks * block;
-    int64_t prompt_max = between(s, 1, rng_below(s, 2) ? 20 : room);
-    int64_t output_max = between(s, 1, rng_below(s, 2) ? 12 : room);
-    int count = (int)between(s, 1, CALLS_MAX);
-    w->call_count = 0;
-    for (int i = 0; i < count; i++)
-        draw_call(s, w, &now_ns, gap_ns, grid_ns, prompt_max, output_max);
-}
-
-static void note(struct answers *a, uint64_t word)
-{
-    a->words[a->word_count++] = word;
-}
-
-static uint64_t mixed(const struct serving_counters *c)
-{
-    const uint64_t fields[] = {(uint64_t)c->busy_ns, c->steps,
-                               c->outside_steps,     c->prefill_tok,
-                               c->decode_tok,        c->wasted_tok,
-                               c->accepted,          c->completed,
-                               c->cancelled,         c->lost,
-                               c->rejected_full,     c->rejected_long,
-                               c->preemptions,       (uint64_t)c->blocks_peak};
-    uint64_t word = 0;
-    for (size_t i = 0; i < sizeof fields / sizeof *fields; i++)
-        word = (word ^ fields[i]) * 0x9E3779B97F4A7C15u;
-    return word;
-}
-
-static void take_done(struct serving *s, int64_t now_ns, struct answers *a)
-{
-    uint32_t got;
-    while ((got = serving_advance(s, now_ns, &a->done[a->done_count], 2)) > 0)
-        a->done_count += got;
-}
-
-static void check_blocks(const struct serving *s)
-{
-    assert_true(s->blocks_free >= 0 && s->blocks_free <= s->blocks_total);
-    uint32_t in_phases = 0;
-    for (int64_t i = 0; i < s->params->block_tokens; i++)
-        in_phases += s->phase[i];
-    assert_int_equal(in_phases, s->decoding);
-}
-
-static void make_call(struct serving *s, const struct world *w, const struct call *c,
-                      struct answers *a)
-{
-    enum serving_reject why;
-    struct serving_counters counters;
-    switch (c->action) {
-    case SUBMIT:
-        serving_submit(s, c->time_ns, c->tag, c->prompt, c->output, &why);
-        note(a, why);
-        break;
-    case CANCEL:
-        note(a, serving_cancel(s, c->time_ns, c->tag));
-        break;
-    case SWAP:
-        serving_swap_perf(s, c->time_ns, &w->perfs[c->prompt % 2]);
-        break;
-    case FAIL:
-        serving_fail(s, c->time_ns);
-        break;
-    case COUNT:
-        counters = serving_count(s, c->time_ns);
-        note(a, mixed(&counters));
-        note(a, serving_load(s, c->time_ns));
-        break;
-    }
-    check_blocks(s);
-}
-
-/* `manner`: 0 wakes the node whenever it asks, before calls at the same time; 1 after them; 2 only
- * now and then. */
-static void drive(const struct world *w, int fidelity, int manner, struct answers *a)
-{
-    struct arena arena;
-    struct serving s;
-    struct serving_params params = w->params;
-    params.fidelity = fidelity;
-    arena_init(&arena, "test", 0);
-    memset(a, 0, sizeof *a);
-    serving_init(&s, &params, &w->perfs[0], &arena);
-    for (int i = 0; i < w->call_count; i++) {
-        const struct call *c = &w->calls[i];
-        int64_t next;
-        while ((next = serving_next_ns(&s)) < c->time_ns + (manner == 0)) {
-            if (manner == 2 && i % 5 != 0) break;
-            a->wakes++;
-            take_done(&s, next > s.now_ns ? next : s.now_ns, a);
-        }
-        make_call(&s, w, c, a);
-    }
-    for (int64_t next; (next = serving_next_ns(&s)) != INT64_MAX; a->wakes++)
-        take_done(&s, next > s.now_ns ? next : s.now_ns, a);
-    a->counters = serving_count(&s, s.now_ns);
-    assert_int_equal(s.blocks_free, s.blocks_total);
-    assert_int_equal(s.decoding + s.waiting.count + s.running.count + s.cancels, 0);
-    assert_int_equal(s.computed_tok, 0);
-    arena_free(&arena);
-}
-
-static void drive_plain(const struct world *w, struct answers *a)
-{
-    static struct plain p;
-    memset(a, 0, sizeof *a);
-    plain_init(&p, &w->params, &w->perfs[0]);
-    for (int i = 0; i < w->call_count; i++) {
-        const struct call *c = &w->calls[i];
-        struct serving_counters counters;
-        switch (c->action) {
-        case SUBMIT:
-            note(a, plain_submit(&p, c->time_ns, c->tag, c->prompt, c->output));
-            break;
-        case CANCEL:
-            note(a, plain_cancel(&p, c->time_ns, c->tag));
-            break;
-        case SWAP:
-            plain_swap(&p, c->time_ns, &w->perfs[c->prompt % 2]);
-            break;
-        case FAIL:
-            plain_fail(&p, c->time_ns);
-            break;
-        case COUNT:
-            counters = plain_count(&p, c->time_ns);
-            note(a, mixed(&counters));
-            note(a, plain_load(&p, c->time_ns));
-            break;
-        }
-    }
-    plain_run(&p, INT64_MAX);
-    a->counters = plain_count(&p, INT64_MAX);
-    a->done_count = (uint32_t)p.done_count;
-    memcpy(a->done, p.done, (size_t)p.done_count * sizeof *p.done);
-}
-
-static void check_same(const struct answers *a, const struct answers *b, int world,
-                       const char *what)
-{
-    bool same = a->done_count == b->done_count && a->word_count == b->word_count &&
-                mixed(&a->counters) == mixed(&b->counters) &&
-                memcmp(a->words, b->words, a->word_count * sizeof *a->words) == 0;
-    for (uint32_t i = 0; same && i < a->done_count; i++) {
-        const struct serving_done *x = &a->done[i], *y = &b->done[i];
-        same = x->tag == y->tag && x->outcome == y->outcome && x->done_ns == y->done_ns &&
-               x->first_token_ns == y->first_token_ns;
-    }
-    if (!same) fail_msg("world %d: %s differ", world, what);
-}
 
 static void leap_equals_step_equals_plain(void **state)
 {
@@ -260,6 +21,7 @@ static void leap_equals_step_equals_plain(void **state)
     static struct world w;
     static struct answers plain, leap, step;
     uint64_t preempted = 0, lost = 0, rejected = 0, done = 0, steps = 0, wakes = 0;
+    uint64_t hits = 0, evicted = 0, accepted = 0, by_policy[SERVING_POLICIES] = {0};
     for (int i = 0; i < WORLDS; i++) {
         struct rng_stream s = rng_open(20261, (uint32_t)i, PURPOSE, 0);
         draw_world(&s, &w);
@@ -274,13 +36,39 @@ static void leap_equals_step_equals_plain(void **state)
         done += leap.counters.completed;
         steps += leap.counters.steps;
         wakes += leap.wakes;
+        hits += leap.counters.hit_tok;
+        evicted += leap.counters.evicted_blocks;
+        accepted += leap.counters.accepted_tok;
+        by_policy[w.params.policy] += leap.counters.completed;
     }
+    print_message("%llu tokens found in caches, %llu blocks evicted, %llu drafts accepted\n",
+                  (unsigned long long)hits, (unsigned long long)evicted,
+                  (unsigned long long)accepted);
+    /* Each kind of decision is met often; the worlds are fixed, so this cannot come and go. */
+    assert_true(hits > 100000 && evicted > 100000 && accepted > 100000);
+    for (int i = 0; i < SERVING_POLICIES; i++)
+        assert_true(by_policy[i] > 5000);
     print_message("%d worlds: %llu completed, %llu lost, %llu rejected, %llu preemptions, "
                   "%llu steps in %llu wake-ups\n",
                   WORLDS, (unsigned long long)done, (unsigned long long)lost,
                   (unsigned long long)rejected, (unsigned long long)preempted,
                   (unsigned long long)steps, (unsigned long long)wakes);
     assert_true(preempted > 10000 && lost > 1000 && rejected > 10000 && done > 100000);
+}
+
+static void checkpoints_change_nothing(void **state)
+{
+    (void)state;
+    enum { WORLDS = 700 };
+    static struct world w;
+    static struct answers plain, resumed;
+    for (int i = 0; i < WORLDS; i++) {
+        struct rng_stream s = rng_open(20263, (uint32_t)i, PURPOSE, 0);
+        draw_world(&s, &w);
+        drive_plain(&w, &plain);
+        drive(&w, i % 2 ? SERVING_LEAP : SERVING_STEP, 3, &resumed);
+        check_same(&plain, &resumed, i, "plain and resumed");
+    }
 }
 
 /* ---- the same with timing tables ------------------------------------------------------------ */
@@ -432,7 +220,7 @@ static void steps_of_one_request(void **state)
     struct node n;
     node_open(&n, 4, 100, 16, 100);
     assert_int_equal(serving_next_ns(&n.s), INT64_MAX);
-    assert_true(serving_submit(&n.s, 1000, 7, 250, 5, NULL));
+    assert_true(submit_plainly(&n.s, 1000, 7, 250, 5, NULL));
     /* Chunks of 100, 100 and 50, then four steps of decoding. */
     for (int64_t t = 1010; t <= 1030; t += 10) {
         struct serving_done done;
@@ -455,10 +243,10 @@ static void arrivals_join_at_step_starts(void **state)
     (void)state;
     struct node n;
     node_open(&n, 4, 100, 16, 100);
-    serving_submit(&n.s, 0, 1, 10, 10, NULL); /* first token 10, done 100 */
-    serving_submit(&n.s, 35, 2, 10, 2, NULL); /* joins at 40 */
-    serving_submit(&n.s, 40, 3, 10, 2, NULL); /* so does this one, with that step */
-    serving_submit(&n.s, 41, 4, 10, 1, NULL); /* and this one at 50 */
+    submit_plainly(&n.s, 0, 1, 10, 10, NULL); /* first token 10, done 100 */
+    submit_plainly(&n.s, 35, 2, 10, 2, NULL); /* joins at 40 */
+    submit_plainly(&n.s, 40, 3, 10, 2, NULL); /* so does this one, with that step */
+    submit_plainly(&n.s, 41, 4, 10, 1, NULL); /* and this one at 50 */
     struct serving_done done;
     assert_int_equal(serving_advance(&n.s, 50, &done, 1), 0);
     check_next(&n, 2, 50, 60);
@@ -473,8 +261,8 @@ static void last_is_preempted_and_recomputed(void **state)
     (void)state;
     struct node n;
     node_open(&n, 4, 100, 4, 5);
-    serving_submit(&n.s, 0, 1, 8, 9, NULL);  /* 2 blocks, 4 at its end */
-    serving_submit(&n.s, 0, 2, 8, 12, NULL); /* 2 blocks, 5 at its end: not both at once */
+    submit_plainly(&n.s, 0, 1, 8, 9, NULL);  /* 2 blocks, 4 at its end */
+    submit_plainly(&n.s, 0, 2, 8, 12, NULL); /* 2 blocks, 5 at its end: not both at once */
     struct serving_done done;
     while (serving_next_ns(&n.s) < 90)
         assert_int_equal(serving_advance(&n.s, serving_next_ns(&n.s), &done, 1), 0);
@@ -497,12 +285,12 @@ static void limits_reject(void **state)
     enum serving_reject why;
     node_open(&n, 1, 100, 4, 5);
     n.params.max_waiting = 1;
-    assert_false(serving_submit(&n.s, 0, 1, 20, 2, &why)); /* 21 tokens in 20 places */
+    assert_false(submit_plainly(&n.s, 0, 1, 20, 2, &why)); /* 21 tokens in 20 places */
     assert_int_equal(why, SERVING_TOO_LONG);
-    assert_true(serving_submit(&n.s, 0, 2, 20, 1, &why));
+    assert_true(submit_plainly(&n.s, 0, 2, 20, 1, &why));
     assert_int_equal(why, SERVING_ACCEPTED);
-    assert_true(serving_submit(&n.s, 0, 3, 1, 1, &why));
-    assert_false(serving_submit(&n.s, 0, 4, 1, 1, &why));
+    assert_true(submit_plainly(&n.s, 0, 3, 1, 1, &why));
+    assert_false(submit_plainly(&n.s, 0, 4, 1, 1, &why));
     assert_int_equal(why, SERVING_QUEUE_FULL);
     assert_int_equal(serving_load(&n.s, 5), 2);
     struct serving_counters c = serving_count(&n.s, 5);
@@ -517,9 +305,9 @@ static void cancel_frees_at_the_step_end(void **state)
     (void)state;
     struct node n;
     node_open(&n, 1, 100, 4, 5);
-    serving_submit(&n.s, 0, 1, 4, 10, NULL);
-    serving_submit(&n.s, 0, 2, 4, 1, NULL);
-    serving_submit(&n.s, 0, 3, 4, 1, NULL);
+    submit_plainly(&n.s, 0, 1, 4, 10, NULL);
+    submit_plainly(&n.s, 0, 2, 4, 1, NULL);
+    submit_plainly(&n.s, 0, 3, 4, 1, NULL);
     assert_true(serving_cancel(&n.s, 34, 1)); /* leaves at 40 */
     assert_false(serving_cancel(&n.s, 34, 1));
     assert_true(serving_cancel(&n.s, 34, 3)); /* still waits: leaves now */
@@ -539,8 +327,8 @@ static void failure_loses_all_at_once(void **state)
     struct node n;
     struct serving_done done[3];
     node_open(&n, 1, 100, 4, 5);
-    serving_submit(&n.s, 0, 1, 4, 10, NULL);
-    serving_submit(&n.s, 0, 2, 4, 1, NULL);
+    submit_plainly(&n.s, 0, 1, 4, 10, NULL);
+    submit_plainly(&n.s, 0, 2, 4, 1, NULL);
     serving_fail(&n.s, 37);
     assert_int_equal(serving_next_ns(&n.s), 37);
     assert_int_equal(serving_advance(&n.s, 37, done, 3), 2);
@@ -549,7 +337,7 @@ static void failure_loses_all_at_once(void **state)
     assert_int_equal(done[0].first_token_ns, 10);
     assert_int_equal(done[1].tag, 2);
     assert_int_equal(done[1].first_token_ns, -1);
-    serving_submit(&n.s, 37, 5, 4, 1, NULL);
+    submit_plainly(&n.s, 37, 5, 4, 1, NULL);
     check_next(&n, 5, 47, 47);
     assert_int_equal(serving_count(&n.s, 50).busy_ns, 47);
     arena_free(&n.arena);
@@ -562,7 +350,7 @@ static void swap_recomputes_on_the_new_model(void **state)
     node_open(&n, 4, 100, 4, 50);
     struct toy fast = {.base = 1 * PERF_TICKS};
     struct perf cheaper = toy_perf(&fast);
-    serving_submit(&n.s, 0, 1, 8, 6, NULL);
+    submit_plainly(&n.s, 0, 1, 8, 6, NULL);
     serving_swap_perf(&n.s, 25, &cheaper); /* at 30, with 3 tokens sampled */
     struct serving_done done;
     assert_int_equal(serving_advance(&n.s, 30, &done, 1), 0);
@@ -580,7 +368,7 @@ static void memory_follows_what_is_held(void **state)
     node_open(&n, 4, 100, 16, 100);
     size_t used = 0;
     for (int i = 0; i < 20000; i++) {
-        serving_submit(&n.s, 50 * i, (uint32_t)i, 10, 3, NULL);
+        submit_plainly(&n.s, 50 * i, (uint32_t)i, 10, 3, NULL);
         serving_advance(&n.s, 50 * i, done, 64);
         if (i == 1000) used = n.arena.used_bytes;
     }
@@ -604,6 +392,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(leap_equals_step_equals_plain),
+        cmocka_unit_test(checkpoints_change_nothing),
         cmocka_unit_test(tables_leap_too),
         cmocka_unit_test(steps_of_one_request),
         cmocka_unit_test(arrivals_join_at_step_starts),

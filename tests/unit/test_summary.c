@@ -98,7 +98,7 @@ static double half_of_1_2_3(void)
 static void test_means_and_intervals(void **state)
 {
     (void)state;
-    struct summary *summary = summary_build(&arena, three(), 3);
+    struct summary *summary = summary_build(&arena, NULL, three(), 3);
     assert_int_equal(summary->reps, 3);
     assert_int_equal(summary->count, models_metric_count());
     const struct summary_row *row = row_of(summary, "latency.ttft_s.p50");
@@ -119,7 +119,7 @@ static void test_means_and_intervals(void **state)
 static void test_one_replication_is_exact(void **state)
 {
     (void)state;
-    struct summary *summary = summary_build(&arena, three() + 2, 1);
+    struct summary *summary = summary_build(&arena, NULL, three() + 2, 1);
     assert_string_equal(row_of(summary, "econ.supply_opg.burned")->text, "2.000000000000000001");
     assert_null(row_of(summary, "requests.arrived")->text);
     assert_float_equal(row_of(summary, "requests.arrived")->mean, 1002, 0);
@@ -133,7 +133,7 @@ static void test_store_gives_the_same(void **state)
     assert_non_null(mkdtemp(folder));
     const char *path = arena_print(&arena, "%s/x.db", folder);
     const struct models_value *const *values = three();
-    struct summary *memory = summary_build(&arena, values, 3), *stored;
+    struct summary *memory = summary_build(&arena, NULL, values, 3), *stored;
     struct store *store;
     struct store_run run = {.hash = "0123456789abcdef",
                             .name = "n",
@@ -229,8 +229,12 @@ static void test_side_by_side(void **state)
     (void)state;
     const struct models_value *const *values = three();
     struct summary_column columns[] = {
-        {.summary = summary_build(&arena, values, 3), .title = {"many"}, .price_rule = "fixed $2"},
-        {.summary = summary_build(&arena, values + 1, 1), .title = {"one"}, .price_rule = "amm"},
+        {.summary = summary_build(&arena, NULL, values, 3),
+         .title = {"many"},
+         .price_rule = "fixed $2"},
+        {.summary = summary_build(&arena, NULL, values + 1, 1),
+         .title = {"one"},
+         .price_rule = "amm"},
     };
     char *text = printed(print_three, columns);
     assert_non_null(strstr(text, "many    one\n"));
@@ -336,7 +340,7 @@ static void test_json_of_one(void **state)
                                     .trace_hash = "0123456789abcdef",
                                     .seed = 42,
                                     .reps = 1,
-                                    .summary = summary_build(&arena, three() + 2, 1),
+                                    .summary = summary_build(&arena, NULL, three() + 2, 1),
                                     .caveats = caveats,
                                     .caveat_count = 1};
     char *text = written(&object);
@@ -357,7 +361,7 @@ static void test_json_of_several(void **state)
     struct summary_object object = {.scenario = "baseline",
                                     .seed = UINT64_MAX,
                                     .reps = 3,
-                                    .summary = summary_build(&arena, three(), 3)};
+                                    .summary = summary_build(&arena, NULL, three(), 3)};
     char *text = written(&object);
     assert_non_null(strstr(text, "\"seed\": \"18446744073709551615\""));
     assert_non_null(strstr(text, "\"trace_hash\": null"));
@@ -382,7 +386,7 @@ static void test_json_on_a_full_disk(void **state)
     (void)state;
     char chain[500];
     struct summary_object object = {
-        .scenario = "x", .reps = 3, .summary = summary_build(&arena, three(), 3)};
+        .scenario = "x", .reps = 3, .summary = summary_build(&arena, NULL, three(), 3)};
     assert_int_equal(summary_write_json(&object, "/dev/full"), STATUS_OPERATING);
     status_take(chain, sizeof chain);
     assert_non_null(strstr(chain, "No space left on device"));

@@ -4,6 +4,7 @@
  * Interpolation is held against functions whose values are known exactly: linear ones, squares, a
  * roofline's own ratio.  A step is held against the sum worked out by hand from the rows. */
 #include <math.h>
+#include <unistd.h>
 
 #include "models/perf_tables.h"
 #include "models/serving.h"
@@ -66,6 +67,29 @@ static void rows_in_any_order_are_merged(void **state)
                         "6 rows)");
 }
 
+/* Quotes, Windows lines, a byte order mark, another order and more columns change nothing. */
+static void other_spellings_are_the_same(void **state)
+{
+    (void)state;
+    static const char plain[] = "m,n,k,ms\n8,512,512,0.01\n16,512,1024,0.02\n";
+    static const char *const others[] = {
+        "m,n,k,ms\r\n8,512,512,0.01\r\n16,512,1024,0.02\r\n",
+        "\"m\",\"n\",\"k\",\"ms\"\n\"8\",\"512\",\"512\",\"0.01\"\n16, 512 ,\" 1024\",0.02",
+        "\xEF\xBB\xBFms,k,n,m\n0.02,1024,512,16\n0.01,512,512,8\n",
+        "gpu,m,n,note,k,ms\nx,16,512,\"a, b\",1024,0.02\nx,8,512,\"\",512,0.01\n",
+        "m,n,k,us\n16,512,1024,20\n8,512,512,10\n",
+    };
+    const struct perf_points *want = &read_good(plain)->ops[PERF_GEMM];
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
+        const struct perf_points *p = &read_good(others[i])->ops[PERF_GEMM];
+        assert_int_equal(p->count, want->count);
+        for (uint32_t k = 0; k < p->count; k++) {
+            assert_memory_equal(p->items[k].at, want->items[k].at, sizeof p->items[k].at);
+            assert_true(fabs(p->items[k].ns / want->items[k].ns - 1.0) < 1e-15);
+        }
+    }
+}
+
 static void own_rows_are_told_by_their_op(void **state)
 {
     (void)state;
@@ -101,7 +125,7 @@ static void suspicious_rows_are_listed(void **state)
     assert_string_equal(t->warnings[0], "gemm: 1 gaps are interpolated over: m=1 n=4096 k=1024");
     assert_string_equal(t->warnings[1],
                         "gemm: 1 of 5 points imply more than the peak of a100-80g (a cache, or "
-                        "another card): line 4 (m=1 n=8192 k=2048): 1.65 x peak");
+                        "another card): t.csv:4 (m=1 n=8192 k=2048): 1.65 x peak");
 }
 
 static void mistakes_are_named(void **state)
@@ -129,6 +153,9 @@ static void mistakes_are_named(void **state)
         {OWN "gemm,1,,1,,,,,,5\n", "\"\" is not a whole number", 2, 8},
         {"num_heads,num_kv_heads,batch_size,isl,step,ms\n1,1,1,2,3,1\n",
          "a row is either of prompts (step 0) or of decoding (isl 1)", 2, 9},
+        {"# note\nm,n,ms\n1,2,3\n", "column 'k' of a gemm table is missing", 2, 1},
+        {"m,n,k,ms,ms\n1,2,3,1,1\n", "a second column of this name", 1, 10},
+        {"m,n,k,ms\n1,2,\"3,1\n", "3 cells (the header has 4)", 2, 1},
         {"# only\n", "is empty: a timing table begins with the names of its columns", 0, 0},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -147,12 +174,76 @@ static void mistakes_are_named(void **state)
 static void another_unit_is_noticed(void **state)
 {
     (void)state;
-    static const char *const texts[] = {"m,n,k,us\n4096,4096,4096,0.5\n",
-                                        "m,n,k,ms\n4096,4096,4096,500\n"};
-    for (int i = 0; i < 2; i++) {
+    static const char *const texts[] = {
+        "m,n,k,us\n4096,4096,4096,0.5\n",
+        "m,n,k,ms\n4096,4096,4096,500\n",
+        /* small products, which take 4 us whatever their size */
+        "m,n,k,us\n1,512,512,0.0042\n8,512,512,0.0044\n",
+        "m,n,k,ms\n1,512,512,4.2\n8,512,512,4.4\n",
+        "num_gpus,backend,message_size,us\n2,vllm_graph,128,0.0048\n2,vllm_graph,4096,0.0053\n",
+    };
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
         assert_null(read_text(texts[i], strlen(texts[i])));
         assert_non_null(strstr(diag.items[0].message, "is their unit right?"));
+        assert_string_equal(diag.items[0].where.file, "t.csv");
+        assert_int_equal(diag.items[0].where.line, 1);
     }
+}
+
+static void put_file(const char *folder, const char *name, const char *text)
+{
+    char path[256];
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    FILE *file = fopen(path, "w");
+    assert_non_null(file);
+    fputs(text, file);
+    fclose(file);
+}
+
+static void drop_file(const char *folder, const char *name)
+{
+    char path[256];
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    unlink(path);
+}
+
+/* A profile in another unit is taken at its word, with warnings for both of its tables. */
+static void profiles_of_another_unit_are_warned_of(void **state)
+{
+    (void)state;
+    char folder[] = "/tmp/hacasim_tables_XXXXXX";
+    assert_non_null(mkdtemp(folder));
+    put_file(folder, "dense.csv",
+             "layer,tokens,time_ns\ngate_up_proj,1,250\ngate_up_proj,64,260\n");
+    put_file(folder, "per_sequence.csv", "layer,sequences,time_us\nlm_head,1,1000\n");
+    put_file(folder, "attention.csv",
+             "prefill_chunk,kv_prefill,n_decode,kv_decode,time_ns\n0,0,1,16,9\n0,0,8,1024,50\n");
+    struct perf_tables_ask ask = ask_a100();
+    ask.folder = folder;
+    ask.model = perf_model_find("llama3-8b");
+    diag_init(&diag, &arena);
+    const struct perf_tables *t = perf_tables_load(&ask, &arena, &diag);
+    assert_non_null(t);
+    uint32_t told = 0;
+    for (uint32_t i = 0; i < t->warning_count; i++)
+        told += strstr(t->warnings[i], "is their unit right?") != NULL;
+    assert_int_equal(told, 2);
+    drop_file(folder, "dense.csv");
+    drop_file(folder, "per_sequence.csv");
+    drop_file(folder, "attention.csv");
+    rmdir(folder);
+}
+
+/* One row a thousand times off among good ones is warned of by its place. */
+static void single_slips_are_listed(void **state)
+{
+    (void)state;
+    const struct perf_tables *t = read_good("m,n,k,ms\n64,4096,4096,0.03\n128,4096,4096,0.04\n"
+                                            "256,4096,4096,45\n512,4096,4096,0.00009\n");
+    assert_int_equal(t->slow, 1);
+    assert_int_equal(t->above_peak, 1);
+    assert_non_null(strstr(t->warnings[0], "t.csv:5 (m=512 n=4096 k=4096)"));
+    assert_non_null(strstr(t->warnings[1], "t.csv:4 (m=256 n=4096 k=4096)"));
 }
 
 /* ---- interpolation -------------------------------------------------------------------------- */
@@ -255,11 +346,14 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(rows_in_any_order_are_merged),
+        cmocka_unit_test(other_spellings_are_the_same),
         cmocka_unit_test(own_rows_are_told_by_their_op),
         cmocka_unit_test(published_attention_rows_are_told_apart),
         cmocka_unit_test(suspicious_rows_are_listed),
         cmocka_unit_test(mistakes_are_named),
         cmocka_unit_test(another_unit_is_noticed),
+        cmocka_unit_test(profiles_of_another_unit_are_warned_of),
+        cmocka_unit_test(single_slips_are_listed),
         cmocka_unit_test(linear_functions_are_met),
         cmocka_unit_test(outside_the_roofline_leads),
         cmocka_unit_test(squares_are_met_on_a_squared_axis),

@@ -9,11 +9,12 @@
  * itself gives is printed too: it is what a step pays whose size lies between those of the table.
  *
  * Then the roofline against every row, by operation and size: not judged, since its efficiencies
- * come from the same tables; scenarios/validation/roofline_a100.md keeps what this prints. */
+ * come from the same tables; scenarios/validation/roofline_a100.md shows what this prints, and
+ * the test fails when it does not. */
 #include <math.h>
 
 #include "models/perf_tables.h"
-#include "tests/unit/unit.h"
+#include "tests/unit/page.h"
 
 static struct arena arena;
 static const struct perf_tables *tables; /* NULL: not there */
@@ -134,7 +135,8 @@ static void decode_attention(void **state)
 
 /* ---- the roofline --------------------------------------------------------------------------- */
 
-static void roofline_rows(enum perf_op op, uint32_t axis, const int64_t *edges, uint32_t count)
+static void roofline_rows(struct page *page, enum perf_op op, uint32_t axis, const int64_t *edges,
+                          uint32_t count)
 {
     const struct perf_points *p = &tables->ops[op];
     struct perf_roof roof = roof_of(op);
@@ -149,9 +151,9 @@ static void roofline_rows(enum perf_op op, uint32_t axis, const int64_t *edges, 
             size[n] = fabs(error[n]);
             n++;
         }
-        print_message("| %s | %s up to %lld | %u | %+.1f | %.1f | %.1f |\n", p->name,
-                      p->axis_names[axis], (long long)edges[e], n, 100.0 * quantile(error, n, 0.5),
-                      100.0 * quantile(size, n, 0.5), 100.0 * quantile(size, n, 0.9));
+        page_line(page, "| %s | %s up to %lld | %u | %+.1f | %.1f | %.1f |", p->name,
+                  p->axis_names[axis], (long long)edges[e], n, 100.0 * quantile(error, n, 0.5),
+                  100.0 * quantile(size, n, 0.5), 100.0 * quantile(size, n, 0.9));
     }
 }
 
@@ -167,13 +169,15 @@ static void roofline_by_size(void **state)
         skip();
         return;
     }
-    print_message("| operation | size | keys | median error, %% | median size of it | p90 |\n"
-                  "|---|---|---|---|---|---|\n");
-    roofline_rows(PERF_GEMM, 0, tokens, 5);
-    roofline_rows(PERF_PREFILL, 3, lengths, 4);
-    roofline_rows(PERF_DECODE, 3, contexts, 4);
-    roofline_rows(PERF_MOE, 7, batches, 3);
-    roofline_rows(PERF_ALLREDUCE, 1, elements, 3);
+    struct page *page = arena_alloc(&arena, 1, sizeof *page);
+    page_line(page, "| operation | size | keys | median error, %% | median size of it | p90 |");
+    page_line(page, "|---|---|---|---|---|---|");
+    roofline_rows(page, PERF_GEMM, 0, tokens, 5);
+    roofline_rows(page, PERF_PREFILL, 3, lengths, 4);
+    roofline_rows(page, PERF_DECODE, 3, contexts, 4);
+    roofline_rows(page, PERF_MOE, 7, batches, 3);
+    roofline_rows(page, PERF_ALLREDUCE, 1, elements, 3);
+    page_check(page, "scenarios/validation/roofline_a100.md");
 }
 
 static void load(void)

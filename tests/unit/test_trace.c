@@ -46,7 +46,7 @@ static char *findings(const char *text, size_t length)
     struct trace_summary sum;
     char *printed;
     size_t size;
-    bool ok = trace_check_file(memory(text, length), "x.csv", &diag, &sum);
+    bool ok = trace_check_file(memory(text, length), "x.csv", NULL, &diag, &sum);
     FILE *out = open_memstream(&printed, &size);
     diag_print(&diag, out);
     fclose(out);
@@ -66,7 +66,7 @@ static void expect_rows(const char *path, const char *format, const struct trace
     struct trace *trace;
     struct trace_row row;
     bool more;
-    bool ok = trace_check(path, (struct diag_where){0}, "trace", &diag, &sum);
+    bool ok = trace_check(path, (struct diag_where){0}, "trace", NULL, &diag, &sum);
     if (!ok) diag_print(&diag, stdout);
     assert_true(ok);
     assert_string_equal(sum.format, format);
@@ -89,33 +89,113 @@ static void expect_rows(const char *path, const char *format, const struct trace
 static void azure_2023_is_read(void **state)
 {
     (void)state; /* CR LF, no final newline, 100-ns decimals, over midnight, equal times */
-    static const struct trace_row rows[] = {
-        {0, 374, 44}, {1499999900, 396, 109}, {1500000100, 12, 7}, {1500000100, 4083, 1000}};
+    static const struct trace_row rows[] = {{0, 374, 44, 0, 0},
+                                            {1499999900, 396, 109, 0, 0},
+                                            {1500000100, 12, 7, 0, 0},
+                                            {1500000100, 4083, 1000, 0, 0}};
     expect_rows("tests/data/azure-2023.csv", "Azure", rows, 4, 0);
 }
 
 static void azure_2024_is_read(void **state)
 {
     (void)state; /* with offsets from UTC, over a leap day, decimals of any number */
-    static const struct trace_row rows[] = {
-        {0, 2162, 5}, {19860000, 2399, 6}, {1009930000, 76, 15}, {2259930000, 1, 1}};
+    static const struct trace_row rows[] = {{0, 2162, 5, 0, 0},
+                                            {19860000, 2399, 6, 0, 0},
+                                            {1009930000, 76, 15, 0, 0},
+                                            {2259930000, 1, 1, 0, 0}};
     expect_rows("tests/data/azure-2024.csv", "Azure", rows, 4, 0);
 }
 
 static void burstgpt_is_read(void **state)
 {
     (void)state; /* quotes; failed requests, the first row among them, are skipped */
-    static const struct trace_row rows[] = {{0, 472, 18}, {139625000000, 417, 276}};
+    static const struct trace_row rows[] = {{0, 472, 18, 0, 0}, {139625000000, 417, 276, 0, 0}};
     expect_rows("tests/data/burstgpt.csv", "BurstGPT", rows, 2, 2);
-    static const struct trace_row old[] = {{0, 472, 18}, {40000000000, 1087, 230}};
+    static const struct trace_row old[] = {{0, 472, 18, 0, 0}, {40000000000, 1087, 230, 0, 0}};
     expect_rows("tests/data/burstgpt-v1.1.csv", "BurstGPT v1.1", old, 2, 0);
 }
 
 static void own_format_is_read(void **state)
 {
     (void)state; /* UTF-8 mark, epoch seconds, decimals below a nanosecond, an empty line */
-    static const struct trace_row rows[] = {{0, 10, 20}, {1, 30, 40}, {3599750000000, 10000000, 1}};
+    static const struct trace_row rows[] = {
+        {0, 10, 20, 0, 0}, {1, 30, 40, 0, 0}, {3599750000000, 10000000, 1, 0, 0}};
     expect_rows("tests/data/own.csv", "own", rows, 3, 0);
+}
+
+/* Rows of a file in memory; gives how many. */
+static uint32_t read_rows(const char *text, struct trace_row *rows, uint32_t most)
+{
+    struct trace *trace;
+    uint32_t count = 0;
+    bool more = true;
+    assert_int_equal(trace_open_file(memory(text, strlen(text)), "x", &arena, &trace), STATUS_OK);
+    while (count < most) {
+        assert_int_equal(trace_next(trace, &rows[count], &more), STATUS_OK);
+        if (!more) break;
+        count++;
+    }
+    trace_close(trace);
+    return count;
+}
+
+static void azure_lmm_is_read(void **state)
+{
+    (void)state; /* context tokens count text and images */
+    struct trace_row rows[4];
+    assert_int_equal(read_rows("TIMESTAMP,NumImages,ContextTokens,GeneratedTokens\n"
+                               "2024-10-15 00:00:00.5,2,1700,30\n"
+                               "2024-10-15 00:00:01.5,0,90,10\n",
+                               rows, 4),
+                     2);
+    assert_int_equal(rows[0].images, 2);
+    assert_int_equal(rows[0].prompt_tok, 1700);
+    assert_int_equal(rows[0].output_tok, 30);
+    assert_int_equal(rows[1].images, 0);
+    assert_int_equal(rows[1].time_ns, 1000000000);
+    assert_int_equal(rows[1].prompt_tok, 90);
+}
+
+/* Equal texts are one session, empty ones none. */
+static void sessions_are_read(void **state)
+{
+    (void)state;
+    static const char *const texts[] = {
+        "Timestamp,Session ID,Elapsed time,Model,Request tokens,Response tokens,Total tokens,Log "
+        "Type\n1,a,9,GPT-4,10,5,15,Conversation log\n2,b,9,GPT-4,10,5,15,Conversation log\n"
+        "3,a,9,GPT-4,30,5,35,Conversation log\n4,,9,GPT-4,10,5,15,API log\n",
+        "time_s,session,prompt_tok,output_tok\n1,a,10,5\n2,b,10,5\n3,a,30,5\n4,,10,5\n"};
+    for (int i = 0; i < 2; i++) {
+        struct trace_row rows[5];
+        assert_int_equal(read_rows(texts[i], rows, 5), 4);
+        assert_true(rows[0].session != 0);
+        assert_true(rows[1].session != 0);
+        assert_true(rows[0].session != rows[1].session);
+        assert_true(rows[2].session == rows[0].session);
+        assert_true(rows[3].session == 0);
+    }
+}
+
+/* Prompt and all but the last token of the answer must fit; what is not replayed need not. */
+static void requests_beyond_all_room_are_found(void **state)
+{
+    (void)state;
+    static const char text[] = "time_s,prompt_tok,output_tok\n1,100,1\n2,90,12\n3,90,11\n"
+                               "4,500,1\n";
+    struct trace_room room = {.tokens = 100, .rows = UINT64_MAX, .where = "the largest node"};
+    for (uint64_t rows = 1; rows <= 4; rows++) {
+        struct trace_summary sum;
+        struct diag diag;
+        diag_init(&diag, &arena);
+        room.rows = rows;
+        bool ok = trace_check_file(memory(text, strlen(text)), "x.csv", &room, &diag, &sum);
+        assert_int_equal(ok, rows == 1);
+        /* The request that does not fit is not counted among those replayed. */
+        assert_int_equal(diag.count, rows == 1 ? 0 : rows == 2 ? 1 : 2);
+        if (rows == 1) continue;
+        assert_int_equal(diag.items[0].where.line, 3);
+        assert_non_null(strstr(diag.items[0].message, "90 + 12 tokens cannot fit"));
+    }
 }
 
 /* Every day of two centuries against the C library. */
@@ -197,9 +277,11 @@ static void faults_are_placed_and_named(void **state)
         {"\x1f\x8b\x08\n", "x.csv: error: is compressed (gzip): unpack it first\n"},
         {"time,tokens\n0,1\n",
          "x.csv:1:1: error: unknown header \"time,tokens\" (known: "
-         "TIMESTAMP,ContextTokens,GeneratedTokens | Timestamp,Session ID,Elapsed time,Model,"
-         "Request tokens,Response tokens,Total tokens,Log Type | Timestamp,Model,Request tokens,"
-         "Response tokens,Total tokens,Log Type | time_s,prompt_tok,output_tok)\n"},
+         "TIMESTAMP,ContextTokens,GeneratedTokens | "
+         "TIMESTAMP,NumImages,ContextTokens,GeneratedTokens | Timestamp,Session ID,Elapsed time,"
+         "Model,Request tokens,Response tokens,Total tokens,Log Type | Timestamp,Model,Request "
+         "tokens,Response tokens,Total tokens,Log Type | time_s,prompt_tok,output_tok | "
+         "time_s,session,prompt_tok,output_tok)\n"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
         assert_string_equal(findings(cases[i].text, strlen(cases[i].text)), cases[i].expected);
@@ -272,7 +354,7 @@ static void findings_end_after_twenty(void **state)
         strcat(text, "0,1,x\n");
     struct diag diag = new_diag();
     struct trace_summary sum;
-    assert_false(trace_check_file(memory(text, strlen(text)), "x.csv", &diag, &sum));
+    assert_false(trace_check_file(memory(text, strlen(text)), "x.csv", NULL, &diag, &sum));
     assert_int_equal(diag.count, 21);
     assert_string_equal(diag.items[20].message, "and more; the rest was not checked");
     assert_int_equal(diag.items[20].where.line, 22);
@@ -285,7 +367,7 @@ static void a_missing_file_says_where_the_trace_is(void **state)
     struct trace_summary sum;
     struct diag_where at = {.file = "s.yaml", .line = 3, .column = 7};
     assert_false(
-        trace_check("tests/data/none.csv", at, "workload.arrivals.trace.file", &diag, &sum));
+        trace_check("tests/data/none.csv", at, "workload.arrivals.trace.file", NULL, &diag, &sum));
     assert_int_equal(diag.count, 1);
     assert_string_equal(diag.items[0].where.file, "s.yaml");
     assert_string_equal(diag.items[0].message,
@@ -293,7 +375,7 @@ static void a_missing_file_says_where_the_trace_is(void **state)
                         "Azure trace is at github.com/Azure/AzurePublicDataset, "
                         "data/AzureLLMInferenceTrace_conv.csv");
     diag = new_diag();
-    assert_false(trace_check("tests/data", at, NULL, &diag, &sum));
+    assert_false(trace_check("tests/data", at, NULL, NULL, &diag, &sum));
     assert_string_equal(diag.items[0].message, "cannot open tests/data (a directory, not a file)");
 }
 
@@ -381,7 +463,7 @@ static void the_azure_hour_has_its_published_statistics(void **state)
     printf("used: %s\n", path);
     struct diag diag = new_diag();
     struct trace_summary sum;
-    assert_true(trace_check(path, (struct diag_where){0}, NULL, &diag, &sum));
+    assert_true(trace_check(path, (struct diag_where){0}, NULL, NULL, &diag, &sum));
     assert_int_equal(sum.requests, 19366);
     assert_int_equal(sum.skipped, 0);
     assert_int_equal(sum.duration_ns / INT64_C(1000000000), 3501); /* 3,502 s rounded */
@@ -430,6 +512,9 @@ int main(void)
         cmocka_unit_test(azure_2024_is_read),
         cmocka_unit_test(burstgpt_is_read),
         cmocka_unit_test(own_format_is_read),
+        cmocka_unit_test(azure_lmm_is_read),
+        cmocka_unit_test(sessions_are_read),
+        cmocka_unit_test(requests_beyond_all_room_are_found),
         cmocka_unit_test(dates_agree_with_timegm),
         cmocka_unit_test(faults_are_placed_and_named),
         cmocka_unit_test(impossible_dates_are_refused),

@@ -1,241 +1,419 @@
 /* SPDX-License-Identifier: Apache-2.0
- * A real vLLM run replayed through the scheduler and the kernel tables of its card.
+ * Recorded runs, replayed: small folders whose answers are worked out by hand here, broken ones,
+ * and one real run.
  *
- * 300 ShareGPT requests on vLLM 0.19.0, Llama-3.1-8B bf16, one RTX 4090 (LLMServingSim's
- * validation run).  Nothing is fitted to it: arrivals, lengths, the number of KV blocks and the
- * engine's limits are read from the run, times from the profile of the card.  Published for
- * LLMServingSim on the same run: +0.6, +0.2 and +0.5 % of mean TTFT, TPOT and end-to-end, in 396 s.
- *
- * The run had a prefix cache, in which preempted requests found part of what they had computed; our
- * scheduler has none yet and computes all of it again.  So the means are printed and not judged;
- * what must hold is a bracket: the real run took no longer than ours, and no less than ours without
- * all the time that went into computing again. */
+ * The real one: 300 ShareGPT requests on vLLM 0.19.0, Llama-3.1-8B bf16, one RTX 4090
+ * (LLMServingSim's validation run).  Nothing is fitted to it: arrivals, lengths, the number of KV
+ * blocks and the engine's limits are read from the run, times from the profile of the card.
+ * Published for LLMServingSim on the same run: +0.6, +0.2 and +0.5 % of mean TTFT, TPOT and end to
+ * end, in 396 s.  The bounds below are those of scenarios/validation/vllm_run.yaml. */
 #include <math.h>
 #include <time.h>
 
-#include "models/perf_tables.h"
-#include "models/serving.h"
-#include "tests/unit/unit.h"
+#include "tests/unit/replay_folder.h"
 
-enum { REQUESTS_MAX = 4096 };
+static const char scenario[] = "replay: vllm_run\nname: t\n";
+static const char requests[] =
+    "{\"request_id\": \"\\u0061\", \"input_toks\": 32, \"output_toks\": 4, \"queued_ts\": 100.0, "
+    "\"first_token_ts\": 100.00027, \"last_token_ts\": 100.00108}\n"
+    "\n" /* an empty line is none */
+    "{\"queued_ts\": 1.0001E2, \"input_toks\": 3.2e1, \"output_toks\": 2, \"first_token_ts\": "
+    "100.01027, \"last_token_ts\": 100.01054, \"scheduled_ts\": null}\n"
+    "{\"input_toks\": 9, \"output_toks\": 1, \"queued_ts\": 101, \"first_token_ts\": null, "
+    "\"last_token_ts\": null}\n";
+static const char config[] =
+    "{\"link_bw\": 16, \"link_latency\": 1000, \"nodes\": [{\"instances\": [{\"model_name\": "
+    "\"meta-llama/Llama-3.1-8B\", \"hardware\": \"RTX4090\"}]}]}";
 
-struct record { /* times in s since the first was queued */
-    int64_t prompt, output;
-    double queued, first, last;
-    double our_first, our_last;
-};
-
-static struct record records[REQUESTS_MAX];
-static uint32_t record_count;
-static char folder[400];
-
-static double field(const char *line, const char *name)
+/* meta.json of an engine that schedules step by step, with one more member. */
+static void write_meta(const char *kwargs, const char *model)
 {
-    char key[64];
-    snprintf(key, sizeof key, "\"%s\": ", name);
-    const char *at = strstr(line, key);
-    assert_non_null(at);
-    return strtod(at + strlen(key), NULL);
+    char text[1000];
+    snprintf(text, sizeof text,
+             "{\"model\": \"%s\", \"vllm_version\": \"0.19.0\", \"engine_kwargs\": "
+             "{\"max_num_seqs\": 8, \"max_num_batched_tokens\": 64, \"max_model_len\": null%s}, "
+             "\"kv_cache\": {\"num_gpu_blocks\": 100, \"block_size\": 16, "
+             "\"enable_prefix_caching\": false}}",
+             model, kwargs);
+    folder_write("run/meta.json", text);
 }
 
-static double setting(const char *name)
+static void write_run(void)
 {
-    static char text[1 << 16];
-    char path[512];
-    snprintf(path, sizeof path, "%s/meta.json", folder);
-    FILE *file = fopen(path, "r");
-    assert_non_null(file);
-    text[fread(text, 1, sizeof text - 1, file)] = '\0';
-    fclose(file);
-    return field(text, name);
+    folder_write("s.yaml", scenario);
+    folder_write("run/requests.jsonl", requests);
+    folder_write("run/config.json", config);
+    write_meta("", "meta-llama/Llama-3.1-8B");
+    folder_profile("tables/tp1", 10.0, 100.0, 5.0); /* 10 + 100 + 32 x 5 = 270 us a step */
+    folder_profile("tables/tp2", 10.0, 100.0, 2.0);
 }
 
-static int by_queued(const void *a, const void *b)
-{
-    const struct record *x = a, *y = b;
-    return (x->queued > y->queued) - (x->queued < y->queued);
-}
-
-static bool read_run(void)
-{
-    char path[512], line[4096];
-    const char *data = getenv("HACASIM_DATA");
-    snprintf(folder, sizeof folder, "%s/vllm_run_rtx4090", data ? data : "");
-    snprintf(path, sizeof path, "%s/requests.jsonl", folder);
-    FILE *file = data ? fopen(path, "r") : NULL;
-    if (file == NULL) {
-        print_message("skipped: no %s (make test DATA=DIR)\n", path);
-        return false;
-    }
-    while (record_count < REQUESTS_MAX && fgets(line, sizeof line, file) != NULL)
-        records[record_count++] = (struct record){
-            .prompt = (int64_t)field(line, "input_toks"),
-            .output = (int64_t)field(line, "output_toks"),
-            .queued = field(line, "queued_ts"),
-            .first = field(line, "first_token_ts"),
-            .last = field(line, "last_token_ts"),
-        };
-    fclose(file);
-    qsort(records, record_count, sizeof *records, by_queued);
-    double start = records[0].queued;
-    for (uint32_t i = 0; i < record_count; i++) {
-        records[i].queued -= start;
-        records[i].first -= start;
-        records[i].last -= start;
-    }
-    print_message("used: %s\n", path);
-    return true;
-}
-
-static void take(struct serving *s, int64_t now_ns)
-{
-    struct serving_done done[16];
-    uint32_t got;
-    while ((got = serving_advance(s, now_ns, done, 16)) > 0)
-        for (uint32_t i = 0; i < got; i++) {
-            assert_int_equal(done[i].outcome, SERVING_DONE);
-            records[done[i].tag].our_first = (double)done[i].first_token_ns * 1e-9;
-            records[done[i].tag].our_last = (double)done[i].done_ns * 1e-9;
-        }
-}
-
-static struct serving_counters replay(const struct perf *perf, int fidelity, struct arena *arena)
-{
-    struct serving s;
-    struct serving_params params = {.max_num_seqs = (int64_t)setting("max_num_seqs"),
-                                    .max_num_batched_tokens =
-                                        (int64_t)setting("max_num_batched_tokens"),
-                                    .gpu_memory_utilization = 0.9,
-                                    .block_tokens = 16,
-                                    .kv_blocks = (int64_t)setting("num_gpu_blocks"),
-                                    .max_waiting = REQUESTS_MAX,
-                                    .fidelity = fidelity};
-    serving_init(&s, &params, perf, arena);
-    for (uint32_t i = 0; i < record_count; i++) {
-        int64_t at_ns = (int64_t)(records[i].queued * 1e9);
-        for (int64_t next; (next = serving_next_ns(&s)) <= at_ns;)
-            take(&s, next);
-        assert_true(serving_submit(&s, at_ns, i, records[i].prompt, records[i].output, NULL));
-    }
-    for (int64_t next; (next = serving_next_ns(&s)) != INT64_MAX;)
-        take(&s, next);
-    return serving_count(&s, s.now_ns);
-}
-
-static int compare(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
-enum what { TTFT, TPOT, END };
-
-static double value(const struct record *r, enum what what, bool ours)
-{
-    double first = ours ? r->our_first : r->first, last = ours ? r->our_last : r->last;
-    if (what == TTFT) return first - r->queued;
-    if (what == END) return last - r->queued;
-    return r->output > 1 ? (last - first) / (double)(r->output - 1) : NAN;
-}
-
-/* Mean, P90 and P99. */
-static void statistics(enum what what, bool ours, double *out)
-{
-    static double values[REQUESTS_MAX];
-    uint32_t n = 0;
-    out[0] = 0.0;
-    for (uint32_t i = 0; i < record_count; i++) {
-        double v = value(&records[i], what, ours);
-        if (isnan(v)) continue;
-        values[n++] = v;
-        out[0] += v;
-    }
-    out[0] /= n;
-    qsort(values, n, sizeof *values, compare);
-    out[1] = values[(uint32_t)(0.90 * n)];
-    out[2] = values[(uint32_t)(0.99 * n)];
-}
-
-static void compare_with_truth(enum what what, const char *name, double unit)
-{
-    double truth[3], ours[3];
-    statistics(what, false, truth);
-    statistics(what, true, ours);
-    print_message("measured: %s real %.2f ours %.2f (%+.2f %%); P90 %.2f %.2f (%+.1f %%); P99 %.2f "
-                  "%.2f (%+.1f %%)\n",
-                  name, truth[0] * unit, ours[0] * unit, 100.0 * (ours[0] / truth[0] - 1.0),
-                  truth[1] * unit, ours[1] * unit, 100.0 * (ours[1] / truth[1] - 1.0),
-                  truth[2] * unit, ours[2] * unit, 100.0 * (ours[2] / truth[2] - 1.0));
-}
-
-/* Tokens computed again, at the pace of full prompt steps. */
-static double again_s(const struct perf *perf, const struct serving_counters *c)
-{
-    struct perf_batch batch = {0};
-    perf_batch_prefill(&batch, 0, 2048, 1);
-    return (double)c->wasted_tok * (double)perf_step_ns(perf, &batch) * 1e-9 / 2048.0;
-}
-
-static void check_bracket(const struct perf *perf, const struct serving_counters *c)
-{
-    double real = 0.0, ours = 0.0;
-    for (uint32_t i = 0; i < record_count; i++) {
-        real = fmax(real, records[i].last);
-        ours = fmax(ours, records[i].our_last);
-    }
-    double again = again_s(perf, c);
-    print_message("measured: whole run real %.1f s, ours %.1f s, of which %.1f s compute %llu "
-                  "preempted tokens again\n",
-                  real, ours, again, (unsigned long long)c->wasted_tok);
-    assert_true(ours - again < real && real < ours);
-}
-
-static void replay_of_a_real_run(void **state)
-{
-    (void)state;
+struct outcome {
     struct arena arena;
     struct diag diag;
-    arena_init(&arena, "test", 0);
-    diag_init(&diag, &arena);
-    struct perf_terms terms = {.hardware = perf_hardware_find("rtx4090"),
-                               .model = perf_model_find("llama3-8b"),
-                               .tp = 1,
-                               .pp = 1,
-                               .ep = 1};
-    struct perf_tables_ask ask = {
-        .folder = arena_print(&arena, "%s/gpu_tables/rtx4090", getenv("HACASIM_DATA")),
-        .hardware = terms.hardware,
-        .tp = 1};
+    struct replay *replay;
+    struct replay_about about;
+    struct replay_result result;
+    const char *absent;
+};
+
+static const char *arrivals_set = "arrivals=queued_ts";
+
+static void replay_folder(struct outcome *o, const char *run, const char *tables)
+{
+    char run_set[FOLDER_PATH + 10], tables_set[FOLDER_PATH + 10];
+    const char *sets[] = {run_set, tables_set, arrivals_set};
+    snprintf(run_set, sizeof run_set, "run=%s/%s", folder_root, run);
+    snprintf(tables_set, sizeof tables_set, "tables=%s/%s", folder_root, tables);
+    arena_init(&o->arena, "test", 0);
+    diag_init(&o->diag, &o->arena);
+    assert_true(replay_is(&o->arena, folder_file("s.yaml")));
+    o->replay = replay_load(&o->arena, folder_file("s.yaml"), sets, 3, &o->diag, &o->absent);
+    if (o->diag.count > 0) return;
+    o->about = replay_about(o->replay, &o->arena);
+    o->result = replay_run(o->replay, &o->arena);
+}
+
+static void done(struct outcome *o)
+{
+    if (o->replay != NULL) replay_close(o->replay);
+    arena_free(&o->arena);
+}
+
+static void replay_good(struct outcome *o, const char *run, const char *tables)
+{
+    replay_folder(o, run, tables);
+    diag_print(&o->diag, stdout);
+    assert_int_equal(o->diag.count, 0);
+}
+
+/* Whole nanoseconds of the mean; times are whole microseconds here. */
+static void assert_ns(double s, double ns)
+{
+    assert_true(fabs(s * 1e9 - ns) < 0.5);
+}
+
+/* ---- one rank ---------------------------------------------------------------------------------
+ */
+
+static void a_run_worked_out_by_hand_has_no_error(void **state)
+{
+    (void)state;
+    struct outcome o;
+    replay_good(&o, "run", "tables");
+    const struct replay_result *r = &o.result;
+    for (int what = 0; what < REPLAY_WHATS; what++)
+        for (int k = 0; k < REPLAY_STATISTICS; k++)
+            assert_true(fabs(r->ours_s[what][k] - r->real_s[what][k]) < 1e-9);
+    assert_ns(r->ours_s[REPLAY_TTFT][REPLAY_MEAN], 270e3);
+    assert_ns(r->ours_s[REPLAY_TPOT][REPLAY_P99], 270e3);
+    /* 1,080 and 540 us: at 0.9 between them */
+    assert_ns(r->ours_s[REPLAY_E2E][REPLAY_P90], 540e3 + 0.9 * 540e3);
+    assert_int_equal(r->steps, 6);
+    /* the request without times; made-up times that no card reaches, of layers and attention */
+    assert_int_equal(o.about.note_count, 3);
+    done(&o);
+}
+
+static void folders_above_and_beside_are_found(void **state)
+{
+    (void)state;
+    struct outcome o;
+    replay_good(&o, "run", "tables/tp1");
+    done(&o);
+    replay_good(&o, "run", "tables/tp2"); /* its neighbour is of the run's degree */
+    assert_ns(o.result.ours_s[REPLAY_TTFT][REPLAY_MEAN], 270e3);
+    done(&o);
+    folder_profile("perf/RTX4090/meta-llama/Llama-3.1-8B/bf16/tp1", 10.0, 100.0, 5.0);
+    folder_profile("perf/RTX4090/Qwen/Qwen3-32B/bf16/tp1", 10.0, 100.0, 7.0);
+    replay_good(&o, "run", "perf");
+    assert_ns(o.result.ours_s[REPLAY_TTFT][REPLAY_MEAN], 270e3);
+    done(&o);
+}
+
+/* Captured at 48 and 64 tokens: a profile that grows by 1 us a token from 48 on tells them apart.
+ */
+static void steps_are_padded_to_captured_graphs(void **state)
+{
+    (void)state;
+    struct outcome o;
+    folder_write("tables/tp1/dense.csv", "layer,tokens,time_us\nembedding,1,10\nembedding,16,10\n"
+                                         "embedding,48,42\nembedding,4096,4090\n");
+    write_meta("}, \"resolved_config\": {\"compilation_config\": {\"cudagraph_capture_sizes\": "
+               "[1, 48, 64], \"cudagraph_mode\": [2, 1]}",
+               "meta-llama/Llama-3.1-8B");
+    replay_good(&o, "run", "tables");
+    assert_ns(o.result.ours_s[REPLAY_TTFT][REPLAY_MEAN], 302e3); /* 42 of 48 tokens, not 26 of 32 */
+    assert_ns(o.result.ours_s[REPLAY_TPOT][REPLAY_MEAN], 270e3);
+    done(&o);
+    write_run();
+}
+
+/* Two GPUs: a ring passes half of the hidden states twice, after attention and feed-forward of each
+ * of 32 layers; 2 x (1,000 ns + bytes / 2 / 16 GB/s) each, and a hidden state has 4,096 x 2 bytes.
+ */
+static void two_gpus_exchange_over_the_stated_link(void **state)
+{
+    (void)state;
+    struct outcome o;
+    write_meta(", \"tensor_parallel_size\": 2", "meta-llama/Llama-3.1-8B");
+    replay_good(&o, "run", "tables");
+    double step_ns = 10e3 + 100e3 + 32 * 2e3;
+    double prompt_ns = 64 * 2 * (1000.0 + 32 * 4096 / 16.0);
+    double token_ns = 64 * 2 * (1000.0 + 4096 / 16.0);
+    assert_ns(o.result.ours_s[REPLAY_TTFT][REPLAY_MEAN], step_ns + prompt_ns);
+    assert_ns(o.result.ours_s[REPLAY_TPOT][REPLAY_MEAN], step_ns + token_ns);
+    done(&o);
+    write_run();
+}
+
+/* The second comes 100 us into the first step, and the engine looks when that step ends: its
+ * queued_ts is then.  The wall clock is half a second off.  Given at the recorded queued_ts, 2.1 ms
+ * after the first, it finds the engine idle. */
+static void arrivals_wait_for_the_end_of_a_step(void **state)
+{
+    (void)state;
+    struct outcome o;
+    folder_write(
+        "run/requests.jsonl",
+        "{\"input_toks\": 16, \"output_toks\": 2, \"arrival_time\": 7.5, \"queued_ts\": "
+        "7.0, \"first_token_ts\": 7.00027, \"last_token_ts\": 7.00054}\n"
+        "{\"input_toks\": 16, \"output_toks\": 2, \"arrival_time\": 7.5001, \"queued_ts\": "
+        "7.0021, \"first_token_ts\": 7.00237, \"last_token_ts\": 7.00264}\n");
+    replay_good(&o, "run", "tables");
+    assert_ns((double)o.result.ours_ns * 1e-9, 2640e3);
+    done(&o);
+    arrivals_set = "arrivals=arrival_time";
+    replay_good(&o, "run", "tables");
+    assert_ns(o.result.ours_s[REPLAY_TTFT][REPLAY_P99], 270e3);
+    assert_ns((double)o.result.ours_ns * 1e-9, 810e3);
+    done(&o);
+    arrivals_set = "arrivals=queued_ts";
+    write_run();
+}
+
+/* ---- ranks ------------------------------------------------------------------------------------
+ */
+
+static const char together[] =
+    "{\"input_toks\": 16, \"output_toks\": 3, \"queued_ts\": 1.0, \"first_token_ts\": 1.1, "
+    "\"last_token_ts\": 1.2}\n"
+    "{\"input_toks\": 32, \"output_toks\": 1, \"queued_ts\": 1.0, \"first_token_ts\": 1.1, "
+    "\"last_token_ts\": 1.1}\n";
+
+/* Ranks of a dense model know nothing of each other: both prompts begin at once. */
+static void ranks_of_a_dense_model_run_alone(void **state)
+{
+    (void)state;
+    struct outcome o;
+    folder_write("run/requests.jsonl", together);
+    write_meta(", \"data_parallel_size\": 2", "meta-llama/Llama-3.1-8B");
+    replay_good(&o, "run", "tables");
+    assert_ns(o.result.ours_s[REPLAY_TTFT][REPLAY_P99], 270e3);
+    assert_int_equal(o.result.steps, 4);
+    assert_non_null(strstr(o.about.engine, "50 KV blocks of 16 a rank"));
+    done(&o);
+}
+
+/* Experts are shared (3 us a layer whatever they do).  First step: rank 0 has 16 prompt tokens,
+ * rank 1 has 32; 48 layers gather and scatter 48.  Then rank 0 decodes alone, and the idle rank
+ * computes one token for show.  With graphs captured at 64 tokens all of this is padded to 64 a
+ * rank. */
+static void ranks_with_shared_experts_step_together(void **state)
+{
+    (void)state;
+    struct outcome o;
+    folder_write("tables/tp1/moe.csv",
+                 "activated_experts,tokens,time_us\n1,1,3\n128,1,3\n1,4096,3\n128,4096,3\n");
+    write_meta(", \"data_parallel_size\": 2, \"enable_expert_parallel\": true",
+               "Qwen/Qwen3-30B-A3B-Instruct-2507");
+    replay_good(&o, "run", "tables");
+    double own_ns = 10e3 + 100e3 + 48 * (5e3 + 3e3), token_bytes = 2 * 2048 + 128;
+    double prompt_ns = 48 * (2 * 1000.0 + 48 * token_bytes / 16.0);
+    double token_ns = 48 * (2 * 1000.0 + 2 * token_bytes / 16.0);
+    double padded_ns = 48 * (2 * 1000.0 + 128 * token_bytes / 16.0);
+    assert_ns(o.result.ours_s[REPLAY_TTFT][REPLAY_MEAN], own_ns + prompt_ns);
+    assert_ns(o.result.ours_s[REPLAY_TTFT][REPLAY_P99], own_ns + prompt_ns);
+    assert_ns(o.result.ours_s[REPLAY_TPOT][REPLAY_MEAN], own_ns + token_ns);
+    done(&o);
+    write_meta(", \"data_parallel_size\": 2, \"enable_expert_parallel\": true}, "
+               "\"resolved_config\": {\"compilation_config\": {\"cudagraph_capture_sizes\": [64]}",
+               "Qwen/Qwen3-30B-A3B-Instruct-2507");
+    replay_good(&o, "run", "tables");
+    assert_ns(o.result.ours_s[REPLAY_TTFT][REPLAY_MEAN], own_ns + padded_ns);
+    assert_ns(o.result.ours_s[REPLAY_TPOT][REPLAY_MEAN], own_ns + padded_ns);
+    assert_non_null(strstr(o.about.engine, "lock step"));
+    done(&o);
+    assert_int_equal(unlink(folder_file("tables/tp1/moe.csv")), 0);
+    write_run();
+}
+
+/* ---- broken folders ---------------------------------------------------------------------------
+ */
+
+static void expect_finding(const char *file, uint32_t line, const char *words)
+{
+    struct outcome o;
+    replay_folder(&o, "run", "tables");
+    if (o.diag.count == 0 || strstr(o.diag.items[0].message, words) == NULL ||
+        o.diag.items[0].where.line != line || strstr(o.diag.items[0].where.file, file) == NULL) {
+        print_message("expected %s:%u: %s, got:\n", file, line, words);
+        diag_print(&o.diag, stdout);
+        fail();
+    }
+    done(&o);
+    write_run();
+}
+
+#define GOOD                                                                                       \
+    "{\"input_toks\": 5, \"output_toks\": 2, \"queued_ts\": 1, \"first_token_ts\": 2, "            \
+    "\"last_token_ts\": 3}\n"
+
+static void broken_requests_are_named(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *line, *words;
+    } cases[] = {
+        {"{\"input_toks\": 5,\n", "not JSON"},
+        {"{\"input_toks\": 5, \"output_toks\": 2,}\n", "a key in quotes is missing before '}'"},
+        {"[1]\n", "holds no object"},
+        {"{\"output_toks\": 2, \"queued_ts\": 1, \"first_token_ts\": 2, \"last_token_ts\": 3}\n",
+         "is missing"},
+        {"{\"input_toks\": -5, \"output_toks\": 2, \"queued_ts\": 1, \"first_token_ts\": 2, "
+         "\"last_token_ts\": 3}\n",
+         "-5 is out of range"},
+        {"{\"input_toks\": 5, \"output_toks\": 2.5, \"queued_ts\": 1, \"first_token_ts\": 2, "
+         "\"last_token_ts\": 3}\n",
+         "is not a whole number"},
+        {"{\"input_toks\": 5, \"output_toks\": 2, \"queued_ts\": \"1\", \"first_token_ts\": 2, "
+         "\"last_token_ts\": 3}\n",
+         "is not a time"},
+        {"{\"input_toks\": 5, \"output_toks\": 2, \"queued_ts\": 1, \"last_token_ts\": 3}\n",
+         "is missing"},
+        {"{\"input_toks\": 5, \"output_toks\": 2, \"queued_ts\": 4, \"first_token_ts\": 2, "
+         "\"last_token_ts\": 3}\n",
+         "is before queued_ts"},
+        {"{\"input_toks\": 1580, \"output_toks\": 6, \"queued_ts\": 1, \"first_token_ts\": 2, "
+         "\"last_token_ts\": 3}\n",
+         "needs 100 KV blocks and the run has 99"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char text[1000];
+        snprintf(text, sizeof text, GOOD "%s" GOOD, cases[i].line);
+        folder_write("run/requests.jsonl", text);
+        expect_finding("requests.jsonl", 2, cases[i].words);
+    }
+    folder_write("run/requests.jsonl", "\n");
+    expect_finding("requests.jsonl", 0, "holds no request");
+}
+
+static void broken_folders_are_named(void **state)
+{
+    (void)state;
+    static const char *const files[] = {"run/requests.jsonl", "run/meta.json", "run/config.json"};
+    for (size_t i = 0; i < 3; i++) {
+        assert_int_equal(unlink(folder_file(files[i])), 0);
+        expect_finding(files[i], 0, "cannot be read (No such file");
+    }
+    folder_write("run/meta.json", "{\"model\": \"x\", \"kv_cache\": {\"num_gpu_blocks\": 2.5}}");
+    expect_finding("meta.json", 1, "is not a whole number");
+    write_meta("", "meta-llama/Llama-4-8B");
+    expect_finding("--set#1", 0, "unknown model 'meta-llama/Llama-4-8B'");
+    folder_write("run/config.json",
+                 "{\"nodes\": [{\"instances\": [{\"hardware\": \"RTX4O9O\"}]}]}");
+    expect_finding("--set#1", 0, "unknown hardware 'RTX4O9O'; did you mean 'rtx4090'?");
+    folder_write("tables/tp1/attention.csv", "prefill_chunk,kv_prefill,n_decode,time_us\n");
+    expect_finding("attention.csv", 1, "column 'kv_decode' of a attention table is missing");
+}
+
+static void a_replay_without_a_run_says_what_to_give(void **state)
+{
+    (void)state;
+    struct outcome o = {0};
+    arena_init(&o.arena, "test", 0);
+    diag_init(&o.diag, &o.arena);
+    o.replay = replay_load(&o.arena, folder_file("s.yaml"), NULL, 0, &o.diag, &o.absent);
+    assert_int_equal(o.diag.count, 0);
+    assert_non_null(strstr(o.absent, "--set run=DIR"));
+    done(&o);
+}
+
+/* ---- the real run -----------------------------------------------------------------------------
+ */
+
+static void the_real_run_is_met(void **state)
+{
+    (void)state;
+    static const double bounds[REPLAY_WHATS] = {0.03, 0.015, 0.02};
+    struct outcome o;
+    const char *data = getenv("HACASIM_DATA");
+    snprintf(folder_root, sizeof folder_root, "%s", data ? data : "");
+    if (data == NULL || access(folder_file("vllm_run_rtx4090/requests.jsonl"), R_OK) != 0) {
+        print_message("skipped: no %s (make test DATA=DIR)\n",
+                      folder_file("vllm_run_rtx4090/requests.jsonl"));
+        skip();
+    }
+    print_message("used: %s\n", folder_file("vllm_run_rtx4090"));
     clock_t begin = clock();
-    terms.tables = perf_tables_load(&ask, &arena, &diag);
-    if (terms.tables == NULL) diag_print(&diag, stdout);
-    assert_non_null(terms.tables);
-    print_message("used: %s\n", perf_tables_text(terms.tables, &arena));
-    struct perf perf = perf_make(&terms, &arena);
-    clock_t loaded = clock();
-    struct serving_counters leap = replay(&perf, SERVING_LEAP, &arena);
-    clock_t end = clock();
-    print_message("measured: %llu steps (%llu extrapolated), %llu preemptions; tables %.1f ms, "
-                  "replay %.1f ms\n",
-                  (unsigned long long)leap.steps, (unsigned long long)leap.outside_steps,
-                  (unsigned long long)leap.preemptions,
-                  1e3 * (double)(loaded - begin) / CLOCKS_PER_SEC,
-                  1e3 * (double)(end - loaded) / CLOCKS_PER_SEC);
-    double first = records[record_count / 2].our_first, last = records[record_count - 1].our_last;
-    struct serving_counters step = replay(&perf, SERVING_STEP, &arena);
-    assert_int_equal(step.steps, leap.steps);
-    assert_true(first == records[record_count / 2].our_first);
-    assert_true(last == records[record_count - 1].our_last);
-    compare_with_truth(TTFT, "TTFT, s", 1.0);
-    compare_with_truth(TPOT, "TPOT, ms", 1e3);
-    compare_with_truth(END, "end to end, s", 1.0);
-    check_bracket(&perf, &leap);
-    arena_free(&arena);
+    char run[FOLDER_PATH + 10], tables[FOLDER_PATH + 10];
+    snprintf(run, sizeof run, "run=%s", folder_file("vllm_run_rtx4090"));
+    snprintf(tables, sizeof tables, "tables=%s", folder_file("gpu_tables/rtx4090"));
+    const char *sets[] = {run, tables};
+    arena_init(&o.arena, "test", 0);
+    diag_init(&o.diag, &o.arena);
+    o.replay =
+        replay_load(&o.arena, "scenarios/validation/vllm_run.yaml", sets, 2, &o.diag, &o.absent);
+    diag_print(&o.diag, stdout);
+    assert_int_equal(o.diag.count, 0);
+    o.result = replay_run(o.replay, &o.arena);
+    double ms = 1e3 * (double)(clock() - begin) / CLOCKS_PER_SEC;
+    for (int what = 0; what < REPLAY_WHATS; what++)
+        for (int k = 0; k < REPLAY_STATISTICS; k++)
+            print_message("measured: %s %s real %.4f s, ours %.4f s, error %+.2f %%\n",
+                          replay_what_names[what], replay_statistic_names[k],
+                          o.result.real_s[what][k], o.result.ours_s[what][k],
+                          100.0 * (o.result.ours_s[what][k] / o.result.real_s[what][k] - 1.0));
+    print_message("measured: %llu steps, %llu preemptions (LLMServingSim 194), %.1f ms of CPU\n",
+                  (unsigned long long)o.result.steps, (unsigned long long)o.result.preemptions, ms);
+    for (int what = 0; what < REPLAY_WHATS; what++) {
+        double real = o.result.real_s[what][REPLAY_MEAN], ours = o.result.ours_s[what][REPLAY_MEAN];
+        assert_true(fabs(ours / real - 1.0) < bounds[what]);
+    }
+    replay_close(o.replay);
+    arena_free(&o.arena);
+}
+
+static int make_folders(void **state)
+{
+    (void)state;
+    folder_make();
+    write_run();
+    return 0;
+}
+
+static int remove_folders(void **state)
+{
+    (void)state;
+    folder_remove();
+    return 0;
 }
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(replay_of_a_real_run)};
-    if (!read_run()) return 77;
-    return cmocka_run_group_tests_name("vllm run", tests, NULL, NULL);
+    const struct CMUnitTest made[] = {
+        cmocka_unit_test(a_run_worked_out_by_hand_has_no_error),
+        cmocka_unit_test(folders_above_and_beside_are_found),
+        cmocka_unit_test(steps_are_padded_to_captured_graphs),
+        cmocka_unit_test(two_gpus_exchange_over_the_stated_link),
+        cmocka_unit_test(arrivals_wait_for_the_end_of_a_step),
+        cmocka_unit_test(ranks_of_a_dense_model_run_alone),
+        cmocka_unit_test(ranks_with_shared_experts_step_together),
+        cmocka_unit_test(broken_requests_are_named),
+        cmocka_unit_test(broken_folders_are_named),
+        cmocka_unit_test(a_replay_without_a_run_says_what_to_give),
+    };
+    const struct CMUnitTest real[] = {cmocka_unit_test(the_real_run_is_met)};
+    int failed = cmocka_run_group_tests_name("recorded runs", made, make_folders, remove_folders);
+    return failed + cmocka_run_group_tests_name("a real run", real, NULL, NULL);
 }

@@ -388,7 +388,7 @@ static struct workload_params replay(const char *file, double speed, int64_t lim
 {
     struct workload_params params = poisson(0.0);
     params.arrivals.kind = WORKLOAD_TRACE;
-    params.arrivals.trace = (struct workload_trace){file, speed, limit};
+    params.arrivals.trace = (struct workload_trace){.file = file, .speed = speed, .limit = limit};
     return params;
 }
 
@@ -397,7 +397,8 @@ static void a_trace_is_replayed_as_recorded(void **state)
     (void)state;
     struct workload_params params = replay("tests/data/own.csv", 1.0, 0);
     struct workload w = open_workload(&params, 1);
-    static const struct trace_row rows[] = {{0, 10, 20}, {1, 30, 40}, {3599750000000, 10000000, 1}};
+    static const struct trace_row rows[] = {
+        {0, 10, 20, 0, 0}, {1, 30, 40, 0, 0}, {3599750000000, 10000000, 1, 0, 0}};
     struct workload_params other = poisson(1.0);
     struct workload v = open_workload(&other, 1);
     for (uint32_t i = 0; i < 3; i++) {
@@ -479,7 +480,7 @@ static char *read_text(const char *text, struct workload_params *params)
     struct param_doc *doc = param_load_text(&arena, "x.yaml", text, strlen(text), NULL, 0, &diag);
     assert_non_null(doc);
     param_read(doc, &scenario_table, &scenario, &diag);
-    if (diag.count == 0) workload_check(&scenario.workload, doc, "workload", &diag);
+    if (diag.count == 0) workload_check(&scenario.workload, doc, "workload", 0, "", &diag);
     param_close(doc);
     *params = scenario.workload;
     FILE *out = open_memstream(&printed, &size);

@@ -106,6 +106,16 @@ static void plant_negative_pending(struct world *w)
 {
     w->metrics.open = -1000000;
 }
+static void plant_late_steps(struct world *w)
+{
+    for (uint32_t i = 0; i < w->node_count; i++)
+        w->nodes[i].serving.start_ns++;
+}
+static void plant_forgotten_request(struct world *w)
+{
+    for (uint32_t i = 0; i < w->node_count; i++)
+        w->nodes[i].serving.laws.sojourn_ns += 1; /* as if one had stayed longer */
+}
 static void plant_recovered(struct world *w)
 {
     w->metrics.recovered_nano = w->metrics.exploited_nano + 1;
@@ -122,6 +132,8 @@ static void test_planted_breaches(void **state)
     expect_breach(plant_freed_record, "records are in use");
     expect_breach(plant_negative_pending, "pending");
     expect_breach(plant_recovered, "recovered");
+    expect_breach(plant_late_steps, "serving: node ");
+    expect_breach(plant_forgotten_request, "Little's law");
 }
 
 /* A negative value at risk cannot wait for the next block: its distribution would assert first. */
