@@ -16,23 +16,24 @@ expect() { # expect CODE TEXT COMMAND...: exit code and a text on standard error
     [ ! -e tables ] || fail "$*: something was written"
 }
 quick='--tokens 8 --batch 2 --context 32 --kv-tokens 64 --repeats 3 --held-out 2 --target 100%'
-dense=layers=2,hidden=256,heads=2,kv_heads=1,head_dim=128,vocab=300,ffn=512
+# Large enough that a busy machine does not look like a table in another unit.
+dense=layers=1,hidden=1024,heads=8,kv_heads=1,head_dim=128,vocab=3000,ffn=2048
 sparse=layers=2,hidden=64,heads=2,kv_heads=1,head_dim=32,vocab=99,experts=4,active=2,expert_ffn=48
 
 # a dense model: a table that says where it comes from and that the reader takes as measured
 # shellcheck disable=SC2086
 "$HACASIM" calibrate inference --shape $dense $quick -o tables >out 2>err || fail "dense"
-for note in 'source: measured' 'device: ' 'date: 20' 'commit: ' 'model: layers=2' 'dtype: bf16' \
-    'layers on the device: 2 of 2' 'held-out error: median'; do
+for note in 'source: measured' 'device: ' 'date: 20' 'commit: ' 'model: layers=1' 'dtype: bf16' \
+    'layers on the device: 1 of 1' 'held-out error: median'; do
     grep -q "^# $note" tables/ops.csv || fail "no note '$note'"
 done
 grep -q 'whole steps' out || fail "no whole steps"
-for product in 512,256 256,256 1024,256 256,512 300,256; do
+for product in 1280,1024 1024,1024 4096,1024 1024,2048 3000,1024; do
     grep -q "^gemm,1,$product," tables/ops.csv || fail "no product $product"
 done
 for op in prefill decode; do grep -q "^attn_$op,,,,1," tables/ops.csv || fail "no attention"; done
-want=$(sed -n 's/^gemm,8,1024,256,,,,,,\([0-9]*\),.*/\1/p' tables/ops.csv)
-"$HACASIM" eval kernel-time hardware=cpu-8core op=gemm m=8 n=1024 k=256 tables=tables >out 2>err ||
+want=$(sed -n 's/^gemm,8,4096,1024,,,,,,\([0-9]*\),.*/\1/p' tables/ops.csv)
+"$HACASIM" eval kernel-time hardware=cpu-8core op=gemm m=8 n=4096 k=1024 tables=tables >out 2>err ||
     fail "the table is not read"
 grep -q '"source": "measured"' out || fail "not as measured"
 grep -q "\"ns\": $want[,}]" out || fail "another time than $want"
