@@ -38,6 +38,7 @@ struct swarm_setup {
     uint32_t validators;
     int64_t power[SWARM_MOST];
     bool byzantine[SWARM_MOST];
+    bool parted; /* the halves of the honest do not hear each other before GST */
 };
 
 struct swarm_result swarm_run(const struct swarm_setup *setup);
