@@ -48,17 +48,22 @@ CUDA_LIBS := $(if $(NVCC),$(patsubst -L%,%,$(shell $(NVCC) --dryrun -x cu -c /de
              | sed -n 's/^\#$$ LIBRARIES=//p' | tr -d '"')))
 CUDART    := $(firstword $(wildcard $(CUDA_LIBS:=/libcudart_static.a)))
 CU  := $(if $(CUDART),$(wildcard gpu/*.cu))
+# The engine's CUDA half opens cuBLASLt when it runs; it is built where the library is.
+CUBLASLT := $(patsubst %/,%,$(dir $(firstword $(wildcard $(CUDA_LIBS:=/libcublasLt.so)))))
+ENGINE_CU := $(filter %_cuda.cu,$(filter-out gpu/draw_cuda.cu,$(CU)))
+CU  := $(if $(CUBLASLT),$(CU),$(filter-out $(ENGINE_CU),$(CU)))
 ifeq ($(CONFIG),tsan)
 CU  :=
 endif
 ifneq ($(CU),)
-CFLAGS += -DHACASIM_CUDA
+CFLAGS += -DHACASIM_CUDA $(if $(CUBLASLT),-DHACASIM_CUBLASLT)
+NVCCFLAGS += $(if $(CUBLASLT),-DHACASIM_CUBLASLT='"$(CUBLASLT)"')
 LDLIBS += $(CUDART) -lstdc++ -ldl -lrt -lpthread
 endif
 CUDA_FOUND := no: the GPU parts are left out
 ifneq ($(NVCC),)
 CUDA_FOUND := $(if $(CUDART),found but not used with CONFIG=$(CONFIG),found without libcudart_static.a: the GPU parts are left out)
-CUDA_FOUND := $(if $(CU),yes,$(CUDA_FOUND)) ($(NVCC))
+CUDA_FOUND := $(if $(CU),yes$(if $(CUBLASLT),, without cuBLASLt: no CUDA engine),$(CUDA_FOUND)) ($(NVCC))
 endif
 LIBSRC := $(filter-out analysis/main.c,$(SRC))
 LIBOBJ := $(LIBSRC:%.c=$(BUILD)/%.o) $(CU:%.cu=$(BUILD)/%.cu.o)
@@ -119,7 +124,7 @@ test-long: all unit
 	@DATA='$(DATA)' tests/run.sh $(BUILD) long
 
 test-gpu: all unit
-	@$(BUILD)/tests/test_gpu
+	@$(BUILD)/tests/test_gpu && $(BUILD)/tests/test_gpu_infer
 
 unit: $(UNIT)
 
@@ -180,6 +185,14 @@ $(BUILD)/tests/%: tests/unit/%.c $(BUILD)/libhacasim.a
 	@echo '  TEST  $@'
 	$(Q)$(CC) $(CFLAGS) -MMD -MP -MF $@.d $(LDFLAGS) -o $@ $< $(BUILD)/libhacasim.a $(LDLIBS) -lcmocka
 
+# The kernel ladders of the CUDA engine (gpu/lab/README.md): `make lab/lab_norm` builds and runs one.
+lab/%: $(BUILD)/lab/%
+	@$<
+$(BUILD)/lab/%: gpu/lab/%.cu $(BUILD)/libhacasim.a
+	@mkdir -p $(@D)
+	@echo '  NVCC  $<'
+	$(Q)$(NVCC) $(NVCCFLAGS) -MMD -MP -MF $@.d -o $@ $< $(BUILD)/libhacasim.a $(LDLIBS) -lgomp
+
 $(BUILD)/bench/%: tests/bench/%.c $(BUILD)/libhacasim.a
 	@mkdir -p $(@D)
 	@echo '  BENCH $@'
@@ -188,7 +201,7 @@ $(BUILD)/bench/%: tests/bench/%.c $(BUILD)/libhacasim.a
 # The fuzz targets are built with clang: parsers and target under the same instrumentation.
 FUZZFLAGS := -std=gnu17 -D_GNU_SOURCE -O1 -g1 -fsanitize=fuzzer-no-link,address,undefined \
              -fno-sanitize-recover=all -ffp-contract=off -I.
-FUZZOBJ := $(patsubst %.c,build/fuzz/%.o,$(filter-out analysis/% gpu/%,$(LIBSRC)))
+FUZZOBJ := $(patsubst %.c,build/fuzz/%.o,$(filter-out analysis/% gpu/%,$(LIBSRC)) gpu/safetensors.c)
 build/fuzz/%.o: %.c
 	@mkdir -p $(@D)
 	$(Q)clang $(FUZZFLAGS) -MMD -MP -c -o $@ $<

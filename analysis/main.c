@@ -32,6 +32,7 @@ static const struct main_verb {
     {"export", cmd_export, false, "write a run as CSV, JSON or SQLite"},
     {"sql", cmd_sql, false, "query the results database"},
     {"eval", cmd_eval, false, "evaluate one model function by itself"},
+    {"calibrate", cmd_calibrate, false, "measure on this machine: timing tables"},
     {"schema", cmd_schema, false, "print every scenario key, its unit, default, range and source"},
 };
 
@@ -44,8 +45,8 @@ static void main_help(FILE *out)
             "Usage: hacasim [--quiet] VERB [ARGUMENT...]\n\n",
             version_text);
     for (size_t i = 0; i < VERBS; i++)
-        fprintf(out, "  %-8s %s\n", verbs[i].name, verbs[i].does);
-    fputs("  help     explain a verb: hacasim help VERB, the same as hacasim VERB --help\n\n"
+        fprintf(out, "  %-9s %s\n", verbs[i].name, verbs[i].does);
+    fputs("  help      explain a verb: hacasim help VERB, the same as hacasim VERB --help\n\n"
           "Exit codes: 0 done; 1 a check failed; 2 wrong scenario or command line; 3 a disk, "
           "database or\ndevice failed, or an invariant broke; 130 interrupted, what was finished "
           "is kept.\n",

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * The door of gpu/: bulk arithmetic on the CPU and, where there is one, on a CUDA device.
  *
- * Both backends compute the same bits: the generator and the elementary functions are one source
+ * The inference engine is in gpu/infer.h, which this file includes.  Of draws both backends
+ * compute the same bits: the generator and the elementary functions are one source
  * for host and device (sim/rng.h, sim/dmath.h,
  * sim/variate.h), and no result depends on block or thread counts.
  * Plain C; device memory never leaves the folder.  A build without nvcc has the CPU backend only
@@ -13,6 +14,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "gpu/infer.h"
 #include "sim/status.h"
 
 struct gpu_device {

@@ -140,6 +140,14 @@ bool models_timing_sees(const struct models_timing *timing); /* its model takes 
  * has 8 places. */
 enum models_timing_source models_timing_kernel(const struct models_timing *timing, int op,
                                                const int64_t *at, int64_t *ns);
+/* The shape of a model of the catalog, as its config.json has it. */
+struct models_shape {
+    int32_t layers, hidden, heads, kv_heads, head_dim, vocab;
+    int32_t ffn, dense_layers; /* the first layers have a dense feed-forward */
+    int32_t experts, active, shared, expert_ffn;
+    bool latent; /* attention is of another kind than grouped queries */
+};
+bool models_shape_find(const char *name, struct models_shape *shape); /* false: unknown */
 
 /* `rounds` times one IncrementProposerPriority(1) of CometBFT (models/consensus/proposer.h) from
  * the given priorities: who proposes in each, and the priorities after each, row by row, in arrays

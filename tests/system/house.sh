@@ -6,7 +6,7 @@ set -u
 
 check() ( # check TREE: prints findings, fails when there are any
     cd "$1" || exit 1
-    find sim net models gpu analysis -name '*.[ch]' -o -name '*.cu' | LC_ALL=C sort >/tmp/house.$$
+    find sim net models gpu analysis -name '*.[ch]' -o -name '*.cu' -o -name '*.cuh' | LC_ALL=C sort >/tmp/house.$$
     xargs awk '
     function say(what) { printf "%s:%d: error: %s\n", FILENAME, FNR, what; bad = 1 }
     BEGIN {
@@ -17,7 +17,7 @@ check() ( # check TREE: prints findings, fails when there are any
         owner["Random123/"] = "^sim/rng\\.h"; owner["gsl/"] = "^analysis/"
         owner["cblas.h"] = owner["lapacke.h"] = "^(gpu|analysis)/"; owner["omp.h"] = "^(analysis/pool|gpu/)"
         owner["mpi.h"] = "^analysis/pool"; owner["openssl/"] = "^analysis/calibrate"
-        owner["cuda"] = "^gpu/.*\\.cu$"; owner["argp.h"] = "^analysis/"
+        owner["cuda"] = "^gpu/.*\\.cuh?$"; owner["argp.h"] = "^analysis/"
     }
     { split(FILENAME, part, "/"); folder = part[1] }
     /clang-format off/ { free = 1 } # a table laid out by hand
