@@ -30,7 +30,8 @@
  * Errors, with file and line: missing columns, other units, times that are not positive, cells that
  * are no numbers, times so far from what the card can do that their unit must be another.
  * Warnings, kept with the tables: rows faster than the card's peak or two hundred times slower than
- * its roofline, keys that came repeatedly, gaps, files that do not apply or are left out, another device. */
+ * its roofline, keys that came repeatedly, gaps, files that do not apply or are left out, another
+ * device. */
 #ifndef HACASIM_MODELS_PERF_TABLES_H
 #define HACASIM_MODELS_PERF_TABLES_H
 
