@@ -166,10 +166,16 @@ struct perf_find perf_find_profile(const struct perf_tables_ask *ask, struct are
 
 /* ---- op tables ------------------------------------------------------------------------------ */
 
-static bool ends_in_csv(const char *name)
+static bool ends_in(const char *name, const char *end)
 {
-    size_t length = strlen(name);
-    return length > 4 && strcmp(name + length - 4, ".csv") == 0;
+    size_t length = strlen(name), end_length = strlen(end);
+    return length > end_length && strcmp(name + length - end_length, end) == 0;
+}
+
+bool perf_find_packed(const char *name)
+{
+    return ends_in(name, ".csv.gz") || ends_in(name, ".csv.zst") || ends_in(name, ".csv.xz") ||
+           ends_in(name, ".csv.bz2");
 }
 
 void perf_find_ops(struct perf_find_ops *found, const struct perf_tables_ask *ask,
@@ -180,7 +186,8 @@ void perf_find_ops(struct perf_find_ops *found, const struct perf_tables_ask *as
     *found = (struct perf_find_ops){.others = ""};
     if (perf_find_file(arena_print(arena, "%s/dense.csv", ask->folder))) return;
     for (uint32_t i = 0; i < count; i++) {
-        if (!ends_in_csv(names[i])) continue;
+        if (perf_find_packed(names[i])) found->packed = names[i];
+        if (!ends_in(names[i], ".csv")) continue;
         if (perf_names_card(names[i], ask->hardware) != PERF_NAMES_OTHER)
             found->names[found->count++] = names[i];
         else

@@ -24,11 +24,13 @@ struct perf_find perf_find_profile(const struct perf_tables_ask *ask, struct are
 struct perf_find_ops {
     const char *names[PERF_FIND_NAMES];
     const char *others; /* "a100_gemm.csv, a100_moe.csv" */
+    const char *packed; /* one that is compressed, so that it cannot be read; NULL: none */
     uint32_t count, other_count;
 };
 void perf_find_ops(struct perf_find_ops *found, const struct perf_tables_ask *ask,
                    struct arena *arena);
 
+bool perf_find_packed(const char *name); /* is it that of a compressed table? */
 bool perf_find_file(const char *path);
 bool perf_find_folder(const char *path);
 

@@ -36,6 +36,7 @@ struct perf_points {
     const char *name; /* "gemm" */
     uint32_t axes;
     uint32_t exact;  /* so many leading axes must be met exactly, or there is no answer */
+    uint32_t kinds;  /* so many leading axes tell kernels apart: tables are no grid along them */
     int32_t squared; /* axis along which the square root of time is linear, or PERF_POINTS_NONE */
     const char *axis_names[PERF_AXES];
     struct perf_point *items; /* after perf_points_settle sorted, keys distinct */

@@ -273,8 +273,12 @@ static enum perf_dtype dtype_of(const struct perf_csv *csv)
 
 static void read_rows(struct reading *r, const struct format *format)
 {
+    uint32_t header = r->csv.line, found = r->csv.found;
     while (perf_csv_next(&r->csv))
         format->row(r);
+    if (r->csv.line == header && r->csv.found == found)
+        perf_tables_warn(r->tables, r->arena, "%s: only a header: the table has no rows",
+                         r->csv.path);
 }
 
 static bool open_table(struct reading *r, FILE *file, const char *path, struct diag *diag)

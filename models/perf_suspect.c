@@ -22,12 +22,15 @@ static const char *key_text(const struct perf_points *p, const int64_t *at, stru
 
 void perf_suspect_repeats(struct perf_tables *t, const struct perf_points *p, struct arena *arena)
 {
-    const struct perf_point *widest = p->items;
+    const struct perf_point *widest = NULL;
     if (p->repeated == 0) return;
     t->repeated += p->repeated;
-    for (uint32_t i = 1; i < p->count; i++)
-        if (p->items[i].spread_ns * widest->ns > widest->spread_ns * p->items[i].ns)
-            widest = &p->items[i];
+    for (uint32_t i = 0; i < p->count; i++) {
+        const struct perf_point *point = &p->items[i];
+        if (point->count < 2) continue;
+        if (!widest || point->spread_ns * widest->ns > widest->spread_ns * point->ns)
+            widest = point;
+    }
     perf_tables_warn(t, arena,
                      "%s: %u keys came more than once and were merged to their median; the widest "
                      "spread is %.1f %% over %u rows at %s",
@@ -35,34 +38,95 @@ void perf_suspect_repeats(struct perf_tables *t, const struct perf_points *p, st
                      key_text(p, widest->at, arena));
 }
 
-static bool same_line(const struct perf_points *p, const struct perf_point *a,
-                      const struct perf_point *b)
+/* ---- gaps ----------------------------------------------------------------------------------- */
+
+enum { GAPS_MAX = 1 << 16, GRID = 10 };
+
+struct key { /* of a point; while lines of an axis are looked at, that axis stands last */
+    int64_t at[PERF_AXES];
+};
+
+struct holes {
+    struct key *keys;
+    uint32_t count, capacity;
+};
+
+static int compare_keys(const void *a, const void *b)
 {
-    for (uint32_t i = 0; i + 1 < p->axes; i++)
-        if (a->at[i] != b->at[i]) return false;
-    return true;
+    const struct key *x = a, *y = b;
+    for (int i = 0; i < PERF_AXES; i++)
+        if (x->at[i] != y->at[i]) return x->at[i] < y->at[i] ? -1 : 1;
+    return 0;
+}
+
+static void move_axis(struct key *key, uint32_t from, uint32_t to)
+{
+    int64_t value = key->at[from];
+    for (; from < to; from++)
+        key->at[from] = key->at[from + 1];
+    for (; from > to; from--)
+        key->at[from] = key->at[from - 1];
+    key->at[to] = value;
+}
+
+static bool same_line(const struct key *a, const struct key *b, uint32_t last)
+{
+    return memcmp(a->at, b->at, last * sizeof *a->at) == 0;
+}
+
+static void put_hole(struct holes *h, const struct key *hole, struct arena *arena)
+{
+    if (h->count == h->capacity) {
+        uint32_t more = h->capacity > 0 ? 2 * h->capacity : 64;
+        h->keys = arena_grow(arena, h->keys, h->capacity, more, sizeof *h->keys);
+        h->capacity = more;
+    }
+    h->keys[h->count++] = *hole;
+}
+
+/* Those along one axis. */
+static void find_holes(struct holes *h, const struct perf_points *p, uint32_t axis,
+                       struct arena *arena)
+{
+    int64_t *values;
+    uint32_t last = p->axes - 1, known = perf_points_values(p, axis, arena, &values), v = 0;
+    struct key *keys = arena_alloc(arena, p->count, sizeof *keys);
+    for (uint32_t i = 0; i < p->count; i++) {
+        memcpy(keys[i].at, p->items[i].at, sizeof keys[i].at);
+        move_axis(&keys[i], axis, last);
+    }
+    qsort(keys, p->count, sizeof *keys, compare_keys);
+    for (uint32_t i = 0; i + 1 < p->count; i++) {
+        const struct key *a = &keys[i], *b = a + 1;
+        if (!same_line(a, b, last)) continue;
+        if (i == 0 || !same_line(a, a - 1, last)) v = 0;
+        while (values[v] <= a->at[last])
+            v++;
+        for (; v < known && values[v] < b->at[last] && h->count < GAPS_MAX; v++) {
+            struct key hole = *a;
+            hole.at[last] = values[v];
+            move_axis(&hole, last, axis);
+            put_hole(h, &hole, arena);
+        }
+    }
 }
 
 void perf_suspect_gaps(struct perf_tables *t, const struct perf_points *p, struct arena *arena)
 {
-    int64_t *values;
-    uint32_t axis = p->axes - 1, gaps = 0, known = perf_points_values(p, axis, arena, &values);
+    struct holes h = {NULL, 0, 0};
     const char *list = "";
-    uint32_t v = 0;
-    for (uint32_t i = 0; i + 1 < p->count; i++) {
-        const struct perf_point *a = &p->items[i], *b = &p->items[i + 1];
-        if (!same_line(p, a, b)) continue;
-        if (i == 0 || !same_line(p, a, a - 1)) v = 0;
-        while (values[v] <= a->at[axis])
-            v++;
-        for (; v < known && values[v] < b->at[axis]; v++) {
-            int64_t at[PERF_AXES];
-            memcpy(at, a->at, sizeof at);
-            at[axis] = values[v];
-            if (gaps++ < LISTED)
-                list = arena_print(arena, "%s%s%s", list, gaps > 1 ? "; " : "",
-                                   key_text(p, at, arena));
-        }
+    uint32_t gaps = 0;
+    for (uint32_t axis = p->kinds; axis < p->axes; axis++) {
+        uint32_t before = h.count;
+        find_holes(&h, p, axis, arena);
+        if (axis + 1 < p->axes && (h.count - before) > p->count / GRID) h.count = before;
+    }
+    if (h.count > 0) qsort(h.keys, h.count, sizeof *h.keys, compare_keys);
+    for (uint32_t i = 0; i < h.count; i++) {
+        if (i > 0 && compare_keys(&h.keys[i - 1], &h.keys[i]) == 0) continue;
+        if (gaps++ < LISTED)
+            list = arena_print(arena, "%s%s%s", list, gaps > 1 ? "; " : "",
+                               key_text(p, h.keys[i].at, arena));
     }
     t->gaps += gaps;
     if (gaps > 0)

@@ -9,7 +9,8 @@
 /* Each adds at most one warning, which lists the worst cases, and counts them in `tables`. */
 void perf_suspect_repeats(struct perf_tables *tables, const struct perf_points *points,
                           struct arena *arena);
-/* A gap: a value that other lines of the innermost axis have, missing between two of this line. */
+/* A gap: a value that other lines of an axis have, missing between two of this line.  An outer axis
+ * along which more than a tenth of the points would be missing is not that of a grid. */
 void perf_suspect_gaps(struct perf_tables *tables, const struct perf_points *points,
                        struct arena *arena);
 

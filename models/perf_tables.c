@@ -21,21 +21,25 @@ static const struct perf_points definitions[PERF_OPS] = {
     [PERF_GEMM] = {.name = "gemm", .axes = 3, .squared = -1, .axis_names = {"m", "n", "k"}},
     [PERF_PREFILL] = {.name = "attn_prefill",
                       .axes = 4,
+                      .kinds = 2,
                       .squared = 3,
                       .axis_names = {"kv_heads", "heads", "batch", "seq"}},
     [PERF_DECODE] = {.name = "attn_decode",
                      .axes = 4,
+                     .kinds = 2,
                      .squared = -1,
                      .axis_names = {"kv_heads", "heads", "batch", "kv"}},
     [PERF_MOE] = {.name = "moe",
                   .axes = 8,
                   .exact = 7,
+                  .kinds = 7,
                   .squared = -1,
                   .axis_names = {"hidden", "inter", "topk", "experts", "tp", "ep", "skew",
                                  "tokens"}},
     [PERF_ALLREDUCE] = {.name = "allreduce",
                         .axes = 2,
                         .exact = 1,
+                        .kinds = 1,
                         .squared = -1,
                         .axis_names = {"gpus", "elements"}},
     [PERF_MIXED] = {.name = "attention",
@@ -252,6 +256,9 @@ static bool fill_ops(struct perf_tables *t, const struct perf_tables_ask *ask,
     if (ops->other_count > 0)
         perf_tables_warn(t, arena, "left out, as their names say another card than %s: %s",
                          ask->hardware->name, ops->others);
+    if (ops->packed)
+        perf_tables_warn(t, arena, "compressed tables are not read, such as %s: unpack them",
+                         ops->packed);
     for (uint32_t i = 0; i < ops->count; i++)
         read_file(t, arena_print(arena, "%s/%s", t->folder, ops->names[i]), arena, diag);
     read_meta(t, t->folder, arena);
@@ -285,6 +292,8 @@ static bool fill(struct perf_tables *t, const struct perf_tables_ask *ask, struc
                  struct diag *diag)
 {
     struct perf_find_ops ops;
+    if (perf_find_file(ask->folder) && perf_find_packed(ask->folder))
+        return refuse(ask, diag, "%s is compressed: unpack it", ask->folder);
     if (perf_find_file(ask->folder)) return fill_file(t, ask, arena, diag);
     if (!perf_find_folder(ask->folder))
         return refuse(ask, diag, "there is no file or folder %s of timing tables", ask->folder);
@@ -302,6 +311,9 @@ static bool fill(struct perf_tables *t, const struct perf_tables_ask *ask, struc
     if (ops.other_count > 0)
         return refuse(ask, diag, "%s holds tables of other cards than %s by their names (%s)",
                       ask->folder, ask->hardware->name, ops.others);
+    if (ops.packed)
+        return refuse(ask, diag, "%s holds compressed tables, such as %s: unpack them", ask->folder,
+                      ops.packed);
     return refuse(ask, diag, "%s holds neither op tables nor a profile for tp%d", ask->folder,
                   (int)ask->tp);
 }

@@ -234,6 +234,37 @@ static void profiles_of_another_unit_are_warned_of(void **state)
     rmdir(folder);
 }
 
+/* Of a grid of 4 x 3 x 3 a whole line is missing, which only the outer axes can tell. */
+static void missing_lines_are_gaps(void **state)
+{
+    (void)state;
+    char text[4096] = "m,n,k,ms\n";
+    for (int m = 8; m <= 64; m *= 2)
+        for (int n = 4096; n <= 16384; n *= 2)
+            for (int k = 4096; k <= 16384; k *= 2)
+                if (m != 16 || n != 8192)
+                    sprintf(text + strlen(text), "%d,%d,%d,%.3f\n", m, n, k, 1e-9 * n * k + 0.01);
+    const struct perf_tables *t = read_good(text);
+    assert_int_equal(t->gaps, 3);
+    assert_non_null(strstr(t->warnings[0], "3 gaps are interpolated over: m=16 n=8192 k=4096; "
+                                           "m=16 n=8192 k=8192; m=16 n=8192 k=16384"));
+    /* Shapes of layers are no grid, but for a k that another n has between two of this one's. */
+    t = read_good("m,n,k,ms\n1,4096,4096,0.03\n1,6144,4096,0.04\n1,28672,4096,0.2\n"
+                  "1,4096,14336,0.1\n1,5120,5120,0.04\n1,10240,5120,0.08\n");
+    assert_int_equal(t->gaps, 1);
+}
+
+/* What came repeatedly came with equal times: the key that is told is one of them. */
+static void repeats_are_told_by_their_own_key(void **state)
+{
+    (void)state;
+    const struct perf_tables *t =
+        read_good("m,n,k,ms\n1,4096,4096,0.03\n64,4096,4096,0.04\n64,4096,4096,0.04\n");
+    assert_non_null(strstr(t->warnings[0], "0.0 % over 2 rows at m=64 n=4096 k=4096"));
+    t = read_good("m,n,k,ms\n");
+    assert_non_null(strstr(t->warnings[0], "the table has no rows"));
+}
+
 /* One row a thousand times off among good ones is warned of by its place. */
 static void single_slips_are_listed(void **state)
 {
@@ -354,6 +385,8 @@ int main(void)
         cmocka_unit_test(another_unit_is_noticed),
         cmocka_unit_test(profiles_of_another_unit_are_warned_of),
         cmocka_unit_test(single_slips_are_listed),
+        cmocka_unit_test(missing_lines_are_gaps),
+        cmocka_unit_test(repeats_are_told_by_their_own_key),
         cmocka_unit_test(linear_functions_are_met),
         cmocka_unit_test(outside_the_roofline_leads),
         cmocka_unit_test(squares_are_met_on_a_squared_axis),

@@ -156,6 +156,18 @@ static void of_the_models_of_others_none_is_meant(void **state)
     assert_non_null(strstr(diag.items[0].message, "several profiles"));
 }
 
+static void compressed_tables_are_told(void **state)
+{
+    (void)state;
+    put("x/gemm.csv.gz", "not read");
+    assert_null(load("/x", "rtx4090", "llama3-8b", 1));
+    assert_non_null(strstr(diag.items[0].message, "gemm.csv.gz: unpack"));
+    assert_null(load("/x/gemm.csv.gz", "rtx4090", "llama3-8b", 1));
+    assert_non_null(strstr(diag.items[0].message, "compressed: unpack it"));
+    put("x/other.csv", GEMM);
+    assert_true(told(load("/x", "rtx4090", "llama3-8b", 1), "gemm.csv.gz: unpack them"));
+}
+
 static void names_say_whose(void **state)
 {
     (void)state;
@@ -183,6 +195,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(nothing_of_another_card_is_taken_silently, begin, end),
         cmocka_unit_test_setup_teardown(several_that_may_be_meant_are_refused, begin, end),
         cmocka_unit_test_setup_teardown(of_the_models_of_others_none_is_meant, begin, end),
+        cmocka_unit_test_setup_teardown(compressed_tables_are_told, begin, end),
         cmocka_unit_test(names_say_whose),
     };
     return cmocka_run_group_tests_name("tables find", tests, NULL, NULL);
