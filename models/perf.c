@@ -145,7 +145,7 @@ struct perf perf_build(const struct perf_hardware *hardware, const struct perf_m
 
 int64_t perf_ticks(double ns)
 {
-    const double most_ns = (double)(PERF_TICKS_MOST / PERF_TICKS);
+    const double most_ns = (double)PERF_TICKS_MOST / PERF_TICKS;
     return ns < most_ns ? (int64_t)(ns * PERF_TICKS + 0.5) : PERF_TICKS_MOST;
 }
 

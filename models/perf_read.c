@@ -271,6 +271,17 @@ static enum perf_dtype dtype_of(const struct perf_csv *csv)
     return strstr(note ? note : csv->path, "fp8") ? PERF_FP8 : PERF_BF16;
 }
 
+/* Of our own format; others have comments of their own. */
+static bool source_known(struct reading *r, const struct format *format)
+{
+    const char *source = perf_csv_note(&r->csv, "source");
+    if (format->row != own_row || source == NULL || strcmp(source, "measured") == 0 ||
+        strcmp(source, "modelled") == 0)
+        return true;
+    perf_csv_fail(&r->csv, -1, "source: '%s' is neither 'measured' nor 'modelled'", source);
+    return false;
+}
+
 static void read_rows(struct reading *r, const struct format *format)
 {
     uint32_t header = r->csv.line, found = r->csv.found;
@@ -306,6 +317,7 @@ void perf_read_ops(struct perf_tables *tables, FILE *file, const char *path, str
                          perf_dtype_names[dtype_of(&r->csv)], perf_dtype_names[tables->dtype]);
         return;
     }
+    if (!source_known(r, format)) return;
     tables->files++;
     take_notes(r);
     bind_columns(r, format);

@@ -23,7 +23,6 @@ static const char *key_text(const struct perf_points *p, const int64_t *at, stru
 void perf_suspect_repeats(struct perf_tables *t, const struct perf_points *p, struct arena *arena)
 {
     const struct perf_point *widest = NULL;
-    if (p->repeated == 0) return;
     t->repeated += p->repeated;
     for (uint32_t i = 0; i < p->count; i++) {
         const struct perf_point *point = &p->items[i];
@@ -31,6 +30,7 @@ void perf_suspect_repeats(struct perf_tables *t, const struct perf_points *p, st
         if (!widest || point->spread_ns * widest->ns > widest->spread_ns * point->ns)
             widest = point;
     }
+    if (widest == NULL) return;
     perf_tables_warn(t, arena,
                      "%s: %u keys came more than once and were merged to their median; the widest "
                      "spread is %.1f %% over %u rows at %s",

@@ -261,6 +261,9 @@ static void repeats_are_told_by_their_own_key(void **state)
     const struct perf_tables *t =
         read_good("m,n,k,ms\n1,4096,4096,0.03\n64,4096,4096,0.04\n64,4096,4096,0.04\n");
     assert_non_null(strstr(t->warnings[0], "0.0 % over 2 rows at m=64 n=4096 k=4096"));
+    static const char guess[] = "# source: guess\n" OWN "gemm,1,512,512,,,,,,4000\n";
+    assert_null(read_text(guess, strlen(guess)));
+    assert_non_null(strstr(diag.items[0].message, "neither 'measured' nor 'modelled'"));
     t = read_good("m,n,k,ms\n");
     assert_non_null(strstr(t->warnings[0], "the table has no rows"));
 }
