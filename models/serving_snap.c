@@ -35,7 +35,7 @@ static void snap_list(struct snap *snap, struct serving_list *list, uint32_t use
 
 static void snap_request(struct snap *snap, struct serving_request *r, uint32_t used, uint32_t tags)
 {
-    SNAP_COVERS(struct serving_request, 160);
+    SNAP_COVERS(struct serving_request, 168);
     snap_below_u8(snap, &r->state, SERVING_LEAVING + 1);
     snap_index(snap, &r->prev, used);
     snap_index(snap, &r->next, used);
@@ -46,8 +46,8 @@ static void snap_request(struct snap *snap, struct serving_request *r, uint32_t 
         snap_flag(snap, flags[i]);
     int32_t *const tokens[] = {&r->prompt_tok,    &r->output_tok,         &r->ready_tok,
                                &r->generated_tok, &r->goal_tok,           &r->computed_tok,
-                               &r->slot_tok,      &r->rehearsed_tok,      &r->scheduled_tok,
-                               &r->prefix_blocks, &r->rehearsed_from_tok, &r->prefix_tok,
+                               &r->slot_tok,      &r->verified,      &r->scheduled_tok,
+                               &r->prefix_blocks, &r->cursor, &r->prefix_tok,
                                &r->prefix_held,   &r->own_held,           &r->filed_tok};
     for (size_t i = 0; i < sizeof tokens / sizeof tokens[0]; i++)
         snap_i32(snap, tokens[i]);
@@ -62,6 +62,7 @@ static void snap_request(struct snap *snap, struct serving_request *r, uint32_t 
     snap_index(snap, &r->prefix_chain, INT32_MAX);
     snap_index(snap, &r->own_chain, INT32_MAX);
     if (r->birth < 0) snap_fail(snap, "a request is older than the clock");
+    if (snap->reading) r->ends = r->ends_next = SERVING_NONE; /* serving_spec_recall finds them */
 }
 
 static void snap_ranked(struct snap *snap, struct serving *s)
@@ -224,13 +225,25 @@ static void snap_plan(struct snap *snap, struct serving *s)
     snap_flag(snap, &s->open);
     snap_flag(snap, &s->decodes);
     snap_flag(snap, &s->left);
-    if (s->params->speculative.tokens == 0) return;
+}
+
+/* The window is worked out anew. */
+static void snap_spec(struct snap *snap, struct serving *s)
+{
+    struct serving_spec *spec = s->spec;
+    SNAP_COVERS(struct serving_spec, 3744);
+    if (spec == NULL) return;
+    uint32_t at = (uint32_t)spec->at;
+    snap_below(snap, &at, SERVING_SPEC_WINDOW);
+    spec->at = (int32_t)at;
+    snap_flag(snap, &spec->extended);
     if (s->planned < 0 || s->planned > SERVING_SPEC_LEAP) snap_fail(snap, "the plan is too long");
-    snap_i64(snap, &s->rehearsed);
     for (int64_t i = 0; snap_sound(snap) && i < s->planned; i++) {
-        snap_i64(snap, &s->ticks[i]);
-        snap_i64(snap, &s->taken[i]);
+        snap_i64(snap, &spec->ticks[i]);
+        snap_i64(snap, &spec->taken[i]);
     }
+    if (snap->reading && snap_sound(snap) && !serving_spec_recall(s))
+        snap_fail(snap, "a request decodes that is not there or done");
 }
 
 /* Those not yet taken, from the first place on. */
@@ -307,7 +320,7 @@ static void snap_laws(struct snap *snap, struct serving_laws *l)
 void serving_snap(struct serving *s, struct snap *snap, const struct perf *perfs,
                   uint32_t perf_count, uint32_t tags)
 {
-    SNAP_COVERS(struct serving, 800);
+    SNAP_COVERS(struct serving, 784);
     SNAP_COVERS(struct serving_rules, 32);
     snap_perf(snap, &s->perf, perfs, perf_count);
     snap_perf(snap, &s->next_perf, perfs, perf_count);
@@ -322,6 +335,7 @@ void serving_snap(struct serving *s, struct snap *snap, const struct perf *perfs
     snap_cache(snap, s);
     snap_decoding(snap, s);
     snap_plan(snap, s);
+    snap_spec(snap, s);
     snap_finished(snap, s, tags);
     serving_counters_snap(&s->counters, snap);
     snap_laws(snap, &s->laws);
