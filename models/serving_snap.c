@@ -18,13 +18,6 @@ static void snap_perf(struct snap *snap, const struct perf **perf, const struct 
     *perf = index == UINT32_MAX ? NULL : &perfs[index];
 }
 
-/* Nothing has no address: two arrays of no length would have the same one, and the arena would let
- * each of them grow there. */
-static void *room_for(struct serving *s, uint32_t count, size_t size)
-{
-    return count > 0 ? arena_alloc(s->arena, count, size) : NULL;
-}
-
 static void snap_list(struct snap *snap, struct serving_list *list, uint32_t used)
 {
     SNAP_COVERS(struct serving_list, 12);
@@ -71,7 +64,7 @@ static void snap_ranked(struct snap *snap, struct serving *s)
     snap_length(snap, &count, s->request_used);
     if (snap->reading && count > 0) {
         s->ranked_capacity = count;
-        s->ranked = room_for(s, count, sizeof *s->ranked);
+        s->ranked = arena_alloc(s->arena, count, sizeof *s->ranked);
     }
     for (uint32_t i = 0; i < count; i++) {
         snap_index(snap, &s->ranked[i], s->request_used);
@@ -84,7 +77,7 @@ static void snap_requests(struct snap *snap, struct serving *s, uint32_t tags)
     snap_length(snap, &s->request_used, INT32_MAX);
     if (snap->reading) {
         s->request_capacity = s->request_used;
-        s->requests = room_for(s, s->request_used, sizeof *s->requests);
+        s->requests = arena_alloc(s->arena, s->request_used, sizeof *s->requests);
     }
     for (uint32_t i = 0; i < s->request_used; i++)
         snap_request(snap, &s->requests[i], s->request_used, tags);
@@ -142,9 +135,9 @@ static void snap_cache(struct snap *snap, struct serving *s)
     snap_length(snap, &c->chain_used, INT32_MAX);
     if (snap->reading) {
         c->run_capacity = c->run_used;
-        c->runs = room_for(s, c->run_used, sizeof *c->runs);
+        c->runs = arena_alloc(s->arena, c->run_used, sizeof *c->runs);
         c->chain_capacity = c->chain_used;
-        c->chains = room_for(s, c->chain_used, sizeof *c->chains);
+        c->chains = arena_alloc(s->arena, c->chain_used, sizeof *c->chains);
     }
     for (uint32_t i = 0; i < c->run_used; i++)
         snap_run(snap, &c->runs[i], c->run_used, c->chain_used);
@@ -173,7 +166,7 @@ static void snap_decoding(struct snap *snap, struct serving *s)
     uint32_t finishing = s->params->speculative.tokens > 0 ? 0 : s->decoding;
     if (snap->reading) {
         s->finish_capacity = finishing;
-        s->finish = room_for(s, finishing, sizeof *s->finish);
+        s->finish = arena_alloc(s->arena, finishing, sizeof *s->finish);
     }
     for (uint32_t i = 0; i < finishing; i++) {
         snap_i64(snap, &s->finish[i].clock);
@@ -255,7 +248,7 @@ static void snap_finished(struct snap *snap, struct serving *s, uint32_t tags)
     if (snap->reading) {
         s->done_head = 0;
         s->done_count = s->done_capacity = count;
-        s->done = room_for(s, count, sizeof *s->done);
+        s->done = arena_alloc(s->arena, count, sizeof *s->done);
     }
     for (uint32_t i = 0; i < count; i++) {
         struct serving_done *done = &s->done[s->done_head + i];

@@ -316,15 +316,23 @@ void serving_spec_extend_all(struct serving *s)
     s->spec->need[s->spec->at] = 0;
 }
 
+/* Steps worth timing: with many sequences somebody comes or goes soon, and what was timed for later
+ * steps is lost.  Any number gives the same times. */
+static int64_t worthwhile(const struct serving *s)
+{
+    int64_t steps = SERVING_SPEC_WINDOW / ((int64_t)s->decoding + 1);
+    return steps < 4 ? 4 : steps < SERVING_SPEC_LEAP ? steps : SERVING_SPEC_LEAP;
+}
+
 void serving_spec_plan(struct serving *s, bool single)
 {
     struct serving_spec *spec = s->spec;
     bool drafts = s->decodes && s->decoding > 0;
-    int64_t steps = 1, taken = 0, computed = s->computed_tok;
+    int64_t most = single || !drafts ? 1 : worthwhile(s), steps = 1, taken = 0, computed = s->computed_tok;
     if (drafts) s->line.first_ticks = serving_spec_ticks(s->params, s->line.first_ticks);
     spec->ticks[0] = s->line.first_ticks;
     spec->taken[0] = 0;
-    while (drafts && !single && steps < SERVING_SPEC_LEAP) {
+    while (steps < most) {
         int64_t at = spec->at + steps;
         if (at == SERVING_SPEC_WINDOW || spec->first[at] != SERVING_NONE) break;
         taken += spec->need[at];
