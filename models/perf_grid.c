@@ -4,18 +4,6 @@
 
 #include "models/perf.h"
 
-static uint32_t *octaves_of(const int64_t *x, uint32_t count, struct arena *arena)
-{
-    enum { OCTAVES = 64 };
-    uint32_t *octave = arena_alloc(arena, OCTAVES, sizeof *octave);
-    for (uint32_t i = 0, at = 0; i < OCTAVES; i++) {
-        while (at + 2 < count && x[at + 1] <= (i < 63 ? INT64_C(1) << i : INT64_MAX))
-            at++;
-        octave[i] = at;
-    }
-    return octave;
-}
-
 struct perf_knots perf_knots_of(const int64_t *values, uint32_t count, int64_t top,
                                 struct arena *arena)
 {
@@ -29,7 +17,18 @@ struct perf_knots perf_knots_of(const int64_t *values, uint32_t count, int64_t t
         x[kept] = 2 * x[kept - 1];
         kept++;
     }
-    return (struct perf_knots){x, kept, octaves_of(x, kept, arena)};
+    return (struct perf_knots){x, kept};
+}
+
+uint32_t perf_knots_find(const struct perf_knots *knots, int64_t value)
+{
+    uint32_t low = 0, left = knots->count - 1; /* among x[low..low + left), without branches */
+    while (left > 1) {
+        uint32_t half = left / 2;
+        low += knots->x[low + half] <= value ? half : 0;
+        left -= half;
+    }
+    return low;
 }
 
 double perf_curve_at(const struct perf_curve *c, int64_t x, bool *outside)

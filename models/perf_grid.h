@@ -13,26 +13,13 @@
 struct perf_knots {
     const int64_t *x;
     uint32_t count;
-    uint32_t *octave; /* [i]: the last knot, but for the very last, that is at most 2^i, else 0 */
 };
 
 /* 1, the given values (ascending, positive) and doublings beyond up to at least `top`. */
 struct perf_knots perf_knots_of(const int64_t *values, uint32_t count, int64_t top,
                                 struct arena *arena);
-/* Index i with x[i] <= value < x[i + 1], at most count - 2; below the first knot 0.  Knots are as
- * dense as powers of two or a little denser, so few lie in the octave of a value. */
-static inline uint32_t perf_knots_find(const struct perf_knots *knots, int64_t value)
-{
-    if (value < 1) return 0;
-    const uint32_t *octave = &knots->octave[63 - __builtin_clzll((unsigned long long)value)];
-    uint32_t low = octave[0], left = octave[1] - low + 1;
-    while (left > 1) { /* among x[low..low + left), without branches */
-        uint32_t half = left / 2;
-        low += knots->x[low + half] <= value ? half : 0;
-        left -= half;
-    }
-    return low;
-}
+/* Index i with x[i] <= value < x[i + 1], at most count - 2; below the first knot 0. */
+uint32_t perf_knots_find(const struct perf_knots *knots, int64_t value);
 
 struct perf_curve { /* count 0: there is none */
     struct perf_knots knots;

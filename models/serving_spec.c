@@ -316,12 +316,12 @@ void serving_spec_extend_all(struct serving *s)
     s->spec->need[s->spec->at] = 0;
 }
 
-/* Steps worth timing: with many sequences somebody comes or goes soon, and what was timed for later
- * steps is lost.  Any number gives the same times. */
+/* Steps worth timing: the more sequences there are, the sooner somebody comes or goes, and what was
+ * timed for later steps is lost.  Any number gives the same times. */
 static int64_t worthwhile(const struct serving *s)
 {
-    int64_t steps = SERVING_SPEC_WINDOW / ((int64_t)s->decoding + 1);
-    return steps < 4 ? 4 : steps < SERVING_SPEC_LEAP ? steps : SERVING_SPEC_LEAP;
+    int64_t steps = SERVING_SPEC_LEAP / (int64_t)s->decoding;
+    return steps > 2 ? steps : 2;
 }
 
 void serving_spec_plan(struct serving *s, bool single)
