@@ -105,8 +105,8 @@ struct serving_request {
     int32_t verified;      /* steps it has been verified in, by its cursor */
     int32_t cursor;        /* birth, slot_tok, filed_tok are of this step (serving_spec.h) */
     int32_t ends, ends_next;
-    int32_t scheduled_tok; /* of a prompt, in the step that runs */
-    uint32_t order;        /* of admission */
+    int32_t scheduled_tok;  /* of a prompt, in the step that runs */
+    uint32_t order;         /* of admission */
     uint32_t heap_index;    /* while decoding, and in a queue that is not first come first served */
     int64_t birth;          /* decode clock at which computed_tok would have been 0 */
     int64_t first_token_ns; /* -1: none yet */

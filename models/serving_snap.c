@@ -37,11 +37,10 @@ static void snap_request(struct snap *snap, struct serving_request *r, uint32_t 
     bool *const flags[] = {&r->cancelled, &r->scheduled, &r->aside};
     for (size_t i = 0; i < sizeof flags / sizeof flags[0]; i++)
         snap_flag(snap, flags[i]);
-    int32_t *const tokens[] = {&r->prompt_tok,    &r->output_tok,         &r->ready_tok,
-                               &r->generated_tok, &r->goal_tok,           &r->computed_tok,
-                               &r->slot_tok,      &r->verified,      &r->scheduled_tok,
-                               &r->prefix_blocks, &r->cursor, &r->prefix_tok,
-                               &r->prefix_held,   &r->own_held,           &r->filed_tok};
+    int32_t *const tokens[] = {
+        &r->prompt_tok,   &r->output_tok, &r->ready_tok,   &r->generated_tok, &r->goal_tok,
+        &r->computed_tok, &r->slot_tok,   &r->verified,    &r->scheduled_tok, &r->prefix_blocks,
+        &r->cursor,       &r->prefix_tok, &r->prefix_held, &r->own_held,      &r->filed_tok};
     for (size_t i = 0; i < sizeof tokens / sizeof tokens[0]; i++)
         snap_i32(snap, tokens[i]);
     snap_u32(snap, &r->order);

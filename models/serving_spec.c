@@ -221,8 +221,8 @@ static void make_place(struct serving *s)
 {
     struct serving_spec *spec = s->spec;
     if (spec->capacity >= s->request_capacity) return;
-    spec->gains = arena_grow(s->arena, spec->gains, spec->capacity, s->request_capacity,
-                             sizeof *spec->gains);
+    spec->gains =
+        arena_grow(s->arena, spec->gains, spec->capacity, s->request_capacity, sizeof *spec->gains);
     spec->capacity = s->request_capacity;
 }
 
@@ -328,7 +328,8 @@ void serving_spec_plan(struct serving *s, bool single)
 {
     struct serving_spec *spec = s->spec;
     bool drafts = s->decodes && s->decoding > 0;
-    int64_t most = single || !drafts ? 1 : worthwhile(s), steps = 1, taken = 0, computed = s->computed_tok;
+    int64_t most = single || !drafts ? 1 : worthwhile(s), steps = 1, taken = 0,
+            computed = s->computed_tok;
     if (drafts) s->line.first_ticks = serving_spec_ticks(s->params, s->line.first_ticks);
     spec->ticks[0] = s->line.first_ticks;
     spec->taken[0] = 0;

@@ -63,8 +63,9 @@ static void arena_charge(struct arena *arena, size_t bytes)
     arena->used_bytes += bytes;
 }
 
-/* count x size rounded up to the alignment; the program ends when that does not fit.  An empty array
- * has room too, so that no two have one address: arena_grow would take either for the newest. */
+/* count x size rounded up to the alignment; the program ends when that does not fit.  An empty
+ * array has room too, so that no two have one address: arena_grow would take either for the newest.
+ */
 static size_t arena_bytes(const struct arena *arena, size_t count, size_t size)
 {
     size_t bytes;

@@ -176,8 +176,7 @@ static void measure_both(const char *what, struct serving_params *params, const 
     char name[64];
     for (int fidelity = SERVING_LEAP; fidelity <= SERVING_STEP; fidelity++) {
         params->fidelity = fidelity;
-        snprintf(name, sizeof name, "azure_%s%s", what,
-                 fidelity == SERVING_STEP ? "_step" : "");
+        snprintf(name, sizeof name, "azure_%s%s", what, fidelity == SERVING_STEP ? "_step" : "");
         measure(name, params, perf, 1);
     }
     params->fidelity = SERVING_LEAP;
@@ -193,7 +192,8 @@ static void measure_policies(const struct serving_params *params, const struct p
     p.async_scheduling = true;
     measure_both("async_scheduling", &p, perf);
     p = *params;
-    p.speculative = (struct serving_speculative){.tokens = 3, .acceptance = 0.7, .draft_cost = 0.05};
+    p.speculative =
+        (struct serving_speculative){.tokens = 3, .acceptance = 0.7, .draft_cost = 0.05};
     measure_both("speculative", &p, perf);
 }
 

@@ -35,7 +35,7 @@ struct plain_request {
     bool aside;
     int64_t prompt, output, arrived_ns;
     int64_t generated, computed, scheduled, goal, ready, first_token_ns;
-    int64_t verified; /* steps with drafts */
+    int64_t verified;  /* steps with drafts */
     int blocks, named; /* how many it has; how many of them have been put into the cache */
     int64_t hashed[2];
     int table[PLAIN_TABLE]; /* its blocks */
