@@ -169,7 +169,10 @@ static struct serving_terms engine_terms(const struct world *w, uint32_t slot)
                                   .stream = r->stream,
                                   .prefix = r->prefix,
                                   .prefix_tok = r->prefix_tok,
-                                  .priority = users[r->class].priority};
+                                  .priority = users[r->class].priority,
+                                  .images = r->images.count,
+                                  .image_tok = r->images.tok,
+                                  .image_from_tok = r->images.from_tok};
     if (r->prefill_node != UINT32_MAX) {
         terms.ready_tok = terms.prompt_tok++;
         terms.output_tok--;
@@ -185,7 +188,8 @@ static enum request_reason engine_take(struct world *w, struct world_node *node,
 {
     static const enum request_reason reasons[] = {[SERVING_ACCEPTED] = REASON_NONE,
                                                   [SERVING_QUEUE_FULL] = REASON_QUEUE_FULL,
-                                                  [SERVING_TOO_LONG] = REASON_TOO_LONG};
+                                                  [SERVING_TOO_LONG] = REASON_TOO_LONG,
+                                                  [SERVING_NO_ENCODER] = REASON_NO_ENCODER};
     enum serving_reject why;
     if (node->proxy) return engine_call(w, node, slot);
     struct serving_terms terms = engine_terms(w, slot);
