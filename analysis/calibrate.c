@@ -209,7 +209,7 @@ enum status calibrate_held_out(const struct calibrate_rule *rule, const struct c
     *found = 0;
     for (uint32_t t = 0; t < TRIES * count && *found < count; t++) {
         int64_t at[CALIBRATE_AXES];
-        struct calibrate_point seen;
+        struct calibrate_point seen = {0};
         for (int a = 0; a < CALIBRATE_AXES; a++)
             at[a] = calibrate_draw(&s, grid->axis[a][0], grid->axis[a][grid->count[a] - 1]);
         double says = calibrate_at(grid, at);

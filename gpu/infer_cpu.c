@@ -74,6 +74,7 @@ static float *take_floats(struct infer_device *d, int64_t count)
 static void touch(const struct infer_device *d, void *from, uint64_t bytes)
 {
     const uint64_t piece = (uint64_t)2 << 20;
+    (void)d; /* read by the pragma alone */
 #pragma omp parallel for num_threads(d->threads) schedule(static)
     for (uint64_t at = 0; at < bytes; at += piece)
         memset((char *)from + at, 0, bytes - at < piece ? bytes - at : piece);

@@ -113,7 +113,7 @@ struct fields {
 
 static enum status read_field(struct scan *s, struct safetensors_entry *e, struct fields *have)
 {
-    const char *key;
+    const char *key = "";
     int64_t offsets[2];
     int32_t count = 0;
     TRY(read_text(s, &key), "safetensors header");
@@ -242,7 +242,7 @@ static enum status read_entries(struct scan *s, struct safetensors *f, uint64_t 
     f->entries = arena_alloc(s->arena, capacity, sizeof *f->entries);
     if (take(s, '}')) return STATUS_OK;
     do {
-        const char *name;
+        const char *name = "";
         TRY(read_text(s, &name), "%s", s->path);
         TRY(expect(s, ':'), "%s", s->path);
         if (strcmp(name, "__metadata__") == 0) {

@@ -93,8 +93,8 @@ static struct weights_layer list_layer(const struct listing *l)
 void weights_map_init(struct weights_map *map, const struct infer_shape *shape,
                       enum infer_dtype dtype, struct arena *arena)
 {
-    struct listing l = {map, shape, dtype, -1};
     *map = (struct weights_map){0};
+    struct listing l = {map, shape, dtype, -1};
     map->matrices =
         arena_alloc(arena, (size_t)shape->layers * WEIGHTS_KINDS + 3, sizeof *map->matrices);
     map->layers = arena_alloc(arena, (size_t)shape->layers, sizeof *map->layers);
@@ -126,6 +126,7 @@ static void draw_row(const struct weights_matrix *m, uint64_t seed, uint32_t row
 
 void weights_draw(const struct weights_map *map, uint64_t seed, int threads, char *base)
 {
+    (void)threads; /* read by the pragma alone */
 #pragma omp parallel num_threads(threads)
     for (int32_t i = 0; i < map->count; i++) {
         const struct weights_matrix *m = &map->matrices[i];

@@ -66,7 +66,7 @@ static void invariant_transfers(struct world *w)
     if (t->started != t->arrived + t->lost + t->moving) {
         invariant_breach(
             w, "KV transfers: %llu were started, %llu have arrived, are lost or moving",
-            (unsigned long long)t->started, (unsigned long long)(t->arrived + t->lost + t->moving));
+            (unsigned long long)t->started, (unsigned long long)t->arrived + t->lost + t->moving);
     }
 }
 

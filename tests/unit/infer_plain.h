@@ -154,9 +154,10 @@ static void plain_norm(const struct plain_model *m, const struct plain_tensor *w
 static void plain_times(const struct plain_tensor *w, const double *x, double *out)
 {
     for (int64_t r = 0; r < w->rows; r++) {
-        out[r] = 0.0;
+        double sum = 0.0;
         for (int64_t c = 0; c < w->columns; c++)
-            out[r] += (double)w->v[r * w->columns + c] * x[c];
+            sum += (double)w->v[r * w->columns + c] * x[c];
+        out[r] = sum;
     }
 }
 
@@ -174,7 +175,7 @@ static void plain_rotate(const struct plain_model *m, double *head, int position
 static void plain_gated(struct plain_tensor *gate, struct plain_tensor *up,
                         struct plain_tensor *down, const double *x, double *out)
 {
-    double *g = malloc((size_t)gate->rows * sizeof *g), *u = malloc((size_t)gate->rows * sizeof *u);
+    double *g = calloc((size_t)gate->rows, sizeof *g), *u = calloc((size_t)gate->rows, sizeof *u);
     plain_times(gate, x, g);
     plain_times(up, x, u);
     for (int64_t i = 0; i < gate->rows; i++)
@@ -187,14 +188,16 @@ static void plain_gated(struct plain_tensor *gate, struct plain_tensor *up,
 static void plain_experts(struct plain_model *m, int layer, const double *x, double *out)
 {
     const struct infer_shape *s = &m->s;
-    double logits[64], part[512], sum = 0.0;
+    double logits[64] = {0}, part[512] = {0}, sum = 0.0;
     bool taken[64] = {false};
     int chosen[64];
     plain_times(plain_of(m, layer, "block_sparse_moe.gate"), x, logits);
     for (int i = 0; i < s->active; i++) {
-        chosen[i] = -1;
+        chosen[i] = 0;
+        while (taken[chosen[i]])
+            chosen[i]++;
         for (int e = 0; e < s->experts; e++)
-            if (!taken[e] && (chosen[i] < 0 || logits[e] > logits[chosen[i]])) chosen[i] = e;
+            if (!taken[e] && logits[e] > logits[chosen[i]]) chosen[i] = e;
         taken[chosen[i]] = true;
         sum += exp(logits[chosen[i]]);
     }
@@ -218,7 +221,7 @@ static void plain_attend(struct plain_model *m, int layer, int position, const d
 {
     const struct infer_shape *s = &m->s;
     int d = s->head_dim, kv = s->kv_heads * d;
-    double query[512], mixed[512], weights[512];
+    double query[512] = {0}, mixed[512] = {0}, weights[512] = {0};
     plain_times(plain_of(m, layer, "self_attn.q_proj"), x, query);
     plain_times(plain_of(m, layer, "self_attn.k_proj"), x, keys + position * kv);
     plain_times(plain_of(m, layer, "self_attn.v_proj"), x, values + position * kv);
@@ -258,8 +261,8 @@ static inline void plain_forward(struct plain_model *m, const int32_t *tokens, i
 {
     const struct infer_shape *s = &m->s;
     size_t kv = (size_t)count * (size_t)(s->kv_heads * s->head_dim) * (size_t)s->layers;
-    double *keys = malloc(kv * sizeof *keys), *values = malloc(kv * sizeof *values);
-    double x[512], normed[512], added[512];
+    double *keys = calloc(kv, sizeof *keys), *values = calloc(kv, sizeof *values);
+    double x[512] = {0}, normed[512] = {0}, added[512] = {0};
     struct plain_tensor *embed = plain_find(m, "model.embed_tokens.weight");
     struct plain_tensor *head = s->tied ? embed : plain_find(m, "lm_head.weight");
     for (int t = 0; t < count; t++) {

@@ -40,8 +40,11 @@ static void route(const struct perf_routing *r, const double *weight, struct rng
         left += weight[i];
     for (int k = 0; k < r->active; k++) {
         double x = rng_unit(s) * left;
-        int pick = -1;
-        for (int i = 0; i < r->experts && (pick < 0 || x >= 0.0); i++) {
+        int pick = 0;
+        while (taken[pick])
+            pick++;
+        x -= weight[pick];
+        for (int i = pick + 1; i < r->experts && x >= 0.0; i++) {
             if (taken[i]) continue;
             pick = i;
             x -= weight[i];

@@ -486,9 +486,9 @@ static void test_drawn_weights_do_not_hang_on_layers(void **state)
     const struct weights_matrix *n = &few.matrices[few.layers[1].qkv];
     double squares = 0.0;
     for (int64_t i = 0; i < m->rows * m->columns; i++) {
-        float full = ((const float *)(a + m->at))[i];
         uint32_t bits = (uint32_t)((const uint16_t *)(b + n->at))[vec_bf16_place(i)] << 16;
-        float rounded;
+        float full, rounded;
+        memcpy(&full, a + m->at + i * (int64_t)sizeof full, sizeof full);
         memcpy(&rounded, &bits, sizeof rounded);
         assert_true(rounded == (float)plain_bf16(full));
         squares += (double)full * full;

@@ -221,7 +221,8 @@ static void test_half_precision(void **state)
     size_t size = fread(bytes, 1, sizeof bytes, file);
     char *name = memmem(bytes, size, "\"model.embed_tokens.weight\":{\"dtype\":\"BF16\"", 43);
     assert_non_null(name);
-    memcpy(name + 37, "\"F16\" ", 6);
+    static const char f16[6] = {'"', 'F', '1', '6', '"', ' '};
+    memcpy(name + 37, f16, sizeof f16);
     size_t header = (unsigned char)bytes[0] + 256U * (unsigned char)bytes[1];
     memset(bytes + 8 + header, 0, 20 * 32 * 2);
     memcpy(bytes + 8 + header, halves, sizeof halves);

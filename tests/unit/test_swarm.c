@@ -32,7 +32,8 @@ struct swarm {
     struct arrival event[EVENTS];
     struct machine_input message[MESSAGES];
     struct known value[VALUES];
-    int8_t aside[MESSAGES]; /* group that a message was kept from, until one who has it tells; -1 */
+    int16_t
+        aside[MESSAGES]; /* group that a message was kept from, until one who has it tells; -1 */
     int32_t inbox[SWARM_MOST][MESSAGES];
     uint32_t events, order, messages, values, inboxes[SWARM_MOST], group[SWARM_MOST];
     int32_t acted[SWARM_HEIGHTS + 2][2]; /* latest round of the byzantine, by height and half */
@@ -94,7 +95,7 @@ static void post(struct swarm *s, uint32_t from, int group, const struct machine
 {
     if (s->messages == MESSAGES) return; /* the run ends as stuck */
     s->message[s->messages] = *input;
-    s->aside[s->messages] = (int8_t)(group < 0 ? -1 : 1 - group);
+    s->aside[s->messages] = (int16_t)(group < 0 ? -1 : 1 - group);
     for (uint32_t to = 0; to < s->setup->validators; to++) {
         if (to == from && input->kind != MACHINE_IN_PART) continue;
         if (s->setup->byzantine[to]) continue;
