@@ -82,6 +82,8 @@ static void snap_request(struct snap *snap, struct serving_request *r, uint32_t 
         snap_u64(snap, names[i]);
     snap_index(snap, &r->prefix_chain, INT32_MAX);
     snap_index(snap, &r->own_chain, INT32_MAX);
+    if (r->images < 0 || r->image_tok < (r->images > 0) || r->encodes < 0 || r->encodes_not < 0)
+        snap_fail(snap, "a request has %d images of %d tokens", r->images, r->image_tok);
     if (r->birth < 0) snap_fail(snap, "a request is older than the clock");
 }
 

@@ -288,6 +288,8 @@ void session_images_snap(struct session_images *images, struct snap *snap)
     snap_u32(snap, &images->count);
     snap_u32(snap, &images->tok);
     snap_u32(snap, &images->from_tok);
+    if (images->from_tok + (uint64_t)images->count * images->tok > 2 * (uint64_t)SESSION_TOKENS_MAX)
+        snap_fail(snap, "a prompt has %u images of %u tokens", images->count, images->tok);
 }
 
 static void session_snap(struct session *one, struct snap *snap, const struct sessions *s,
