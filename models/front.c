@@ -241,11 +241,13 @@ enum status front_arrival(struct world *w)
 void front_turn(struct world *w, uint32_t session)
 {
     struct workload_arrival arrival;
-    if (workload_turn(&w->workload, session, world_now(w), &arrival)) front_take(w, &arrival);
+    if (world_now(w) > w->params->horizon)
+        workload_leave(&w->workload, session);
+    else if (workload_turn(&w->workload, session, world_now(w), &arrival)) front_take(w, &arrival);
 }
 
 /* A turn has ended: after an answer the user thinks and goes on, after anything else he leaves.
- * Nothing arrives after the horizon. */
+ * Nothing arrives after the horizon, but the turn is kept: a branch may move the horizon. */
 static void front_next_turn(struct world *w, const struct request *r, enum request_state state)
 {
     struct workload *workload = &w->workload;
@@ -255,11 +257,9 @@ static void front_next_turn(struct world *w, const struct request *r, enum reque
         return;
     }
     if (!workload_answered(workload, r->session, r->prompt_tok, r->output_tok, &think_ns)) return;
-    if (think_ns > w->params->horizon - world_now(w))
-        workload_leave(workload, r->session);
-    else
-        event_schedule(&w->events, world_now(w) + think_ns, EV_TURN, r->session,
-                       workload->sessions.items[r->session].next_id);
+    int64_t most_ns = INT64_MAX - 1 - world_now(w);
+    event_schedule(&w->events, world_now(w) + (think_ns < most_ns ? think_ns : most_ns), EV_TURN,
+                   r->session, workload->sessions.items[r->session].next_id);
 }
 
 void front_unreached(struct world *w, uint32_t slot)

@@ -65,7 +65,7 @@
     VALUE(preemptions, "serving.preemptions", "running requests put back for lack of KV blocks")     \
     VALUE(steps, "serving.steps", "engine steps of all nodes")                                       \
     VALUE(step_tokens, "serving.step_tokens", "tokens computed in a step, mean")                     \
-    VALUE(wasted, "serving.wasted_ratio", "of the tokens computed, dropped again: preemption, time-out, failure") \
+    VALUE(wasted, "serving.wasted_ratio", "of the tokens that requests had in KV, dropped before their end: preemption, time-out, failure") \
     VALUE(serving_residual, "serving.residual_ns", "Little's law: integral of requests held minus sum of their stays, worst node, ns") \
     VALUE(verify_submitted, "verify.submitted", "proofs or records sent toward the chain")           \
     VALUE(verify_accepted, "verify.accepted", "proofs checked and accepted in a final block")        \

@@ -79,7 +79,7 @@ struct world_fleet { /* what happened to nodes, whole run */
 };
 
 struct gauge_work { /* of all engines, in the measured window; before its end as world_node's */
-    uint64_t steps, computed_tok, wasted_tok, preemptions;
+    uint64_t steps, computed_tok, held_tok, wasted_tok, preemptions; /* held: put or found in KV */
 };
 
 struct world_block { /* the height being decided */
