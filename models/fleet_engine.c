@@ -167,7 +167,10 @@ struct serving_terms fleet_engine_terms(const struct world *w, uint32_t slot,
                                   .stream = r->stream,
                                   .prefix = r->prefix,
                                   .prefix_tok = r->prefix_tok,
-                                  .priority = users[r->class].priority};
+                                  .priority = users[r->class].priority,
+                                  .images = r->images.count,
+                                  .image_tok = r->images.tok,
+                                  .image_from_tok = r->images.from_tok};
 }
 
 /* What its node's engine is asked: the whole, the prompt alone when the rest is computed elsewhere,
@@ -192,7 +195,8 @@ static enum request_reason engine_take(struct world *w, struct world_node *node,
 {
     static const enum request_reason reasons[] = {[SERVING_ACCEPTED] = REASON_NONE,
                                                   [SERVING_QUEUE_FULL] = REASON_QUEUE_FULL,
-                                                  [SERVING_TOO_LONG] = REASON_TOO_LONG};
+                                                  [SERVING_TOO_LONG] = REASON_TOO_LONG,
+                                                  [SERVING_NO_ENCODER] = REASON_NO_ENCODER};
     enum serving_reject why;
     if (node->proxy) return engine_call(w, node, slot);
     struct serving_terms terms = engine_terms(w, slot);

@@ -83,6 +83,7 @@ static void front_describe(struct world *w, const struct workload_arrival *a, st
     r->stream = a->stream;
     r->prefix = a->prefix;
     r->prefix_tok = a->prefix_tok;
+    r->images = a->images;
     r->value_nano =
         (int64_t)(a->value_usd_nano < FRONT_MOST_NANO ? a->value_usd_nano : FRONT_MOST_NANO);
     r->arrived_ns = world_now(w);
@@ -112,6 +113,14 @@ void front_refuse(struct world *w, uint32_t slot, enum request_reason why)
     front_end(w, slot, why < REASON_FAILED ? REQUEST_REJECTED : REQUEST_FAILED);
 }
 
+/* Text and images on the way to the node. */
+static uint64_t front_bytes(const struct world *w, const struct request *r)
+{
+    uint32_t image_tok = r->images.count * r->images.tok;
+    return FRONT_REQUEST_BYTES + (uint64_t)FRONT_BYTES_PER_TOKEN * (r->prompt_tok - image_tok) +
+           r->images.count * w->params->workload.images.size;
+}
+
 /* Choose a node and send the request there; false when none is active. */
 static bool front_route(struct world *w, uint32_t slot)
 {
@@ -134,9 +143,9 @@ static bool front_route(struct world *w, uint32_t slot)
     r->sent_ns = world_now(w);
     struct rng_stream s = world_stream(w, PURPOSE_UPLINK, r->id);
     rng_seek(&s, r->attempt); /* one block of two draws per message */
-    uint64_t bytes = FRONT_REQUEST_BYTES + (uint64_t)FRONT_BYTES_PER_TOKEN * r->prompt_tok;
-    int64_t delay = w->params->serving.api +
-                    net_delay_ns(&w->net, r->region, w->nodes[r->node].region, bytes, &s);
+    int64_t delay =
+        w->params->serving.api +
+        net_delay_ns(&w->net, r->region, w->nodes[r->node].region, front_bytes(w, r), &s);
     world_hold(w, slot);
     event_schedule(&w->events, world_now(w) + delay, EV_DELIVER, slot, r->id);
     return true;

@@ -26,21 +26,42 @@ static void snap_list(struct snap *snap, struct serving_list *list, uint32_t use
     snap_count(snap, &list->count, used);
 }
 
+/* Least recently used first; nothing but the order of use hangs on it. */
+static void snap_encoded(struct snap *snap, struct serving *s)
+{
+    SNAP_COVERS(struct serving_image, 16);
+    SNAP_COVERS(struct serving_encoded, 24);
+    struct serving_encoded *e = &s->encoded;
+    snap_length(snap, &e->count, INT32_MAX);
+    if (snap->reading) {
+        e->capacity = e->count;
+        e->images = arena_alloc(s->arena, e->count, sizeof *e->images);
+    }
+    snap_i64(snap, &e->tok);
+    for (uint32_t i = 0; i < e->count; i++) {
+        snap_u64(snap, &e->images[i].name);
+        snap_i32(snap, &e->images[i].place);
+        snap_i32(snap, &e->images[i].tok);
+    }
+}
+
 static void snap_request(struct snap *snap, struct serving_request *r, uint32_t used, uint32_t tags)
 {
-    SNAP_COVERS(struct serving_request, 168);
+    SNAP_COVERS(struct serving_request, 192);
     snap_below_u8(snap, &r->state, SERVING_LEAVING + 1);
     snap_index(snap, &r->prev, used);
     snap_index(snap, &r->next, used);
     if (r->state == SERVING_FREE) return;
     snap_below(snap, &r->tag, tags);
-    bool *const flags[] = {&r->cancelled, &r->scheduled, &r->aside};
+    bool *const flags[] = {&r->cancelled, &r->scheduled, &r->aside, &r->looked};
     for (size_t i = 0; i < sizeof flags / sizeof flags[0]; i++)
         snap_flag(snap, flags[i]);
     int32_t *const tokens[] = {
-        &r->prompt_tok,   &r->output_tok, &r->ready_tok,   &r->generated_tok, &r->goal_tok,
-        &r->computed_tok, &r->slot_tok,   &r->verified,    &r->scheduled_tok, &r->prefix_blocks,
-        &r->cursor,       &r->prefix_tok, &r->prefix_held, &r->own_held,      &r->filed_tok};
+        &r->prompt_tok,   &r->output_tok, &r->ready_tok,      &r->generated_tok, &r->goal_tok,
+        &r->computed_tok, &r->slot_tok,   &r->verified,       &r->scheduled_tok, &r->prefix_blocks,
+        &r->cursor,       &r->prefix_tok, &r->prefix_held,    &r->own_held,      &r->filed_tok,
+        &r->images,       &r->image_tok,  &r->image_from_tok, &r->entered_tok,   &r->encodes,
+        &r->encodes_not};
     for (size_t i = 0; i < sizeof tokens / sizeof tokens[0]; i++)
         snap_i32(snap, tokens[i]);
     snap_u32(snap, &r->order);
@@ -53,6 +74,8 @@ static void snap_request(struct snap *snap, struct serving_request *r, uint32_t 
         snap_u64(snap, names[i]);
     snap_index(snap, &r->prefix_chain, INT32_MAX);
     snap_index(snap, &r->own_chain, INT32_MAX);
+    if (r->images < 0 || r->image_tok < (r->images > 0) || r->encodes < 0 || r->encodes_not < 0)
+        snap_fail(snap, "a request has %d images of %d tokens", r->images, r->image_tok);
     if (r->birth < 0) snap_fail(snap, "a request is older than the clock");
     if (snap->reading) r->ends = r->ends_next = SERVING_NONE; /* serving_spec_recall finds them */
 }
@@ -260,16 +283,18 @@ static void snap_finished(struct snap *snap, struct serving *s, uint32_t tags)
     }
 }
 
-enum { SNAP_COUNTS = 18 };
+enum { SNAP_COUNTS = 21 };
 
 /* All of them but the time and the peak. */
 static void counts_of(struct serving_counters *c, uint64_t *counts[SNAP_COUNTS])
 {
-    uint64_t *const all[SNAP_COUNTS] = {
-        &c->steps,         &c->prefill_tok, &c->decode_tok,  &c->outside_steps, &c->wasted_tok,
-        &c->accepted,      &c->completed,   &c->cancelled,   &c->lost,          &c->rejected_full,
-        &c->rejected_long, &c->preemptions, &c->queried_tok, &c->hit_tok,       &c->evicted_blocks,
-        &c->ready_tok,     &c->drafted_tok, &c->accepted_tok};
+    uint64_t *const all[SNAP_COUNTS] = {&c->steps,           &c->prefill_tok,   &c->decode_tok,
+                                        &c->outside_steps,   &c->wasted_tok,    &c->accepted,
+                                        &c->completed,       &c->cancelled,     &c->lost,
+                                        &c->rejected_full,   &c->rejected_long, &c->preemptions,
+                                        &c->queried_tok,     &c->hit_tok,       &c->evicted_blocks,
+                                        &c->ready_tok,       &c->drafted_tok,   &c->accepted_tok,
+                                        &c->rejected_images, &c->image_tok,     &c->image_hit_tok};
     for (int i = 0; i < SNAP_COUNTS; i++)
         counts[i] = all[i];
 }
@@ -288,7 +313,7 @@ void serving_counters_add(struct serving_counters *sum, const struct serving_cou
 
 void serving_counters_snap(struct serving_counters *c, struct snap *snap)
 {
-    SNAP_COVERS(struct serving_counters, 160);
+    SNAP_COVERS(struct serving_counters, 184);
     uint64_t *counts[SNAP_COUNTS];
     counts_of(c, counts);
     snap_i64(snap, &c->busy_ns);
@@ -312,7 +337,7 @@ static void snap_laws(struct snap *snap, struct serving_laws *l)
 void serving_snap(struct serving *s, struct snap *snap, const struct perf *perfs,
                   uint32_t perf_count, uint32_t tags)
 {
-    SNAP_COVERS(struct serving, 784);
+    SNAP_COVERS(struct serving, 832);
     SNAP_COVERS(struct serving_rules, 32);
     snap_perf(snap, &s->perf, perfs, perf_count);
     snap_perf(snap, &s->next_perf, perfs, perf_count);
@@ -325,6 +350,7 @@ void serving_snap(struct serving *s, struct snap *snap, const struct perf *perfs
     s->rules = serving_policy_rules(s->params, s->blocks_total);
     snap_requests(snap, s, tags);
     snap_cache(snap, s);
+    snap_encoded(snap, s);
     snap_decoding(snap, s);
     snap_plan(snap, s);
     snap_spec(snap, s);

@@ -19,6 +19,7 @@
 #include <assert.h>
 
 #include "models/serving_cache.h"
+#include "models/serving_images.h"
 #include "models/serving_queue.h"
 #include "models/serving_spec.h"
 
@@ -194,6 +195,7 @@ void serving_step_reset_blocks(struct serving *s)
     assert(s->blocks_total > 0);
     s->rules = serving_policy_rules(s->params, s->blocks_total);
     serving_cache_reset(s);
+    serving_images_reset(s);
 }
 
 /* ---- planning ------------------------------------------------------------------------------- */
@@ -366,6 +368,7 @@ static void schedule_prompt(struct serving *s, int32_t index, int64_t chunk, int
 {
     struct serving_request *r = &s->requests[index];
     r->scheduled_tok = (int32_t)chunk;
+    r->looked = false;
     s->budget = greater(s->budget - chunk, 0);
     serving_cache_take(s, blocks);
     serving_cache_note_chunk(s, index);
@@ -495,7 +498,7 @@ static void admit_first(struct serving *s, int32_t index, const struct admission
     r->state = SERVING_PREFILL;
     r->order = s->admissions++;
     r->goal_tok = (int32_t)target_tok(r);
-    r->computed_tok = (int32_t)a->computed;
+    r->computed_tok = r->entered_tok = (int32_t)a->computed;
     if (s->prefill_head == SERVING_NONE) s->prefill_head = index;
     serving_cache_hold(s, index, &a->hits);
     int64_t hit_tok = a->hits.blocks * s->params->block_tokens;
@@ -536,6 +539,7 @@ static void add_prompts(struct serving *s)
         if (r->state != SERVING_PREFILL || r->scheduled_tok == 0) continue;
         perf_batch_prefill(&s->batch, r->computed_tok, r->scheduled_tok,
                            r->computed_tok + r->scheduled_tok == r->goal_tok);
+        serving_images_add(s, i);
     }
 }
 
@@ -657,6 +661,7 @@ static void finish_prompt(struct serving *s, int32_t index)
     r->computed_tok += r->scheduled_tok;
     s->counters.prefill_tok += (uint64_t)r->scheduled_tok;
     r->scheduled_tok = 0;
+    serving_images_count(s, r);
     if (r->computed_tok < r->goal_tok) {
         if (s->prefill_head == SERVING_NONE) s->prefill_head = index;
         return;
@@ -712,21 +717,35 @@ static void lose_waiting(struct serving *s, int32_t index)
 
 static bool is_unfit(const struct serving *s, const struct serving_request *r)
 {
-    return room_blocks(s, r) > s->blocks_total;
+    return room_blocks(s, r) > s->blocks_total || !serving_images_seen(s->perf, r->images);
+}
+
+/* In the order in which they would have been served. */
+static void lose_ranked(struct serving *s)
+{
+    struct serving_list fit = {SERVING_NONE, SERVING_NONE, 0};
+    for (int32_t i; (i = serving_queue_first(s)) != SERVING_NONE;) {
+        if (is_unfit(s, &s->requests[i])) {
+            lose_waiting(s, i);
+            continue;
+        }
+        serving_queue_leave(s, i);
+        serving_queue_append(s, &fit, i);
+    }
+    for (int32_t i; (i = fit.head) != SERVING_NONE;) {
+        serving_queue_remove(s, &fit, i);
+        serving_queue_wait(s, i, true);
+    }
 }
 
 static void lose_unfit(struct serving *s)
 {
     int32_t next;
+    if (s->rules.ranked) lose_ranked(s);
     for (int32_t i = s->rules.ranked ? SERVING_NONE : s->waiting.head; i != SERVING_NONE;
          i = next) {
         next = s->requests[i].next;
         if (is_unfit(s, &s->requests[i])) lose_waiting(s, i);
-    }
-    for (uint32_t i = 0; s->rules.ranked && i < s->waiting.count;) {
-        bool unfit = is_unfit(s, &s->requests[s->ranked[i]]);
-        if (unfit) lose_waiting(s, s->ranked[i]);
-        i = unfit ? 0 : i + 1;
     }
     for (int32_t i = s->coming.head; i != SERVING_NONE; i = next) {
         next = s->requests[i].next;

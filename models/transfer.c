@@ -69,12 +69,12 @@ static int64_t transfer_plan(struct world *w, struct request *r)
     return *out_ns + p->latency + way_ns;
 }
 
-/* While a swap goes from node to node the two may run different models. */
+/* While a swap goes from node to node the two may run different models; an API takes no KV. */
 static bool transfer_fits(const struct world *w, uint32_t from, uint32_t to)
 {
     const struct perf *a = w->engines[w->nodes[from].engine].perf,
                       *b = w->engines[w->nodes[to].engine].perf;
-    return a->model == b->model && a->kv_dtype == b->kv_dtype;
+    return a && b && a->model == b->model && a->kv_dtype == b->kv_dtype;
 }
 
 /* Choose who decodes, and send the KV there; false: nobody can. */

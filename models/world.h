@@ -161,6 +161,7 @@ struct world {
     int64_t sample_step_ns;
     money_t window_burned, window_issued; /* at the start of the window; after it what fell in it */
     uint64_t window_queried_tok, window_hit_tok; /* likewise: of all prefix caches */
+    uint64_t window_image_tok;                   /* and encoders */
     double last_interval_s;
     int64_t capacity_low_ns, price_low_ns; /* since when below `collapse:`; -1: not below */
     bool collapsed;
