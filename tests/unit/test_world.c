@@ -579,7 +579,7 @@ int main(void)
         TEST(test_planted_breaches),
         TEST(test_negative_risk_is_a_breach),
         TEST(test_every_design_conserves),
-        cmocka_unit_test(test_validators_share_prefixes),
+        TEST(test_validators_share_prefixes),
         TEST(test_every_answer_has_one_end),
         TEST(test_series_say_what_metrics_say),
         TEST(test_a_halted_facilitator_loses_records),
