@@ -31,6 +31,10 @@ static void check_power(struct scenario_checker *c, uint32_t i, const struct sce
 /* A key of an enclave where there is none would be passed over in silence. */
 static void check_enclave(struct scenario_checker *c, uint32_t i, const struct scenario_node *node)
 {
+    int64_t refresh = node->attestation.refresh;
+    if (refresh > 0 && refresh < 1000000000) /* each is a transaction of every node */
+        param_error(c->doc, c->diag, scenario_path(c, "nodes", i, "attestation.refresh"),
+                    "must be 0 s, which is never, or at least 1 s");
     const char *path = scenario_path(c, "nodes", i, "attestation");
     if (node->tee.kind != FLEET_TOLL_NONE || !param_given(c->doc, path)) return;
     param_error(c->doc, c->diag, path, "has no effect: nodes[%u].tee is none, and nothing attests",
