@@ -134,10 +134,7 @@ void serving_init(struct serving *s, const struct serving_params *params, const 
         .prefill_head = SERVING_NONE,
     };
     s->phase = arena_alloc(arena, (size_t)params->block_tokens, sizeof *s->phase);
-    if (params->speculative.tokens > 0) {
-        s->ticks = arena_alloc(arena, SERVING_SPEC_LEAP, sizeof *s->ticks);
-        s->taken = arena_alloc(arena, SERVING_SPEC_LEAP, sizeof *s->taken);
-    }
+    serving_spec_init(s);
     serving_step_reset_blocks(s);
 }
 
@@ -348,6 +345,7 @@ void serving_fail(struct serving *s, int64_t now_ns)
     s->cancels = s->leaving = s->stalled = 0;
     s->decoding = 0;
     s->computed_tok = 0;
+    serving_spec_reset(s);
     s->prefill_head = SERVING_NONE;
     for (int64_t i = 0; i < s->params->block_tokens; i++)
         s->phase[i] = 0;

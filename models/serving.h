@@ -103,9 +103,11 @@ struct serving_request {
     int32_t computed_tok;  /* in KV; while decoding it follows from birth */
     int32_t slot_tok;      /* while speculating: tokens its blocks have been taken for */
     int32_t filed_tok;     /* and tokens known when it was last scheduled */
-    int32_t rehearsed_tok, rehearsed_from_tok; /* of the plan that is being made */
-    int32_t scheduled_tok;                     /* of a prompt, in the step that runs */
-    uint32_t order;                            /* of admission */
+    int32_t verified;      /* steps it has been verified in, by its cursor */
+    int32_t cursor;        /* birth, slot_tok, filed_tok are of this step (serving_spec.h) */
+    int32_t ends, ends_next;
+    int32_t scheduled_tok;  /* of a prompt, in the step that runs */
+    uint32_t order;         /* of admission */
     uint32_t heap_index;    /* while decoding, and in a queue that is not first come first served */
     int64_t birth;          /* decode clock at which computed_tok would have been 0 */
     int64_t first_token_ns; /* -1: none yet */
@@ -253,9 +255,7 @@ struct serving {
     uint32_t leaving, stalled; /* running requests in that state */
     bool left;                 /* blocks came free after the step had been scheduled */
     int64_t seen_ns;           /* who came later was not there when the step was scheduled */
-    int64_t *ticks;    /* while speculating: from the start to the end of each planned step */
-    int64_t *taken;    /* and KV blocks taken by its start, after the first */
-    int64_t rehearsed; /* and how many steps were planned before any cut */
+    struct serving_spec *spec; /* what speculation foresees; NULL without */
 
     /* finished, not yet taken */
     struct serving_done *done;

@@ -66,7 +66,7 @@ static int64_t room_blocks(const struct serving *s, const struct serving_request
 
 static bool is_speculating(const struct serving *s)
 {
-    return s->params->speculative.tokens > 0;
+    return s->spec != NULL;
 }
 
 /* Blocks that a running request has, whose computed_tok is up to date. */
@@ -91,14 +91,16 @@ static int64_t known_tok(const struct serving *s, const struct serving_request *
                          int64_t computed_tok, bool scheduled)
 {
     if (r->state == SERVING_PREFILL) return computed_tok + r->scheduled_tok;
-    if (is_speculating(s)) return greater(r->goal_tok, r->filed_tok);
+    if (is_speculating(s)) {
+        bool decodes = r->state == SERVING_DECODE;
+        return greater(r->goal_tok, decodes ? serving_spec_filed(s, r) : r->filed_tok);
+    }
     return greater(r->goal_tok, computed_tok + scheduled - s->rules.ahead);
 }
 
 int64_t serving_cache_known_tok(const struct serving *s, const struct serving_request *r)
 {
-    int64_t computed = r->state == SERVING_DECODE ? s->clock - r->birth : r->computed_tok;
-    return known_tok(s, r, computed, r->state == SERVING_DECODE);
+    return known_tok(s, r, serving_laws_computed(s, r), r->state == SERVING_DECODE);
 }
 
 static void note_birth(struct serving *s, int64_t birth, bool only)
@@ -114,12 +116,13 @@ static void enter_decode(struct serving *s, int32_t index)
     r->state = SERVING_DECODE;
     r->birth = s->clock - r->computed_tok;
     s->computed_tok += r->computed_tok;
-    ++*phase_of(s, r->birth);
-    note_birth(s, r->birth, s->decoding == 0);
     if (is_speculating(s)) {
         s->decoding++;
+        serving_spec_enter(s, index);
         return;
     }
+    ++*phase_of(s, r->birth);
+    note_birth(s, r->birth, s->decoding == 0);
     /* The last token is sampled but never computed. */
     serving_queue_push(s, index, r->birth + r->prompt_tok + r->output_tok - 1);
 }
@@ -127,15 +130,17 @@ static void enter_decode(struct serving *s, int32_t index)
 static void leave_decode(struct serving *s, int32_t index)
 {
     struct serving_request *r = &s->requests[index];
+    if (is_speculating(s)) serving_spec_leave(s, index);
     r->computed_tok = (int32_t)(s->clock - r->birth);
     r->generated_tok = r->computed_tok + 1 - r->prompt_tok;
     s->computed_tok -= r->computed_tok;
+    if (is_speculating(s)) {
+        s->decoding--;
+        return;
+    }
     --*phase_of(s, r->birth);
     if (r->birth == s->first_birth || r->birth == s->last_birth) s->births_stale = true;
-    if (is_speculating(s))
-        s->decoding--;
-    else
-        serving_queue_drop(s, index);
+    serving_queue_drop(s, index);
 }
 
 /* Out of the running list; its blocks are free again. */
@@ -209,7 +214,7 @@ static int64_t plan_ticks(const struct perf_line *line, int64_t steps)
 /* The same of the plan that runs. */
 static int64_t ticks_to(const struct serving *s, int64_t steps)
 {
-    if (is_speculating(s)) return steps == 0 ? 0 : s->ticks[steps - 1];
+    if (is_speculating(s)) return steps == 0 ? 0 : s->spec->ticks[steps - 1];
     return plan_ticks(&s->line, steps);
 }
 
@@ -445,8 +450,10 @@ static void schedule_running(struct serving *s)
     bool several = s->prefill_head != SERVING_NONE &&
                    (s->rules.threshold < INT64_MAX || s->running.tail != s->prefill_head);
     if (need > s->blocks_free || several) {
+        if (is_speculating(s)) serving_spec_look(s);
         schedule_in_order(s);
         forget_marks(s);
+        if (is_speculating(s)) serving_spec_extend_all(s);
         return;
     }
     serving_cache_take(s, need);
@@ -633,10 +640,18 @@ static void complete(struct serving *s, int32_t index)
     serving_queue_release(s, index);
 }
 
+/* The first of those who decode and have all their tokens. */
+static int32_t next_done(const struct serving *s)
+{
+    if (is_speculating(s)) return serving_spec_done(s);
+    bool done = s->decoding > 0 && s->finish[0].clock == s->clock;
+    return done ? s->finish[0].request : SERVING_NONE;
+}
+
 static void complete_decoding(struct serving *s, uint32_t before)
 {
-    while (s->decoding > 0 && s->finish[0].clock == s->clock && s->finish[0].order < before)
-        complete(s, s->finish[0].request);
+    for (int32_t i; (i = next_done(s)) != SERVING_NONE && s->requests[i].order < before;)
+        complete(s, i);
 }
 
 /* The chunk of one prompt is computed. */
@@ -662,23 +677,19 @@ static void finish_prompt(struct serving *s, int32_t index)
 static void finish_in_order(struct serving *s)
 {
     int32_t next, index = s->prefill_head;
-    bool heaped = !is_speculating(s) && s->decodes;
-    if (is_speculating(s) && s->decodes) index = s->running.head;
     if (s->stalled > 0) index = s->running.head;
     s->prefill_head = SERVING_NONE;
     for (; index != SERVING_NONE; index = next) {
         struct serving_request *r = &s->requests[index];
         next = r->next;
         if (r->state == SERVING_PREFILL) {
-            if (heaped) complete_decoding(s, r->order);
+            if (s->decodes) complete_decoding(s, r->order);
             finish_prompt(s, index);
-        } else if (r->state == SERVING_DECODE && is_speculating(s)) {
-            if (s->clock - r->birth == r->prompt_tok + r->output_tok - 1) complete(s, index);
         } else if (r->state == SERVING_STALLED) {
             go_on(s, index);
         }
     }
-    if (heaped) complete_decoding(s, UINT32_MAX);
+    if (s->decodes) complete_decoding(s, UINT32_MAX);
 }
 
 static void sweep_cancelled(struct serving *s)
@@ -798,7 +809,7 @@ int64_t serving_step_blocks_used(const struct serving *s, int64_t at_ns)
     int64_t used = s->blocks_total - s->blocks_free;
     if (s->planned <= 1 || at_ns <= s->start_ns) return used;
     int64_t ended = reached(s, at_ns - 1);
-    return used + (is_speculating(s) ? s->taken[ended] : leap_blocks(s, ended + 1));
+    return used + (is_speculating(s) ? s->spec->taken[ended] : leap_blocks(s, ended + 1));
 }
 
 void serving_step_settle(struct serving *s, int64_t now_ns)

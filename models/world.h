@@ -240,6 +240,10 @@ void fleet_window(struct world *w, bool closes);
 /* ---- fleet_engine.c ------------------------------------------------------------------------- */
 /* Timings and engines of all classes, adversaries and swaps. */
 void fleet_engine_open(struct world *w);
+/* What an engine with these keys is asked for a request, all of it: lengths, what is known of its
+ * tokens, the priority of its class, and by what its speculation is drawn. */
+struct serving_terms fleet_engine_terms(const struct world *w, uint32_t slot,
+                                        const struct serving_params *serving);
 /* An empty engine for a node, as its `engine` and its master want it. */
 void fleet_engine_start(struct world *w, uint32_t node);
 /* Give the request to the engine, or keep it until there is one; what it is refused for. */

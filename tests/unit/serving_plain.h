@@ -36,6 +36,7 @@ struct plain_request {
     bool aside;
     int64_t prompt, output, arrived_ns;
     int64_t generated, computed, scheduled, goal, ready, first_token_ns;
+    int64_t verified;         /* steps with drafts */
     bool needs[PLAIN_IMAGES]; /* image, since the request was admitted */
     int64_t encodes, finds;   /* images, in the step */
     int blocks, named;        /* how many it has; how many of them have been put into the cache */
@@ -572,12 +573,12 @@ static void plain_swap_now(struct plain *p)
 }
 
 /* Tokens that a decoding request gets out of a step. */
-static int64_t plain_gain(struct plain *p, const struct plain_request *r)
+static int64_t plain_gain(struct plain *p, struct plain_request *r)
 {
     int64_t left = r->output - r->generated, drafts = p->params->speculative.tokens;
     if (drafts == 0) return 1;
     uint64_t draws = r->terms.draws ? r->terms.draws : r->terms.tag;
-    int64_t got = serving_spec_gain(p->params, draws, r->generated);
+    int64_t got = serving_spec_gain(p->params, draws, r->verified++);
     if (got > left) got = left;
     p->counters.drafted_tok += (uint64_t)drafts;
     p->counters.accepted_tok += (uint64_t)(got - 1);

@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "models/serving_spec.h"
 #include "models/world.h"
 
 struct memory_skip { /* bytes of a struct that need not agree */
@@ -94,6 +95,19 @@ static const struct memory_skip memory_serving[] = {
 };
 enum { MEMORY_SERVING = sizeof memory_serving / sizeof memory_serving[0] };
 
+/* What speculation foresees is not stored but worked out anew. */
+static void memory_window(struct memory_find *find, const struct serving_spec *a,
+                          const struct serving_spec *b)
+{
+    size_t left = (size_t)(SERVING_SPEC_WINDOW - a->at);
+    memory_words(find, "window", 0, &a->at, &b->at, sizeof a->at, NULL, 0);
+    memory_words(find, "window gain", 0, &a->gain[a->at], &b->gain[a->at], left * sizeof *a->gain,
+                 NULL, 0);
+    memory_words(find, "window need", 0, &a->need[a->at], &b->need[a->at], left * sizeof *a->need,
+                 NULL, 0);
+    memory_words(find, "window first", 0, a->first, b->first, sizeof a->first, NULL, 0);
+}
+
 static void memory_engine(struct memory_find *find, const struct serving *a,
                           const struct serving *b)
 {
@@ -102,6 +116,7 @@ static void memory_engine(struct memory_find *find, const struct serving *a,
         if (a->requests[i].state != SERVING_FREE)
             memory_words(find, "serving_request", i, &a->requests[i], &b->requests[i],
                          sizeof a->requests[i], NULL, 0);
+    if (a->spec != NULL) memory_window(find, a->spec, b->spec);
     if (a->params->speculative.tokens == 0)
         memory_words(find, "serving_finish", 0, a->finish, b->finish,
                      a->decoding * sizeof *a->finish, NULL, 0);
