@@ -110,5 +110,5 @@ const char *replay_match_unknown(struct arena *arena, const char *what, const ch
     if (near != NULL) text = arena_print(arena, "%s; did you mean '%s'?", text, near);
     for (size_t i = 0; i < count; i++)
         text = arena_print(arena, "%s%s%s", text, i ? ", " : " (known: ", known[i]);
-    return arena_print(arena, "%s)", text);
+    return arena_print(arena, "%s; --set %s=NAME names one)", text, what);
 }

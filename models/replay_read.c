@@ -120,6 +120,13 @@ static int64_t whole(struct reading *x, const struct setting *s, int64_t low, in
     return fallback;
 }
 
+static void note_assumed(struct reading *x, const struct setting *s, const char *fallback)
+{
+    if (find(x, s) == NULL)
+        replay_note(x->r, arena_print(x->arena, "the run does not state %s: %s is assumed", s->name,
+                                      fallback));
+}
+
 static bool yes(struct reading *x, const struct setting *s, bool fallback)
 {
     const struct json_value *value = find(x, s);
@@ -171,6 +178,8 @@ static void read_limits(struct reading *x)
                  {RESOLVED("scheduler_config", "async_scheduling"), KWARGS("async_scheduling")},
                  NULL};
     struct replay_engine *e = &x->r->engine;
+    note_assumed(x, &seqs, "256");
+    note_assumed(x, &batched, "2048");
     e->max_num_seqs = whole(x, &seqs, 1, 65536, 256);
     e->max_num_batched_tokens = whole(x, &batched, 1, 1 << 20, 2048);
     e->max_model_len = whole(x, &length, 1, TOKENS_MAX, 0);
