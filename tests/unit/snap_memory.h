@@ -84,6 +84,8 @@ static const struct memory_skip memory_serving[] = {
     MEMORY_SKIP(struct serving, cache.chain_capacity),
     MEMORY_SKIP(struct serving, cache.buckets),
     MEMORY_SKIP(struct serving, cache.bucket_count),
+    MEMORY_SKIP(struct serving, encoded.images),
+    MEMORY_SKIP(struct serving, encoded.capacity),
     MEMORY_SKIP(struct serving, finish),
     MEMORY_SKIP(struct serving, requests),
     MEMORY_SKIP(struct serving, done),
@@ -122,6 +124,8 @@ static void memory_engine(struct memory_find *find, const struct serving *a,
                  (size_t)a->params->block_tokens * sizeof *a->phase, NULL, 0);
     memory_words(find, "serving_run", 0, a->cache.runs, b->cache.runs,
                  a->cache.run_used * sizeof *a->cache.runs, NULL, 0);
+    memory_words(find, "serving_image", 0, a->encoded.images, b->encoded.images,
+                 a->encoded.count * sizeof *a->encoded.images, NULL, 0);
     const struct memory_skip bucket[] = {MEMORY_SKIP(struct serving_chain, bucket_next)};
     for (uint32_t i = 0; i < a->cache.chain_used; i++)
         memory_words(find, "serving_chain", i, &a->cache.chains[i], &b->cache.chains[i],
