@@ -141,6 +141,12 @@ static bool step_time(struct eval_call *call)
     if (!read_batch(call, &batch) || !images_fit(call, &t, &batch)) return false;
     if (!load(call, in[STEP_TABLES].text, &t)) return false;
     enum models_timing_source source = models_timing_step(&t, &batch, call->arena, &ns);
+    if (ns < 0)
+        return eval_refuse(call, batch.prefills > 0 ? "prefill" : "decode",
+                           "the step takes longer than can be told: %s",
+                           t.tables && batch.decodes > 0
+                               ? "100 s, for a step with decode attention out of tables"
+                               : "13 days");
     return answer(call, ns, source);
 }
 
@@ -194,6 +200,9 @@ static bool kernel_time(struct eval_call *call)
                            (long long)at[1]);
     if (!load(call, in[KERNEL_TABLES].text, &t)) return false;
     enum models_timing_source source = models_timing_kernel(&t, op, at, &ns);
+    if (ns < 0)
+        return eval_refuse(call, axes[op][0].key, "%s of this size takes longer than 2^63 ns",
+                           kernels[op]);
     return answer(call, ns, source);
 }
 

@@ -126,8 +126,10 @@ const struct perf_tables *models_timing_tables(const char *folder, const struct 
 const char *models_timing_warning(const struct perf_tables *tables, uint32_t index);
 /* NULL, or why the GPUs cannot run the model, and which of "tp", "pp", "ep" is to blame. */
 const char *models_timing_unfit(const struct models_timing *timing, const char **key);
-/* One step that computes whole prompts of `prefill` tokens, one token each for sequences that
- * attend to `decode` tokens, the new one included, and encodes images of `images` tokens. */
+/* *ns is -1 where the time is too long to be told: 13 days for a step, and 100 s for one that takes
+ * decode attention from tables; 2^63 ns for a kernel.  One step computes whole prompts of `prefill`
+ * tokens, one token each for sequences that attend to `decode` tokens, the new one included, and
+ * encodes images of `images` tokens. */
 struct models_timing_batch {
     const int64_t *prefill, *decode, *images;
     size_t prefills, decodes, image_count;

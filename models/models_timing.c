@@ -85,6 +85,6 @@ enum models_timing_source models_timing_kernel(const struct models_timing *t, in
                                 &roof);
     bool absent = answer.reach == PERF_ABSENT;
     double time_ns = absent ? perf_kernel_roof_ns(&roof, at) : answer.ns;
-    *ns = (int64_t)(time_ns + 0.5);
+    *ns = time_ns < 0x1p63 ? (int64_t)(time_ns + 0.5) : -1;
     return absent ? MODELS_TIMING_ROOFLINE : source_of(t->tables, answer.reach == PERF_OUTSIDE);
 }

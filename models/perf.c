@@ -145,8 +145,15 @@ struct perf perf_build(const struct perf_hardware *hardware, const struct perf_m
 
 int64_t perf_ticks(double ns)
 {
-    const double most_ns = 1e11;
-    return (int64_t)((ns < most_ns ? ns : most_ns) * PERF_TICKS + 0.5);
+    const double most_ns = (double)(PERF_TICKS_MOST / PERF_TICKS);
+    return ns < most_ns ? (int64_t)(ns * PERF_TICKS + 0.5) : PERF_TICKS_MOST;
+}
+
+int64_t perf_ticks_times(int64_t count, int64_t ticks)
+{
+    int64_t product;
+    bool over = __builtin_mul_overflow(count, ticks, &product);
+    return over || product > PERF_TICKS_MOST ? PERF_TICKS_MOST : product;
 }
 
 static struct perf_line modelled_line(const struct perf *perf, const struct perf_batch *batch)
@@ -163,15 +170,36 @@ static struct perf_line modelled_line(const struct perf *perf, const struct perf
     return line;
 }
 
+/* At least a nanosecond, so that a boundary is never before its step.  A line ends where its steps
+ * get too long to leap over. */
+static void bound(struct perf_line *line)
+{
+    const int64_t most = (int64_t)(PERF_STEP_MOST_NS * PERF_TICKS);
+    const int64_t leap = (int64_t)(PERF_LEAP_MOST_NS * PERF_TICKS);
+    if (line->first_ticks < PERF_TICKS) line->first_ticks = PERF_TICKS;
+    if (line->first_ticks > most) line->first_ticks = most;
+    int64_t left = leap - line->first_ticks, holds = INT64_MAX;
+    if (left < 0)
+        holds = 1;
+    else if (line->growth_ticks > 0)
+        holds = left / line->growth_ticks + 1;
+    if (holds < line->holds) line->holds = holds;
+}
+
 struct perf_line perf_step_line(const struct perf *perf, const struct perf_batch *batch)
 {
     struct perf_line line = modelled_line(perf, batch);
+    bound(&line);
     return perf->log == NULL ? line : perf_log_line(perf, batch, &line);
 }
 
 int64_t perf_step_ns(const struct perf *perf, const struct perf_batch *batch)
 {
-    return (perf_step_line(perf, batch).first_ticks + PERF_TICKS - 1) / PERF_TICKS;
+    struct perf_line line = modelled_line(perf, batch);
+    bool tables = perf->tables != NULL && batch->decode_seqs > 0;
+    int64_t most = tables ? (int64_t)(PERF_LEAP_MOST_NS * PERF_TICKS) : PERF_TICKS_MOST;
+    if (line.first_ticks >= most) return -1;
+    return (line.first_ticks + PERF_TICKS - 1) / PERF_TICKS;
 }
 
 void perf_batch_prefill(struct perf_batch *batch, int64_t before_tok, int64_t chunk_tok,

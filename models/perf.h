@@ -104,6 +104,12 @@ double perf_kv_token_bytes(const struct perf *perf);
 
 enum { PERF_TICKS = 1024 }; /* per ns */
 
+/* Longest step of a run, ns; a longer one ends by then.  That is far beyond what engines live
+ * through: scenarios in which a prompt's chunk takes longer are refused. */
+#define PERF_STEP_MOST_NS 2e12
+/* Steps below this leap: the ticks of 65536 of them fit 63 bits. */
+#define PERF_LEAP_MOST_NS 1e11
+
 /* What one step computes. */
 struct perf_batch {
     int64_t decode_seqs;                    /* sequences that compute one token */
@@ -209,13 +215,17 @@ struct perf perf_make(const struct perf_terms *terms, struct arena *arena);
 struct perf perf_build(const struct perf_hardware *hardware, const struct perf_model *model,
                        enum perf_dtype dtype, int32_t tp, int64_t tee_step_ns, double tee_share);
 
-/* Rounded, and at most 100 s, so that the ticks of a leap fit 63 bits whatever a table says. */
+/* Rounded; 2^60, 13 days, for more (and for what is no number), so that sums of a few fit. */
+#define PERF_TICKS_MOST ((int64_t)1 << 60)
 int64_t perf_ticks(double ns);
+int64_t perf_ticks_times(int64_t count, int64_t ticks); /* their product, at most 2^60 */
 
 /* The time of one step of the engine: what the source answers, and the image encoder.  In a
  * pipeline a step is a round in which every sequence gets its turn (perf_pipeline.c). */
 struct perf_line perf_step_line(const struct perf *perf, const struct perf_batch *batch);
-int64_t perf_step_ns(const struct perf *perf, const struct perf_batch *batch); /* rounded up */
+/* Rounded up; also of steps that are longer than those of a run.  -1: longer than is worked out,
+ * which is 13 days, and 100 s for decode attention out of tables. */
+int64_t perf_step_ns(const struct perf *perf, const struct perf_batch *batch);
 
 /* The roofline (perf_roofline.c): coefficients from hardware, model, dtype and tp, and the parts
  * of its answer. */

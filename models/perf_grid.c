@@ -46,7 +46,7 @@ static int64_t knot_ticks(const struct perf_grid *g, uint32_t row, double part, 
 {
     const double *low = &g->ns[row * g->context.count + column];
     double ns = low[0] + part * (low[g->context.count] - low[0]);
-    return perf_ticks(ns);
+    return perf_ticks(ns < PERF_LEAP_MOST_NS ? ns : PERF_LEAP_MOST_NS);
 }
 
 /* Mean context is total / seqs, but only whole numbers are compared and added: with the knot at

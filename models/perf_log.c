@@ -119,7 +119,7 @@ static bool read_row(struct perf_csv *csv, const int *at, struct perf_log_row *r
     good &= perf_csv_whole(csv, at[1], 0, UINT32_MAX, &engine);
     for (int i = 0; i < PERF_LOG_VALUES; i++)
         good &= perf_csv_whole(csv, at[2 + i], 0, INT64_MAX, &row->values[i]);
-    good &= perf_csv_whole(csv, at[COLUMNS - 1], 1, perf_ticks(1e11), &row->ticks);
+    good &= perf_csv_whole(csv, at[COLUMNS - 1], 1, perf_ticks(PERF_STEP_MOST_NS), &row->ticks);
     if (!good) return false;
     row->replication = (uint32_t)replication;
     row->engine = (uint32_t)engine;

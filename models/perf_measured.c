@@ -300,9 +300,9 @@ static struct perf_line measured_line(const struct perf *perf, const struct perf
     p.attention_ns = attention_ns(perf, m, &flat, &line.outside);
     line.outside |= products && lacks(perf, m, &flat);
     int64_t slope = m->has_decode ? 0 : perf->roofline.context_ticks;
-    line.first_ticks =
-        perf_ticks(perf_roofline_sum_ns(perf, &p)) + batch->decode_context_tok * slope;
-    line.growth_ticks = batch->decode_seqs * slope;
+    line.first_ticks = perf_ticks(perf_roofline_sum_ns(perf, &p)) +
+                       perf_ticks_times(batch->decode_context_tok, slope);
+    line.growth_ticks = perf_ticks_times(batch->decode_seqs, slope);
     if (m->has_decode && batch->decode_seqs > 0) {
         struct perf_slope s =
             perf_grid_slope(&m->decode, batch->decode_seqs, batch->decode_context_tok);

@@ -659,7 +659,8 @@ int64_t perf_profile_group_ticks(const struct perf *perf, const struct perf_batc
     }
     parts.attention_ns = attention_ns;
     parts.head_ns = head_ns;
-    return perf_ticks(perf_roofline_sum_ns(perf, &parts));
+    double ns = perf_roofline_sum_ns(perf, &parts);
+    return perf_ticks(ns < PERF_STEP_MOST_NS ? ns : PERF_STEP_MOST_NS);
 }
 
 const struct perf_source perf_profile_source = {

@@ -116,8 +116,8 @@ static struct perf_line roofline_line(const struct perf *perf, const struct perf
     double ns = perf_roofline_sum_ns(perf, &p);
     return (struct perf_line){
         .first_ticks =
-            (int64_t)(ns * PERF_TICKS + 0.5) + batch->decode_context_tok * r->context_ticks,
-        .growth_ticks = batch->decode_seqs * r->context_ticks,
+            perf_ticks(ns) + perf_ticks_times(batch->decode_context_tok, r->context_ticks),
+        .growth_ticks = perf_ticks_times(batch->decode_seqs, r->context_ticks),
         .holds = INT64_MAX,
     };
 }
@@ -235,6 +235,6 @@ void perf_roofline_set(struct perf *perf, int64_t tee_step_ns, double tee_share)
     r->engine_sequence_ns = hardware->sequence_ns;
     r->tee_step_ns = (double)tee_step_ns;
     r->tee_share = tee_share;
-    r->context_ticks = (int64_t)(r->context_ns * (1.0 + tee_share) * PERF_TICKS + 0.5);
+    r->context_ticks = perf_ticks(r->context_ns * (1.0 + tee_share));
     perf->source = &perf_roofline_source;
 }

@@ -3,17 +3,15 @@
  * perf_read.c; perf_suspect.c looks at the tables as a whole. */
 #include "models/perf_tables.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
+#include "models/perf_find.h"
+#include "models/perf_names.h"
 #include "models/perf_read.h"
 #include "models/perf_suspect.h"
-
-enum { FILES_MAX = 256, DEPTH_MAX = 5 };
 
 /* ---- definitions of operations -------------------------------------------------------------- */
 
@@ -154,67 +152,6 @@ const struct perf_tables *perf_tables_read(FILE *file, const char *path,
 
 /* ---- folders -------------------------------------------------------------------------------- */
 
-/* A folder, or a plain file. */
-static bool exists(const char *path, bool folder)
-{
-    struct stat about;
-    return stat(path, &about) == 0 &&
-           (folder ? S_ISDIR(about.st_mode) : S_ISREG(about.st_mode)) != 0;
-}
-
-static int compare_names(const void *a, const void *b)
-{
-    return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
-
-/* Names in a folder, sorted, without those that begin with a point. */
-static uint32_t names_in(const char *folder, struct arena *arena, const char **names)
-{
-    uint32_t count = 0;
-    DIR *dir = opendir(folder);
-    if (dir == NULL) return 0;
-    for (struct dirent *entry; (entry = readdir(dir)) != NULL && count < FILES_MAX;)
-        if (entry->d_name[0] != '.')
-            names[count++] = arena_text(arena, entry->d_name, strlen(entry->d_name));
-    closedir(dir);
-    qsort(names, count, sizeof *names, compare_names);
-    return count;
-}
-
-static bool ends_in_csv(const char *name)
-{
-    size_t length = strlen(name);
-    return length > 4 && strcmp(name + length - 4, ".csv") == 0;
-}
-
-struct search {
-    const char *found, *other; /* profiles: the first, and a second one */
-    const char *wanted;        /* "tp2" */
-    struct arena *arena;
-};
-
-/* Profile folders of the wanted degree at or below `folder`. */
-static void find_profiles(struct search *s, const char *folder, int depth)
-{
-    const char *names[FILES_MAX];
-    const char *slash = strrchr(folder, '/'), *last = slash ? slash + 1 : folder;
-    bool named = strncmp(last, "tp", 2) == 0 && strspn(last + 2, "0123456789") == strlen(last + 2);
-    if (exists(arena_print(s->arena, "%s/dense.csv", folder), false)) {
-        if (named && depth > 0 && strcmp(last, s->wanted) != 0) return;
-        if (s->found)
-            s->other = folder;
-        else
-            s->found = folder;
-        return;
-    }
-    if (depth == DEPTH_MAX) return;
-    uint32_t count = names_in(folder, s->arena, names);
-    for (uint32_t i = 0; i < count; i++) {
-        const char *path = arena_print(s->arena, "%s/%s", folder, names[i]);
-        if (exists(path, true)) find_profiles(s, path, depth + 1);
-    }
-}
-
 enum { EXPERTS = 3 }; /* index of moe.csv below */
 
 static void read_profile(struct perf_tables *t, const char *folder, struct arena *arena,
@@ -248,26 +185,6 @@ static void read_file(struct perf_tables *t, const char *path, struct arena *are
     else
         diag_add(diag, (struct diag_where){.file = path, .order = 1000}, NULL,
                  "cannot be read (%s)", strerror(errno));
-}
-
-static void read_folder(struct perf_tables *t, struct arena *arena, struct diag *diag)
-{
-    const char *names[FILES_MAX];
-    uint32_t count = names_in(t->folder, arena, names);
-    for (uint32_t i = 0; i < count; i++) {
-        if (ends_in_csv(names[i]))
-            read_file(t, arena_print(arena, "%s/%s", t->folder, names[i]), arena, diag);
-    }
-}
-
-static bool has_ops(const char *folder, struct arena *arena)
-{
-    const char *names[FILES_MAX];
-    uint32_t count = names_in(folder, arena, names);
-    bool any = false;
-    for (uint32_t i = 0; i < count; i++)
-        any = any || ends_in_csv(names[i]);
-    return any && !exists(arena_print(arena, "%s/dense.csv", folder), false);
 }
 
 /* A line of the block skew_fit: is it in use, and the share for batches in no bucket, which stands
@@ -317,32 +234,76 @@ static bool refuse(const struct perf_tables_ask *ask, struct diag *diag, const c
     return false;
 }
 
+static bool fill_file(struct perf_tables *t, const struct perf_tables_ask *ask, struct arena *arena,
+                      struct diag *diag)
+{
+    const char *slash = strrchr(ask->folder, '/'), *last = slash ? slash + 1 : ask->folder;
+    if (perf_names_card(last, ask->hardware) == PERF_NAMES_OTHER)
+        perf_tables_warn(t, arena, "%s is of another card by its name, and %s is to be timed by it",
+                         last, ask->hardware->name);
+    read_file(t, ask->folder, arena, diag);
+    read_meta(t, t->folder, arena);
+    return true;
+}
+
+static bool fill_ops(struct perf_tables *t, const struct perf_tables_ask *ask,
+                     const struct perf_find_ops *ops, struct arena *arena, struct diag *diag)
+{
+    if (ops->other_count > 0)
+        perf_tables_warn(t, arena, "left out, as their names say another card than %s: %s",
+                         ask->hardware->name, ops->others);
+    for (uint32_t i = 0; i < ops->count; i++)
+        read_file(t, arena_print(arena, "%s/%s", t->folder, ops->names[i]), arena, diag);
+    read_meta(t, t->folder, arena);
+    return true;
+}
+
+static bool fill_profile(struct perf_tables *t, const struct perf_tables_ask *ask,
+                         const struct perf_find *found, struct arena *arena, struct diag *diag)
+{
+    read_profile(t, found->profile, arena, diag);
+    read_meta(t, arena_print(arena, "%s/..", found->profile), arena);
+    read_meta(t, t->folder, arena);
+    if (found->card && t->device == NULL)
+        perf_tables_warn(t, arena,
+                         "the profile is of another card by its name (%s), and %s is to "
+                         "be timed by it",
+                         found->profile, ask->hardware->name);
+    if (found->model && t->model == NULL)
+        perf_tables_warn(t, arena,
+                         "the profile is of another model by its name (%s), and %s is "
+                         "to be timed by it",
+                         found->profile, ask->model->name);
+    if (found->dtype)
+        perf_tables_warn(t, arena, "the profile is of another format than %s by its name (%s)",
+                         perf_dtype_names[ask->dtype], found->profile);
+    return true;
+}
+
+/* The profile of this card and model before op tables, and these before any other profile. */
 static bool fill(struct perf_tables *t, const struct perf_tables_ask *ask, struct arena *arena,
                  struct diag *diag)
 {
-    if (exists(ask->folder, false)) {
-        read_file(t, ask->folder, arena, diag);
-        return true;
-    }
-    if (!exists(ask->folder, true))
+    struct perf_find_ops ops;
+    if (perf_find_file(ask->folder)) return fill_file(t, ask, arena, diag);
+    if (!perf_find_folder(ask->folder))
         return refuse(ask, diag, "there is no file or folder %s of timing tables", ask->folder);
-    if (has_ops(ask->folder, arena)) {
-        read_folder(t, arena, diag);
-    } else {
-        struct search s = {.wanted = arena_print(arena, "tp%d", (int)ask->tp), .arena = arena};
-        find_profiles(&s, ask->folder, 0);
-        if (s.other)
-            return refuse(ask, diag,
-                          "%s holds several profiles: name one of them, such as %s or %s",
-                          ask->folder, s.found, s.other);
-        if (!s.found)
-            return refuse(ask, diag, "%s holds neither op tables nor a profile for %s", ask->folder,
-                          s.wanted);
-        read_profile(t, s.found, arena, diag);
-        read_meta(t, arena_print(arena, "%s/..", s.found), arena);
-    }
-    read_meta(t, t->folder, arena);
-    return true;
+    perf_find_ops(&ops, ask, arena);
+    struct perf_find found = {NULL};
+    if (ops.count == 0 || ask->model != NULL) found = perf_find_profile(ask, arena);
+    if (ops.count > 0 && !ask->profile && (!found.sure || found.other))
+        return fill_ops(t, ask, &ops, arena, diag);
+    if (found.other)
+        return refuse(ask, diag, "%s holds several profiles: name one of them, such as %s or %s",
+                      ask->folder, found.profile, found.other);
+    if (found.profile && !(found.card && ops.other_count > 0))
+        return fill_profile(t, ask, &found, arena, diag);
+    if (ops.count > 0) return fill_ops(t, ask, &ops, arena, diag);
+    if (ops.other_count > 0)
+        return refuse(ask, diag, "%s holds tables of other cards than %s by their names (%s)",
+                      ask->folder, ask->hardware->name, ops.others);
+    return refuse(ask, diag, "%s holds neither op tables nor a profile for tp%d", ask->folder,
+                  (int)ask->tp);
 }
 
 /* The source of a catalog entry begins with the published name, of which a checkpoint may be a

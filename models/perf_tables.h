@@ -19,6 +19,10 @@
  *                 made on one GPU, may stand in tp1.  A meta.yaml that says `skew_fit: enabled:
  *                 false` takes skew_fit.csv out of use
  *
+ * A folder may hold the tables of several cards and models: the profile that the names of folders
+ * say to be of the card and model asked for is taken, wherever it lies below, before op tables; op
+ * tables whose names say another card are left out (perf_find.h).
+ *
  * Columns may stand in any order, and further ones are ignored.  The unit of time is in the name of
  * its column: ns, us, ms, time_ns, time_us, time_ms.  A file meta.yaml beside the tables or one
  * folder up may say where they come from (gpu, vllm_version, profiled_at, ...).
@@ -26,7 +30,8 @@
  * Errors, with file and line: missing columns, other units, times that are not positive, cells that
  * are no numbers, times so far from what the card can do that their unit must be another.
  * Warnings, kept with the tables: rows faster than the card's peak or two hundred times slower than
- * its roofline, keys that came repeatedly, gaps, files that do not apply, another device. */
+ * its roofline, keys that came repeatedly, gaps, files that do not apply or are left out, another
+ * device. */
 #ifndef HACASIM_MODELS_PERF_TABLES_H
 #define HACASIM_MODELS_PERF_TABLES_H
 
@@ -87,6 +92,8 @@ struct perf_tables_ask {
     const struct perf_model *model;       /* that a profile should be of; NULL: any */
     enum perf_dtype dtype;                /* tables of another format of weights do not apply */
     int32_t tp;                           /* which tp<N> of a profile */
+    const char *run_hardware, *run_model; /* as a run names them; NULL: no run asks */
+    bool profile;                         /* op tables will not do */
     struct diag_where where;              /* who names the folder, for findings about it */
     const char *key;
 };

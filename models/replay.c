@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 
 #include "models/perf_catalog.h"
+#include "models/perf_names.h"
 #include "models/perf_tables.h"
 #include "models/replay_run.h"
 
@@ -112,19 +113,19 @@ static bool match(struct replay *r, struct arena *arena, struct diag *diag)
 {
     const char *model = chosen(r->params.model, r->engine.model);
     const char *hardware = chosen(r->params.hardware, r->engine.hardware);
-    const struct perf_hardware *h = replay_match_hardware(hardware);
+    const struct perf_hardware *h = perf_names_hardware(hardware);
     struct diag_where where = param_where(r->doc, "run");
-    r->model = replay_match_model(model);
+    r->model = perf_names_model(model);
     if (h == NULL && r->engine.device != NULL && hardware == r->engine.hardware)
-        h = replay_match_hardware(r->engine.device);
+        h = perf_names_hardware(r->engine.device);
     if (r->model == NULL)
-        diag_add(diag, where, "model", "%s",
-                 replay_match_unknown(arena, "model", model, perf_model_names, PERF_MODELS));
+        diag_add(diag, where, "model", "%s; --set model=NAME names one",
+                 perf_names_unknown(arena, "model", model, perf_model_names, PERF_MODELS));
     bool card = h != NULL || unknown_card(r, arena);
     if (!card)
         diag_add(
-            diag, where, "hardware", "%s",
-            replay_match_unknown(arena, "hardware", hardware, perf_hardware_names, PERF_HARDWARE));
+            diag, where, "hardware", "%s; --set hardware=NAME names one",
+            perf_names_unknown(arena, "hardware", hardware, perf_hardware_names, PERF_HARDWARE));
     if (!card || r->model == NULL) return false;
     if (h != NULL) r->hardware = *h;
     if (r->engine.link_bytes_per_s > 0.0)
@@ -141,31 +142,10 @@ static bool is_folder(const char *path)
     return stat(path, &about) == 0 && S_ISDIR(about.st_mode);
 }
 
-/* As published, profiles lie in hardware/model/dtype/tp<N>.  Any of these may be given: above them
- * the run's own names lead down, and a tp<N> that is not the run's gives way to its neighbour. */
-static const char *folder_of(const struct replay *r, struct arena *arena)
-{
-    const struct replay_engine *e = &r->engine;
-    const char *dtype = perf_dtype_names[e->dtype], *folder = r->params.tables;
-    const char *slash = strrchr(folder, '/'), *last = slash ? slash + 1 : folder;
-    const char *tp = arena_print(arena, "tp%d", (int)e->tp);
-    bool other = strncmp(last, "tp", 2) == 0 && last[2] != '\0' && strcmp(last, tp) != 0 &&
-                 strspn(last + 2, "0123456789") == strlen(last + 2);
-    if (other) return arena_print(arena, "%s/../%s", folder, tp);
-    const char *below[] = {arena_print(arena, "%s/%s/%s", e->hardware, e->model, dtype),
-                           arena_print(arena, "%s/%s", e->model, dtype),
-                           arena_print(arena, "%s/%s", e->hardware, e->model), e->model, dtype};
-    for (size_t i = 0; i < sizeof below / sizeof *below; i++) {
-        const char *path = arena_print(arena, "%s/%s", folder, below[i]);
-        if (is_folder(path)) return path;
-    }
-    return folder;
-}
-
 static void note_other_card(struct replay *r, struct arena *arena)
 {
     const char *device = r->tables->device;
-    const struct perf_hardware *of = device ? replay_match_hardware(device) : NULL;
+    const struct perf_hardware *of = device ? perf_names_hardware(device) : NULL;
     if (of != NULL && strcmp(of->name, r->hardware.name) != 0)
         replay_note(r, arena_print(arena, "the profile is of %s, and the run was made on %s",
                                    device, r->engine.hardware));
@@ -173,11 +153,14 @@ static void note_other_card(struct replay *r, struct arena *arena)
 
 static bool load_tables(struct replay *r, struct arena *arena, struct diag *diag)
 {
-    struct perf_tables_ask ask = {.folder = folder_of(r, arena),
+    struct perf_tables_ask ask = {.folder = r->params.tables,
                                   .hardware = &r->hardware,
                                   .model = r->model,
                                   .dtype = r->engine.dtype,
                                   .tp = (int32_t)r->engine.tp,
+                                  .run_hardware = r->engine.hardware,
+                                  .run_model = r->engine.model,
+                                  .profile = true,
                                   .where = param_where(r->doc, "tables"),
                                   .key = "tables"};
     r->tables = perf_tables_load(&ask, arena, diag);

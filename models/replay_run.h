@@ -2,8 +2,9 @@
  * What the files models/replay*.c share; nothing else includes this.
  *
  *     replay.c        the file of a replay, what it names, what is said about it
- *     replay_read.c   the folder of a run            replay_match.c  names of models and cards
- *     replay_steps.c  the engine in simulated time   replay_stats.c  latencies and their names */
+ *     replay_read.c   the folder of a run
+ *     replay_steps.c  the engine in simulated time
+ *     replay_stats.c  latencies and their names */
 #ifndef HACASIM_MODELS_REPLAY_RUN_H
 #define HACASIM_MODELS_REPLAY_RUN_H
 
@@ -69,14 +70,6 @@ void replay_note(struct replay *r, const char *note);
 /* Findings go to `diag`; false when there are any. */
 bool replay_read_engine(struct replay *r, struct arena *arena, struct diag *diag);
 void replay_read_requests(struct replay *r, struct arena *arena, struct diag *diag);
-
-/* The catalog entry that a run's name means ("meta-llama/Llama-3.1-8B", "NVIDIA GeForce RTX
- * 4090"), or NULL. */
-const struct perf_model *replay_match_model(const char *name);
-const struct perf_hardware *replay_match_hardware(const char *name);
-/* "unknown model 'x'; did you mean 'y'? (known: ...)" */
-const char *replay_match_unknown(struct arena *arena, const char *what, const char *name,
-                                 const char *const *known, size_t count);
 
 /* Ours for each request, in their order. */
 void replay_steps(const struct replay *r, struct arena *arena, struct replay_times *times,

@@ -189,6 +189,23 @@ static const char *scenario_unfit(const struct scenario_node *node, const struct
     return why ? why : perf_unfit_stages(t->hardware, t->model, t->tp, t->pp, t->ep);
 }
 
+/* By the roofline; what a table says is measured. */
+static bool scenario_in_time(struct scenario_checker *c, const char *path, const struct perf *perf,
+                             const struct serving_params *serving)
+{
+    struct perf_batch batch = {0};
+    int64_t tok = serving->max_num_batched_tokens, longest = serving->max_model_len;
+    perf_batch_prefill(&batch, 0, longest > 0 && longest < tok ? longest : tok, 1);
+    if (perf_step_line(perf, &batch).first_ticks < (int64_t)(PERF_STEP_MOST_NS * PERF_TICKS))
+        return true;
+    param_error(c->doc, c->diag, path,
+                "a step of %lld prompt tokens of %s on %d x %s takes longer than %.0f s; give "
+                "faster hardware, a smaller model, or a lower max_num_batched_tokens",
+                (long long)batch.prefill_tok, perf->model->name, (int)(perf->tp * perf->pp),
+                perf->hardware->name, PERF_STEP_MOST_NS / 1e9);
+    return false;
+}
+
 bool scenario_check_fit(struct scenario_checker *c, const char *path,
                         const struct scenario_node *node, const char *model,
                         const struct serving_params *serving)
@@ -204,7 +221,8 @@ bool scenario_check_fit(struct scenario_checker *c, const char *path,
     struct perf perf = perf_make(&terms, NULL);
     struct perf_memory memory;
     char text[256];
-    if (serving_blocks(serving, &perf, &memory) >= 2) return true;
+    if (serving_blocks(serving, &perf, &memory) >= 2)
+        return scenario_in_time(c, path, &perf, serving);
     param_error(c->doc, c->diag, path, "%s", perf_memory_text(text, sizeof text, &perf, &memory));
     return false;
 }

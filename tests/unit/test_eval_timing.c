@@ -146,6 +146,24 @@ static void a_narrow_cache_reads_half(void **state)
     assert_true(less_ns > 0.9999 * expected_ns && less_ns < 1.0001 * expected_ns);
 }
 
+/* Up to 2^63 ns a kernel's time is right, and beyond it is refused, never wrapped around. */
+static void times_beyond_63_bits_are_refused(void **state)
+{
+    (void)state;
+    struct eval_call call;
+    struct diag diag;
+    /* 2e23 FLOP at 86 % of 312e12 */
+    double kernel_ns = ns_of(A "op=gemm m=1000000000 n=1000000000 k=100000");
+    assert_true(kernel_ns > 0.9999 * 2e32 / 268.32e12 && kernel_ns < 1.0001 * 2e32 / 268.32e12);
+    assert_false(evaluate(A "op=gemm m=1000000000 n=1000000000 k=1000000000", &call, &diag));
+    /* 32 layers x 32 heads x 128 x 4 FLOP per pair, 5e11 of them, at 56 %; the rest is 1 in 25 */
+    double step_ns = ns_of("step-time hardware=a100-80g model=llama3-8b prefill=[1000000]");
+    double pairs_ns = 524288.0 * 5e11 * 1e9 / (312e12 * 0.56);
+    assert_true(step_ns > pairs_ns && step_ns < 1.05 * pairs_ns);
+    assert_false(
+        evaluate("step-time hardware=cpu-8core model=llama3-8b prefill=[10000000]", &call, &diag));
+}
+
 #define DEEPSEEK "step-time hardware=a100-80g model=deepseek-v3 dtype=fp8 tp=16 decode=[10]"
 #define TABLES " tables=tests/data/tables"
 static void tables_answer_between_their_rows(void **state)
@@ -175,6 +193,7 @@ int main(void)
         cmocka_unit_test(stages_and_expert_groups_pay_for_exchange),
         cmocka_unit_test(images_take_their_encoder),
         cmocka_unit_test(a_narrow_cache_reads_half),
+        cmocka_unit_test(times_beyond_63_bits_are_refused),
         cmocka_unit_test(tables_answer_between_their_rows),
     };
     arena_init(&arena, "test", 0);

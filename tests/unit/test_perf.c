@@ -237,7 +237,8 @@ static void lines_are_exact(void **state)
         struct perf_batch b = {.decode_seqs = seqs, .decode_context_tok = context, .sampled = seqs};
         struct perf_line line = perf_step_line(&perf, &b);
         int64_t later = 1 + (int64_t)rng_below(&s, 5000);
-        assert_true(later < line.holds && line.first_ticks >= PERF_TICKS);
+        assert_true(line.holds >= 1 && line.first_ticks >= PERF_TICKS);
+        if (later >= line.holds) later = line.holds - 1; /* of a CPU: steps of minutes */
         b.decode_context_tok += later * seqs;
         assert_int_equal(perf_step_line(&perf, &b).first_ticks,
                          line.first_ticks + later * line.growth_ticks);
@@ -246,6 +247,32 @@ static void lines_are_exact(void **state)
                         p.engine_ns + p.tee_ns;
         double ns = (double)perf_step_ns(&perf, &b);
         assert_true(ns > 0.999 * sum_ns && ns < 1.001 * sum_ns + 1.0);
+    }
+}
+
+/* Of no hardware is a step out of bounds: ticks of a leap fit 63 bits, and a boundary is after its
+ * step.  Beyond, what takes that long is told apart from what takes a time. */
+static void lines_are_bounded_on_any_hardware(void **state)
+{
+    (void)state;
+    static const double flops[] = {1.0, 1e6, 1e9, 1e12, 1e18, 1e30};
+    for (size_t i = 0; i < sizeof flops / sizeof *flops; i++) {
+        struct perf_hardware h = *perf_hardware_find("a100-80g");
+        h.bf16_flops = flops[i];
+        struct perf perf =
+            perf_build(&h, perf_model_find("llama3-70b"), PERF_BF16, 4, 200000, 0.002);
+        struct perf_batch b = decodes(256, 100000), p = prompt(8192);
+        struct perf_line line = perf_step_line(&perf, &b);
+        __int128 leap = line.holds < 65536 ? line.holds : 65536;
+        __int128 ticks = leap * line.first_ticks + leap * (leap - 1) / 2 * line.growth_ticks;
+        assert_true(line.first_ticks >= PERF_TICKS && ticks > 0 && ticks < INT64_MAX);
+        assert_true(line.first_ticks <= (int64_t)(PERF_STEP_MOST_NS * PERF_TICKS));
+        struct perf_parts parts = perf_roofline_parts(&perf, &p);
+        double ns = perf_roofline_sum_ns(&perf, &parts), ours = (double)perf_step_ns(&perf, &p);
+        if (ns > 0x1p50)
+            assert_true(ours == -1.0);
+        else
+            assert_true(ours > 0.999 * ns && ours < 1.001 * ns + 1.0);
     }
 }
 
@@ -439,6 +466,7 @@ int main(void)
         cmocka_unit_test(kv_blocks_of_a_real_card),
         cmocka_unit_test(shapes_add_up),
         cmocka_unit_test(lines_are_exact),
+        cmocka_unit_test(lines_are_bounded_on_any_hardware),
         cmocka_unit_test(more_work_takes_longer),
         cmocka_unit_test(the_toll_is_fixed_and_a_share),
         cmocka_unit_test(pipelines_carry_several_batches),

@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Names of models and cards: as a run states them, and as the catalog has them. */
+ * Words of names, and what they have in common with those of the catalog. */
+#include "models/perf_names.h"
+
 #include <ctype.h>
 #include <string.h>
+#include <strings.h>
 
 #include "models/perf_catalog.h"
-#include "models/replay_run.h"
+#include "sim/sim.h"
 
 enum { WORD_BYTES = 32, WORDS = 12 };
 
@@ -62,7 +65,7 @@ static int agreement(const struct words *asked, const struct words *known)
     return points;
 }
 
-const struct perf_hardware *replay_match_hardware(const char *name)
+const struct perf_hardware *perf_names_hardware(const char *name)
 {
     const struct perf_hardware *best = perf_hardware_find(name);
     int most = 0;
@@ -80,7 +83,7 @@ const struct perf_hardware *replay_match_hardware(const char *name)
 
 /* The source of a catalog entry begins with the published name, of which a checkpoint may be a
  * variant (-Instruct, -2507) and which may lie in a folder of its own. */
-const struct perf_model *replay_match_model(const char *name)
+const struct perf_model *perf_names_model(const char *name)
 {
     const struct perf_model *best = perf_model_find(name);
     size_t most = 0;
@@ -91,15 +94,62 @@ const struct perf_model *replay_match_model(const char *name)
         const char *slash = memchr(m->source, '/', length), *own = slash ? slash + 1 : m->source;
         size_t own_length = length - (size_t)(own - m->source);
         const char *last = strrchr(name, '/');
-        if (strncmp(last ? last + 1 : name, own, own_length) != 0 || own_length <= most) continue;
+        if (strncasecmp(last ? last + 1 : name, own, own_length) != 0 || own_length <= most)
+            continue;
         best = m;
         most = own_length;
     }
     return best;
 }
 
-const char *replay_match_unknown(struct arena *arena, const char *what, const char *name,
-                                 const char *const *known, size_t count)
+/* ---- whose a file or folder is -------------------------------------------------------------- */
+
+/* The words of `w` from the one at `from`. */
+static struct words rest_of(const struct words *w, int from)
+{
+    struct words rest = {.count = w->count - from};
+    memcpy(rest.word, w->word[from], (size_t)rest.count * WORD_BYTES);
+    return rest;
+}
+
+enum perf_names_said perf_names_card(const char *text, const struct perf_hardware *hardware)
+{
+    struct words said = words_of(text);
+    bool known = perf_hardware_find(hardware->name) != NULL;
+    for (int from = 0; from < said.count; from++) {
+        struct words rest = rest_of(&said, from), own = words_of(hardware->name);
+        int ours = agreement(&rest, &own), most = 0;
+        for (size_t i = 0; i < PERF_HARDWARE; i++) {
+            struct words other = words_of(perf_catalog_hardware[i].name);
+            int points = agreement(&rest, &other);
+            if (points > most) most = points;
+        }
+        if (ours > 0 && ours >= most) return PERF_NAMES_SAME;
+        if (most > 0 && known) return PERF_NAMES_OTHER;
+    }
+    return PERF_NAMES_NOTHING;
+}
+
+enum perf_names_said perf_names_is_model(const char *text, const struct perf_model *model)
+{
+    const struct perf_model *said = perf_names_model(text);
+    if (said != NULL && strcmp(said->name, model->name) == 0) return PERF_NAMES_SAME;
+    if (strcasecmp(text, model->name) == 0) return PERF_NAMES_SAME;
+    return said != NULL ? PERF_NAMES_OTHER : PERF_NAMES_NOTHING;
+}
+
+enum perf_names_said perf_names_dtype(const char *text, enum perf_dtype dtype)
+{
+    struct words said = words_of(text);
+    for (int w = 0; w < said.count; w++)
+        for (int i = 0; perf_dtype_names[i] != NULL; i++)
+            if (strcmp(said.word[w], perf_dtype_names[i]) == 0)
+                return i == (int)dtype ? PERF_NAMES_SAME : PERF_NAMES_OTHER;
+    return PERF_NAMES_NOTHING;
+}
+
+const char *perf_names_unknown(struct arena *arena, const char *what, const char *name,
+                               const char *const *known, size_t count)
 {
     const char *slash = strrchr(name, '/');
     char *lower = arena_print(arena, "%s", slash ? slash + 1 : name);
@@ -110,5 +160,5 @@ const char *replay_match_unknown(struct arena *arena, const char *what, const ch
     if (near != NULL) text = arena_print(arena, "%s; did you mean '%s'?", text, near);
     for (size_t i = 0; i < count; i++)
         text = arena_print(arena, "%s%s%s", text, i ? ", " : " (known: ", known[i]);
-    return arena_print(arena, "%s; --set %s=NAME names one)", text, what);
+    return arena_print(arena, "%s)", text);
 }
