@@ -181,6 +181,29 @@ static const struct card cards[] = {
       {"KV cache p99", "serving.kv_usage_ratio.p99"},
       {"preemptions", "serving.preemptions"},
       {"tokens a step", "serving.step_tokens"}}},
+    {"Objectives",
+     "slo.attainment_ratio",
+     "of the requests met all targets of their class",
+     {{"classes below", "slo.unmet_classes"},
+      {"goodput, requests/s", "slo.goodput_per_s"},
+      {"goodput, tokens/s", "slo.goodput_tok_per_s"}}},
+    {"Shared prompts",
+     "serving.prefix_hit_ratio",
+     "of the prompt tokens found in a prefix cache",
+     {{"could be found", "serving.prefix_shared_ratio"}}},
+    {"KV transfers",
+     "serving.kv_transfers",
+     "from prefill to decode nodes",
+     {{"p50", "serving.kv_transfer_s.p50"},
+      {"p99", "serving.kv_transfer_s.p99"},
+      {"lost", "serving.kv_lost"}}},
+    {"Fleet",
+     "fleet.availability_ratio",
+     "of their time nodes were able to serve",
+     {{"failures", "fleet.failures"},
+      {"models loaded", "fleet.loads"},
+      {"nodes swapped", "fleet.swapped"},
+      {"requests failed", "requests.failed"}}},
     {"Settlement",
      "gap.settled_s.p50",
      "median, answered to recorded in a final block",
@@ -206,6 +229,16 @@ static const struct card cards[] = {
       {"events simulated", "sim.events"},
       {"false slashes", "cheat.false_slashes"}}},
 };
+
+/* Does any run want to show it? */
+static bool shown(const struct page *page, const char *metric)
+{
+    for (int r = 0; r < page->run_count; r++) {
+        double value = result_metric(page->runs[r], metric);
+        if (summary_shown(metric, isnan(value) ? 0U : 1U, value)) return true;
+    }
+    return false;
+}
 
 /* A gap without a value is either no answer at all, or an answer that no chain will ever check. */
 static const char *card_value(const struct page *page, const struct result *run, const char *metric)
@@ -233,6 +266,7 @@ static void write_cards(const struct page *page)
 {
     fputs("<section class=\"cards\">\n", page->out);
     for (size_t i = 0; i < sizeof cards / sizeof cards[0]; i++) {
+        if (!shown(page, cards[i].metric)) continue;
         html_print(page->out, "<div class=\"card\">\n<h3>%s</h3>\n", cards[i].title);
         for (int r = 0; r < page->run_count; r++)
             write_card_run(page, &cards[i], page->runs[r]);
@@ -354,14 +388,6 @@ static void write_columns(const struct page *page, const char *first, const char
     html_print(page->out, *last ? "<th>%s</th></tr>\n" : "</tr>\n", last);
 }
 
-/* Has any run a value of it? */
-static bool measured(const struct page *page, const char *metric)
-{
-    for (int r = 0; r < page->run_count; r++)
-        if (!isnan(result_metric(page->runs[r], metric))) return true;
-    return false;
-}
-
 static void write_values(const struct page *page, const char *metric)
 {
     for (int r = 0; r < page->run_count; r++)
@@ -388,7 +414,7 @@ static void write_comparison(const struct page *page)
     fputs("<div class=\"scroll\"><table>\n", page->out);
     write_columns(page, "", "");
     for (size_t i = 0; i < count; i++) {
-        if (summary_optional(lines[i].metric) && !measured(page, lines[i].metric)) continue;
+        if (!shown(page, lines[i].metric)) continue;
         if (lines[i].section) write_group(page, lines[i].section, 1 + page->run_count);
         html_print(page->out, "<tr><td>%s</td>", lines[i].label);
         write_values(page, lines[i].metric);

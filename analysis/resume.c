@@ -230,7 +230,8 @@ static enum status resume_no_moment(const struct resume *resume)
                             param_print(resume->arena, PARAM_DURATION, &resume->until_ns));
     return status_fail(STATUS_USER,
                        "run %" PRId64 " has no moment%s at which each replication has a checkpoint "
-                       "(`run --checkpoint-every` keeps some)",
+                       "(`run --checkpoint-every` keeps some; a name means the newest run, an id "
+                       "any)",
                        resume->run.id, until);
 }
 

@@ -292,14 +292,26 @@ static const struct summary_line headline[] = {
     {NULL, "slashed", "cheat.slashed_opg"},
     {"Service", "requests arrived", "requests.arrived"},
     {NULL, "requests completed", "requests.completed"},
+    {NULL, "rejected", "requests.rejected"},
+    {NULL, "failed", "requests.failed"},
+    {NULL, "timed out", "requests.timed_out"},
+    {NULL, "in flight at the end", "requests.in_flight"},
     {NULL, "first token, p50", "latency.ttft_s.p50"},
     {NULL, "first token, p99", "latency.ttft_s.p99"},
+    {NULL, "each further token, p50", "latency.tpot_s.p50"},
+    {NULL, "each further token, p99", "latency.tpot_s.p99"},
     {NULL, "until acted on, p50", "latency.e2e_s.p50"},
     {NULL, "until acted on, p99", "latency.e2e_s.p99"},
     {NULL, "GPU nodes busy, mean", "node.utilisation_ratio.mean"},
     {NULL, "waiting in a node, p99", "serving.waiting.p99"},
     {NULL, "KV cache in use, p99", "serving.kv_usage_ratio.p99"},
     {NULL, "preemptions", "serving.preemptions"},
+    {NULL, "prompt tokens found in cache", "serving.prefix_hit_ratio"},
+    {NULL, "KV transfers", "serving.kv_transfers"},
+    {NULL, "a KV transfer, p99", "serving.kv_transfer_s.p99"},
+    {NULL, "nodes able to serve", "fleet.availability_ratio"},
+    {NULL, "failures of nodes", "fleet.failures"},
+    {NULL, "nodes swapped", "fleet.swapped"},
     {"Objectives", "met", "slo.attainment_ratio"},
     {NULL, "classes below what they ask", "slo.unmet_classes"},
     {NULL, "goodput, requests a second", "slo.goodput_per_s"},
@@ -333,9 +345,18 @@ const struct summary_line *summary_headline(size_t *count)
     return headline;
 }
 
-bool summary_optional(const char *metric)
+bool summary_shown(const char *metric, size_t n, double value)
 {
-    return strncmp(metric, "slo.", 4) == 0;
+    static const char *const rare[] = {
+        "requests.rejected",     "requests.failed",          "requests.timed_out",
+        "requests.in_flight",    "serving.prefix_hit_ratio", "serving.kv_transfers",
+        "serving.kv_transfer_s", "fleet.failures",           "fleet.swapped",
+    };
+    if (strncmp(metric, "slo.", 4) == 0) return n > 0;
+    if (strcmp(metric, "fleet.availability_ratio") == 0) return n > 0 && value < 1;
+    for (size_t i = 0; i < sizeof rare / sizeof *rare; i++)
+        if (strncmp(metric, rare[i], strlen(rare[i])) == 0) return n > 0 && value > 0;
+    return true;
 }
 
 static double summary_largest(const struct summary_column *columns, size_t count,
@@ -378,7 +399,7 @@ static void summary_add(struct table *table, struct arena *arena,
     cells[0] = line->label;
     for (size_t c = 0; c < count; c++) {
         const struct summary_row *row = summary_find(columns[c].summary, metric);
-        known = known || (row != NULL && (!summary_optional(metric) || row->n > 0));
+        known = known || (row != NULL && summary_shown(metric, row->n, row->mean));
         cells[c + 1] = summary_cell(arena, row, largest);
     }
     if (!known) return;

@@ -58,9 +58,10 @@ struct summary_line {
     const char *section, *label, *metric;
 };
 const struct summary_line *summary_headline(size_t *count);
-/* Is the metric left out of tables where no run has a value of it?  It belongs to a question that
- * not every scenario asks. */
-bool summary_optional(const char *metric);
+/* Does a run whose metric has `n` values of mean `value` want its row in the table?  Where none
+ * does the row is left out: it belongs to a question that not every scenario asks, or counts what
+ * did not happen. */
+bool summary_shown(const char *metric, size_t n, double value);
 
 /* ---- output -------------------------------------------------------------------------------- */
 

@@ -63,9 +63,12 @@ VEC_FN void vec_exp(vec8 *v)
     p = 1.0f / 6.0f + r * p;
     p = 0.5f + r * p;
     p = 1.0f + (r + r * r * p);
-    vec8i bits, whole = __builtin_convertvector(k, vec8i), above = x > -87.3f;
+    vec8i whole = __builtin_convertvector(k, vec8i), above = x > -87.3f;
+    vec8u bits, exponent, mask; /* lanes that the mask clears may wrap */
     memcpy(&bits, &p, sizeof bits);
-    bits = (bits + (whole << 23)) & above;
+    memcpy(&exponent, &whole, sizeof exponent);
+    memcpy(&mask, &above, sizeof mask);
+    bits = (bits + (exponent << 23)) & mask;
     memcpy(v, &bits, sizeof bits);
 }
 

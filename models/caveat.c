@@ -61,6 +61,21 @@ static uint32_t caveat_demand(const struct scenario *params, const struct param_
     return count;
 }
 
+/* Scheduled events that no run of this length reaches; NULL: none. */
+static const char *caveat_late(const struct scenario *params, struct arena *arena)
+{
+    const struct scenario_event *events = params->events.items;
+    uint32_t late = 0, first = 0;
+    for (uint32_t i = 0; i < params->events.count; i++) {
+        if (events[i].at <= params->horizon + params->drain) continue;
+        if (late++ == 0) first = i;
+    }
+    if (late == 0) return NULL;
+    return arena_print(arena,
+                       "%u of events: have no effect, events[%u] first: the run is over by then",
+                       late, first);
+}
+
 uint32_t caveat_unused(const struct scenario *params, const struct param_doc *doc,
                        struct arena *arena, const char **texts)
 {
@@ -75,6 +90,8 @@ uint32_t caveat_unused(const struct scenario *params, const struct param_doc *do
                                      keys[i]);
     }
     count += caveat_demand(params, doc, arena, texts + count);
+    const char *late = caveat_late(params, arena);
+    if (late) texts[count++] = late;
     if (param_given(doc, "staking.unbonding"))
         texts[count++] =
             "staking.unbonding has no effect: no agent of this version withdraws stake";
@@ -185,6 +202,8 @@ void caveat_list(const struct world *w, struct models_record *record, bool halte
     caveat_count(&to, "", w->metrics.hist[HIST_SETTLED_CENSORED].n,
                  "answers had not settled at the end: gap quantiles are product-limit estimates; a "
                  "longer `drain` closes them");
+    caveat_count(&to, "", w->metrics.reasons[REASON_TOO_LONG],
+                 "requests were rejected: their node, even empty, could not have held them");
     caveat_count(&to, "", w->workload.sessions.refused,
                  "requests began no session: workload.sessions.limit were open");
     caveat_chain(&to);

@@ -142,7 +142,7 @@ static void checkpoint_economy(struct world *w, struct snap *snap)
 
 static void checkpoint_rest(struct world *w, struct snap *snap)
 {
-    SNAP_COVERS(struct world, 48992);
+    SNAP_COVERS(struct world, 51184);
     snap_begin(snap, "world");
     workload_arrival_snap(&w->next_arrival, snap, checkpoint_users(w));
     snap_flag(snap, &w->arrivals_over);
@@ -165,6 +165,7 @@ static void checkpoint_rest(struct world *w, struct snap *snap)
     snap_money(snap, &w->window_issued);
     snap_u64(snap, &w->window_queried_tok);
     snap_u64(snap, &w->window_hit_tok);
+    snap_u64(snap, &w->window_image_tok);
     snap_real(snap, &w->last_interval_s);
     snap_i64(snap, &w->capacity_low_ns);
     snap_i64(snap, &w->price_low_ns);

@@ -31,6 +31,10 @@ static void check_power(struct scenario_checker *c, uint32_t i, const struct sce
 /* A key of an enclave where there is none would be passed over in silence. */
 static void check_enclave(struct scenario_checker *c, uint32_t i, const struct scenario_node *node)
 {
+    int64_t refresh = node->attestation.refresh;
+    if (refresh > 0 && refresh < 1000000000) /* each is a transaction of every node */
+        param_error(c->doc, c->diag, scenario_path(c, "nodes", i, "attestation.refresh"),
+                    "must be 0 s, which is never, or at least 1 s");
     const char *path = scenario_path(c, "nodes", i, "attestation");
     if (node->tee.kind != FLEET_TOLL_NONE || !param_given(c->doc, path)) return;
     param_error(c->doc, c->diag, path, "has no effect: nodes[%u].tee is none, and nothing attests",
@@ -160,6 +164,37 @@ static bool swap_terms(struct scenario_checker *c, uint32_t event, struct scenar
     return swap_dtype(c, event, swap);
 }
 
+/* Does some swap give the class the same model for the same time? */
+static bool swap_alike(const struct scenario_checker *c, const struct scenario_event *e,
+                       const char *class)
+{
+    const struct scenario_event *events = c->s->events.items;
+    for (uint32_t k = 0; k < c->s->events.count; k++) {
+        const struct scenario_event *other = &events[k];
+        if (other->what == EVENT_SWAP && other->at == e->at && other->duration == e->duration &&
+            other->swap.nodes && strcmp(other->swap.nodes, class) == 0 && other->swap.model &&
+            strcmp(other->swap.model, e->swap.model) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* KV of one model is nothing to another, so both sides of a disaggregated model move together. */
+static void swap_sides(struct scenario_checker *c, uint32_t event, const struct scenario_event *e)
+{
+    const struct scenario_node *nodes = c->s->nodes.items, *class = &nodes[e->swap.class];
+    if (class->role == REGISTRY_BOTH || strcmp(e->swap.terms.model, class->model) == 0) return;
+    for (uint32_t i = 0; i < c->s->nodes.count; i++) {
+        if (nodes[i].role == class->role || !nodes[i].model || !nodes[i].name) continue;
+        if (strcmp(nodes[i].model, class->model) != 0 || swap_alike(c, e, nodes[i].name)) continue;
+        param_error(c->doc, c->diag, scenario_path(c, "events", event, "model"),
+                    "'%s' hand KV over to or take it from '%s', which stay on %s: swap them to the "
+                    "same model at the same time and for as long",
+                    class->name, nodes[i].name, class->model);
+        return;
+    }
+}
+
 void fleet_check_swap(struct scenario_checker *c, uint32_t event)
 {
     struct scenario_event *e = (struct scenario_event *)c->s->events.items + event;
@@ -175,6 +210,7 @@ void fleet_check_swap(struct scenario_checker *c, uint32_t event)
             "engine");
         return;
     }
+    swap_sides(c, event, e);
     if (!other && !param_good(c->doc, "serving")) return;
     const char *key = strcmp(swap->model, "same") != 0 ? "model" : "nodes";
     const char *path = arena_print(c->arena, "events[%u].%s", event, key);

@@ -150,26 +150,36 @@ static enum request_reason engine_call(struct world *w, struct world_node *node,
     return REASON_NONE;
 }
 
-/* What its engine is asked: the whole, the prompt alone when the rest is computed elsewhere, or the
- * rest, whose first token stands behind a prompt with its KV. */
-static struct serving_terms engine_terms(const struct world *w, uint32_t slot)
+struct serving_terms fleet_engine_terms(const struct world *w, uint32_t slot,
+                                        const struct serving_params *serving)
 {
     const struct request *r = &w->requests.items[slot];
     const struct scenario_user *users = w->params->users.items;
-    const struct fleet_engine *engine = &w->engines[w->nodes[r->node].engine];
     uint64_t draws = 0;
-    if (engine->serving.speculative.tokens > 0) {
+    if (serving->speculative.tokens > 0) {
         struct rng_stream s = world_stream(w, PURPOSE_SPECULATE, r->id);
         draws = rng_u64(&s) | 1;
     }
-    struct serving_terms terms = {.tag = slot,
+    return (struct serving_terms){.tag = slot,
                                   .draws = draws,
                                   .prompt_tok = r->prompt_tok,
                                   .output_tok = r->output_tok,
                                   .stream = r->stream,
                                   .prefix = r->prefix,
                                   .prefix_tok = r->prefix_tok,
-                                  .priority = users[r->class].priority};
+                                  .priority = users[r->class].priority,
+                                  .images = r->images.count,
+                                  .image_tok = r->images.tok,
+                                  .image_from_tok = r->images.from_tok};
+}
+
+/* What its node's engine is asked: the whole, the prompt alone when the rest is computed elsewhere,
+ * or the rest, whose first token stands behind a prompt with its KV. */
+static struct serving_terms engine_terms(const struct world *w, uint32_t slot)
+{
+    const struct request *r = &w->requests.items[slot];
+    const struct fleet_engine *engine = &w->engines[w->nodes[r->node].engine];
+    struct serving_terms terms = fleet_engine_terms(w, slot, &engine->serving);
     if (r->prefill_node != UINT32_MAX) {
         terms.ready_tok = terms.prompt_tok++;
         terms.output_tok--;
@@ -185,7 +195,8 @@ static enum request_reason engine_take(struct world *w, struct world_node *node,
 {
     static const enum request_reason reasons[] = {[SERVING_ACCEPTED] = REASON_NONE,
                                                   [SERVING_QUEUE_FULL] = REASON_QUEUE_FULL,
-                                                  [SERVING_TOO_LONG] = REASON_TOO_LONG};
+                                                  [SERVING_TOO_LONG] = REASON_TOO_LONG,
+                                                  [SERVING_NO_ENCODER] = REASON_NO_ENCODER};
     enum serving_reject why;
     if (node->proxy) return engine_call(w, node, slot);
     struct serving_terms terms = engine_terms(w, slot);

@@ -35,7 +35,7 @@ static void snap_held(struct world *w, uint32_t index, struct snap *snap)
 static void snap_life(struct world *w, uint32_t index, struct snap *snap)
 {
     struct fleet_life *life = &w->nodes[index].life;
-    SNAP_COVERS(struct fleet_life, 160 + sizeof(struct serving_counters));
+    SNAP_COVERS(struct fleet_life, 152 + sizeof(struct serving_counters));
     snap_below_u8(snap, &life->phase, FLEET_PHASES);
     snap_flag(snap, &life->registered);
     snap_flag(snap, &life->leaving);

@@ -83,6 +83,7 @@ static void front_describe(struct world *w, const struct workload_arrival *a, st
     r->stream = a->stream;
     r->prefix = a->prefix;
     r->prefix_tok = a->prefix_tok;
+    r->images = a->images;
     r->value_nano =
         (int64_t)(a->value_usd_nano < FRONT_MOST_NANO ? a->value_usd_nano : FRONT_MOST_NANO);
     r->arrived_ns = world_now(w);
@@ -112,6 +113,14 @@ void front_refuse(struct world *w, uint32_t slot, enum request_reason why)
     front_end(w, slot, why < REASON_FAILED ? REQUEST_REJECTED : REQUEST_FAILED);
 }
 
+/* Text and images on the way to the node. */
+static uint64_t front_bytes(const struct world *w, const struct request *r)
+{
+    uint32_t image_tok = r->images.count * r->images.tok;
+    return FRONT_REQUEST_BYTES + (uint64_t)FRONT_BYTES_PER_TOKEN * (r->prompt_tok - image_tok) +
+           r->images.count * w->params->workload.images.size;
+}
+
 /* Choose a node and send the request there; false when none is active. */
 static bool front_route(struct world *w, uint32_t slot)
 {
@@ -134,9 +143,9 @@ static bool front_route(struct world *w, uint32_t slot)
     r->sent_ns = world_now(w);
     struct rng_stream s = world_stream(w, PURPOSE_UPLINK, r->id);
     rng_seek(&s, r->attempt); /* one block of two draws per message */
-    uint64_t bytes = FRONT_REQUEST_BYTES + (uint64_t)FRONT_BYTES_PER_TOKEN * r->prompt_tok;
-    int64_t delay = w->params->serving.api +
-                    net_delay_ns(&w->net, r->region, w->nodes[r->node].region, bytes, &s);
+    int64_t delay =
+        w->params->serving.api +
+        net_delay_ns(&w->net, r->region, w->nodes[r->node].region, front_bytes(w, r), &s);
     world_hold(w, slot);
     event_schedule(&w->events, world_now(w) + delay, EV_DELIVER, slot, r->id);
     return true;
@@ -232,11 +241,13 @@ enum status front_arrival(struct world *w)
 void front_turn(struct world *w, uint32_t session)
 {
     struct workload_arrival arrival;
-    if (workload_turn(&w->workload, session, world_now(w), &arrival)) front_take(w, &arrival);
+    if (world_now(w) > w->params->horizon)
+        workload_leave(&w->workload, session);
+    else if (workload_turn(&w->workload, session, world_now(w), &arrival)) front_take(w, &arrival);
 }
 
 /* A turn has ended: after an answer the user thinks and goes on, after anything else he leaves.
- * Nothing arrives after the horizon. */
+ * Nothing arrives after the horizon, but the turn is kept: a branch may move the horizon. */
 static void front_next_turn(struct world *w, const struct request *r, enum request_state state)
 {
     struct workload *workload = &w->workload;
@@ -246,11 +257,9 @@ static void front_next_turn(struct world *w, const struct request *r, enum reque
         return;
     }
     if (!workload_answered(workload, r->session, r->prompt_tok, r->output_tok, &think_ns)) return;
-    if (think_ns > w->params->horizon - world_now(w))
-        workload_leave(workload, r->session);
-    else
-        event_schedule(&w->events, world_now(w) + think_ns, EV_TURN, r->session,
-                       workload->sessions.items[r->session].next_id);
+    int64_t most_ns = INT64_MAX - 1 - world_now(w);
+    event_schedule(&w->events, world_now(w) + (think_ns < most_ns ? think_ns : most_ns), EV_TURN,
+                   r->session, workload->sessions.items[r->session].next_id);
 }
 
 void front_unreached(struct world *w, uint32_t slot)

@@ -42,6 +42,7 @@ static struct gauge_work gauge_now(struct world *w)
         struct serving_counters c = fleet_engine_count(w, i);
         work.steps += c.steps;
         work.computed_tok += c.prefill_tok + c.decode_tok;
+        work.held_tok += c.prefill_tok + c.decode_tok + c.hit_tok + c.ready_tok;
         work.wasted_tok += c.wasted_tok;
         work.preemptions += c.preemptions;
     }
@@ -83,6 +84,7 @@ void gauge_window(struct world *w, bool closes)
     }
     work->steps = now.steps - work->steps;
     work->computed_tok = now.computed_tok - work->computed_tok;
+    work->held_tok = now.held_tok - work->held_tok;
     work->wasted_tok = now.wasted_tok - work->wasted_tok;
     work->preemptions = now.preemptions - work->preemptions;
 }
@@ -108,14 +110,15 @@ void gauge_fill(struct world *w, struct models_value *values)
     if (work->steps == 0) return;
     double computed = (double)work->computed_tok;
     metrics_set_real(values, METRIC_step_tokens, computed / (double)work->steps);
-    metrics_set_real(values, METRIC_wasted, (double)work->wasted_tok / computed);
+    metrics_set_real(values, METRIC_wasted, (double)work->wasted_tok / (double)work->held_tok);
 }
 
 void gauge_snap(struct world *w, struct snap *snap)
 {
-    SNAP_COVERS(struct gauge_work, 32);
+    SNAP_COVERS(struct gauge_work, 40);
     snap_u64(snap, &w->work.steps);
     snap_u64(snap, &w->work.computed_tok);
+    snap_u64(snap, &w->work.held_tok);
     snap_u64(snap, &w->work.wasted_tok);
     snap_u64(snap, &w->work.preemptions);
 }

@@ -32,6 +32,7 @@
     VALUE(rejected_queue_full, "rejected.queue_full", "of the rejected: the queue of its node was full") \
     VALUE(rejected_queue_timeout, "rejected.queue_timeout", "of the rejected: it waited too long at its node") \
     VALUE(rejected_too_long, "rejected.too_long", "of the rejected: the empty node could not hold it") \
+    VALUE(rejected_no_encoder, "rejected.no_encoder", "of the rejected: it had images, and the model of its node takes none") \
     VALUE(rejected_rate_limited, "rejected.rate_limited", "of the rejected: by the API behind a proxy") \
     VALUE(failed_node_lost, "failed.node_lost", "of the failed: its node broke down under it")        \
     VALUE(failed_unreachable, "failed.unreachable", "of the failed: its node could not be reached")   \
@@ -39,6 +40,7 @@
     VALUE(failed_no_room, "failed.no_room", "of the failed: its node was swapped to a model that cannot hold it") \
     VALUE(failed_disagreed, "failed.disagreed", "of the failed: replicas disagreed")                  \
     SPREAD(ttft, "latency.ttft_s", "time to first token at the user, s")                             \
+    SPREAD(image_ttft, "latency.image_ttft_s", "time to first token of requests with images, s")     \
     SPREAD(tpot, "latency.tpot_s", "time per output token after the first, s")                       \
     SPREAD(e2e, "latency.e2e_s", "from sending a request to acting on its answer, s")                \
     VALUE(slo_attainment, "slo.attainment_ratio", "share of the requests with targets (users[].slo) that met them all") \
@@ -50,6 +52,7 @@
     VALUE(slo_goodput_tok, "slo.goodput_tok_per_s", "output tokens a second in answers that met all targets") \
     VALUE(prefix_hit, "serving.prefix_hit_ratio", "share of the prompt tokens that engines looked up in their prefix caches and found there") \
     VALUE(prefix_shared, "serving.prefix_shared_ratio", "share of the prompt tokens that stood in earlier prompts and answers: what a cache without bound could save") \
+    VALUE(image_tok, "serving.image_tok", "tokens of images that engines encoded")                   \
     SPREAD(transfer, "serving.kv_transfer_s", "from the first token on a prefill node to its KV on the node that decodes, s") \
     SPREAD(transfer_wait, "serving.kv_wait_s", "wait of a KV transfer for the links of its two nodes, s") \
     VALUE(transfers, "serving.kv_transfers", "KV transfers between nodes that were sent")          \
@@ -62,7 +65,7 @@
     VALUE(preemptions, "serving.preemptions", "running requests put back for lack of KV blocks")     \
     VALUE(steps, "serving.steps", "engine steps of all nodes")                                       \
     VALUE(step_tokens, "serving.step_tokens", "tokens computed in a step, mean")                     \
-    VALUE(wasted, "serving.wasted_ratio", "of the tokens computed, dropped again: preemption, time-out, failure") \
+    VALUE(wasted, "serving.wasted_ratio", "of the tokens that requests had in KV, dropped before their end: preemption, time-out, failure") \
     VALUE(serving_residual, "serving.residual_ns", "Little's law: integral of requests held minus sum of their stays, worst node, ns") \
     VALUE(verify_submitted, "verify.submitted", "proofs or records sent toward the chain")           \
     VALUE(verify_accepted, "verify.accepted", "proofs checked and accepted in a final block")        \

@@ -295,6 +295,7 @@ static void metrics_fill_requests(const struct metrics *m, struct models_value *
     metrics_set_integer(values, METRIC_requests_timed_out, (int64_t)m->timed_out);
     metrics_set_integer(values, METRIC_requests_in_flight, (int64_t)(m->arrived - ended));
     metrics_fill_hist(m, values, METRIC_ttft, HIST_TTFT, 1e9);
+    metrics_fill_hist(m, values, METRIC_image_ttft, HIST_IMAGE_TTFT, 1e9);
     metrics_fill_hist(m, values, METRIC_tpot, HIST_TPOT, 1e9);
     metrics_fill_hist(m, values, METRIC_e2e, HIST_E2E, 1e9);
     metrics_set_real(values, METRIC_prefix_shared,
@@ -427,7 +428,7 @@ static void metrics_snap_counters(struct metrics *m, struct snap *snap)
 
 void metrics_snap(struct metrics *m, struct snap *snap)
 {
-    SNAP_COVERS(struct metrics, 39664);
+    SNAP_COVERS(struct metrics, 41824);
     snap_begin(snap, "metrics");
     metrics_snap_counters(m, snap);
     snap_level(snap, &m->risk);

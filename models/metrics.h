@@ -26,6 +26,7 @@ enum metrics_hist {
     HIST_SETTLED_CENSORED, /* the same for their record */
     HIST_E2E_CENSORED,     /* waiting so far, of users who will yet act on one */
     HIST_TTFT,
+    HIST_IMAGE_TTFT, /* of requests with images */
     HIST_TPOT,
     HIST_E2E,
     HIST_TRANSFER,      /* KV: first token on one node until it is on the other */

@@ -53,6 +53,7 @@ static void outcome_measure_latency(struct world *w, const struct request *r)
     m->cheats += r->cheated;
     if (!w->design->verifies) m->cheats_undetected += r->cheated; /* and never will be */
     metrics_observe(m, HIST_TTFT, r->first_token_ns - r->arrived_ns);
+    if (r->images.count > 0) metrics_observe(m, HIST_IMAGE_TTFT, r->first_token_ns - r->arrived_ns);
     struct slo_answer answer = {
         .ttft_ns = r->first_token_ns - r->arrived_ns,
         .rest_ns = w->design->on_chain ? 0 : r->answered_ns - r->first_token_ns,

@@ -237,9 +237,10 @@ void perf_measured_set(struct perf *perf, struct arena *arena)
 
 /* ---- a step --------------------------------------------------------------------------------- */
 
-static double row_ns(const struct perf_grid *g, uint32_t row, double length, bool *outside)
+/* `j`: the knot of context below the length. */
+static double row_ns(const struct perf_grid *g, uint32_t row, uint32_t j, double length,
+                     bool *outside)
 {
-    uint32_t j = perf_knots_find(&g->context, (int64_t)length);
     const double *root = &g->ns[row * g->context.count + j];
     const bool *out = &g->outside[row * g->context.count + j];
     double low = (double)g->context.x[j], high = (double)g->context.x[j + 1];
@@ -254,11 +255,12 @@ static double prefill_ns(const struct perf_grid *g, const struct perf_batch *b, 
     double pairs = (double)b->prefill_pairs / (double)b->prefill_seqs;
     double length = (sqrt(1.0 + 8.0 * pairs) - 1.0) / 2.0;
     uint32_t row = perf_knots_find(&g->seqs, b->prefill_seqs);
-    double low = row_ns(g, row, length, outside);
+    uint32_t j = perf_knots_find(&g->context, (int64_t)length);
+    double low = row_ns(g, row, j, length, outside);
     if (b->prefill_seqs == g->seqs.x[row]) return low;
     double part =
         (double)(b->prefill_seqs - g->seqs.x[row]) / (double)(g->seqs.x[row + 1] - g->seqs.x[row]);
-    return low + part * (row_ns(g, row + 1, length, outside) - low);
+    return low + part * (row_ns(g, row + 1, j, length, outside) - low);
 }
 
 static double attention_ns(const struct perf *perf, const struct measured *m,

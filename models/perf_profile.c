@@ -22,6 +22,7 @@
  * of those only the bucket of the largest context changes while sequences decode on, so a line ends
  * there, and at the knots of the mean and of the largest context. */
 #include <assert.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "models/perf.h"
@@ -148,13 +149,38 @@ static struct perf_curve blank_curve(const int64_t *values, uint32_t known, int6
     return c;
 }
 
+static int ascending(const void *a, const void *b)
+{
+    int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+    return (x > y) - (x < y);
+}
+
+/* What any of the layers was measured at, each once. */
+static uint32_t values_of(const struct perf_layer *layers, uint32_t count, struct arena *arena,
+                          int64_t **values)
+{
+    int64_t *all = NULL, *known;
+    uint32_t total = 0, distinct = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t more = perf_points_values(&layers[i].points, 0, arena, &known);
+        all = arena_grow(arena, all, total, total + more, sizeof *all);
+        memcpy(all + total, known, more * sizeof *all);
+        total += more;
+    }
+    if (total > 0) qsort(all, total, sizeof *all, ascending);
+    for (uint32_t i = 0; i < total; i++)
+        if (distinct == 0 || all[distinct - 1] < all[i]) all[distinct++] = all[i];
+    *values = all;
+    return distinct;
+}
+
 static struct perf_curve curve_of(const struct perf *perf, bool per_sequence, struct arena *arena)
 {
     const struct perf_tables *t = perf->tables;
     const struct perf_layer *layers = per_sequence ? t->sequence : t->dense;
     uint32_t count = per_sequence ? t->sequence_count : t->dense_count;
-    int64_t *values = NULL;
-    uint32_t known = count > 0 ? perf_points_values(&layers[0].points, 0, arena, &values) : 0;
+    int64_t *values;
+    uint32_t known = values_of(layers, count, arena, &values);
     struct perf_curve c = blank_curve(values, known, per_sequence ? TOP_SEQS : TOP_TOK, arena);
     for (uint32_t i = 0; i < c.knots.count; i++)
         c.ns[i] = layers_ns(perf, layers, count, per_sequence, c.knots.x[i], &c.outside[i]);

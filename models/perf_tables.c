@@ -330,6 +330,31 @@ static void check_model(struct perf_tables *t, const struct perf_tables_ask *ask
                          ask->model->name);
 }
 
+static bool has_layer(const struct perf_layer *layers, uint32_t count, const char *name)
+{
+    for (uint32_t i = 0; i < count; i++)
+        if (strcmp(layers[i].name, name) == 0) return true;
+    return false;
+}
+
+/* Products that every decoder of this shape has; latent attention goes by other names. */
+static void check_layers(struct perf_tables *t, const struct perf_model *model, struct arena *arena)
+{
+    static const char *const always[] = {"qkv_proj", "o_proj"}, *const dense[] = {"gate_up_proj",
+                                                                                  "down_proj"};
+    const char *lacks = NULL;
+    if (model == NULL || model->kv_rank > 0) return;
+    for (size_t i = 0; i < 4; i++) {
+        const char *name = i < 2 ? always[i] : dense[i - 2];
+        if (i >= 2 && model->dense_layers == 0) break;
+        if (has_layer(t->dense, t->dense_count, name)) continue;
+        lacks = lacks ? arena_print(arena, "%s, %s", lacks, name) : name;
+    }
+    if (!has_layer(t->sequence, t->sequence_count, "lm_head"))
+        lacks = lacks ? arena_print(arena, "%s, lm_head", lacks) : "lm_head";
+    if (lacks) perf_tables_warn(t, arena, "the profile lacks %s: their time is not counted", lacks);
+}
+
 const struct perf_tables *perf_tables_load(const struct perf_tables_ask *ask, struct arena *arena,
                                            struct diag *diag)
 {
@@ -340,6 +365,7 @@ const struct perf_tables *perf_tables_load(const struct perf_tables_ask *ask, st
     settle_layers(t, arena);
     perf_suspect_layers(t, ask, arena);
     if (t->profile) check_model(t, ask, arena);
+    if (t->profile) check_layers(t, ask->model, arena);
     if (t->skew.off) t->skew.count = 0;
     perf_suspect_device(t, ask->hardware, arena);
     if (t->skew.count > 0) settle_skew(&t->skew, arena);

@@ -258,18 +258,21 @@ static void record_price(struct world *w, struct models_value *values)
                      record_ratio(cover, money_real(m->exploited_nano, 9)));
 }
 
-/* ---- prefix caches --------------------------------------------------------------------------- */
+/* ---- prefix caches and encoders
+ * --------------------------------------------------------------------------- */
 
 void record_window(struct world *w, bool closes)
 {
-    uint64_t queried = 0, hit = 0;
+    uint64_t queried = 0, hit = 0, encoded = 0;
     for (uint32_t i = 0; i < w->node_count; i++) {
         struct serving_counters c = fleet_engine_count(w, i);
         queried += c.queried_tok;
         hit += c.hit_tok;
+        encoded += c.image_tok;
     }
     w->window_queried_tok = closes ? queried - w->window_queried_tok : queried;
     w->window_hit_tok = closes ? hit - w->window_hit_tok : hit;
+    w->window_image_tok = closes ? encoded - w->window_image_tok : encoded;
 }
 
 /* ---- KV between nodes ------------------------------------------------------------------------ */
@@ -365,6 +368,7 @@ void record_fill(struct world *w, struct models_record *record)
     record_transfers(w, values);
     metrics_set_real(values, METRIC_prefix_hit,
                      record_ratio((double)w->window_hit_tok, (double)w->window_queried_tok));
+    metrics_set_integer(values, METRIC_image_tok, (int64_t)w->window_image_tok);
     record_costs(w, values);
     fleet_cost_fill(w, values);
     record_nodes(w, values);

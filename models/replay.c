@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "models/perf_catalog.h"
 #include "models/perf_names.h"
 #include "models/perf_tables.h"
 #include "models/replay_run.h"
@@ -81,6 +82,33 @@ static const char *chosen(const char *given, const char *stated)
     return strcmp(given, NOT_GIVEN) != 0 ? given : stated;
 }
 
+/* A card that the catalog does not know: its own memory and bandwidth, and for what lies outside
+ * its tables the efficiencies of the card that comes nearest in bandwidth. */
+static bool unknown_card(struct replay *r, struct arena *arena)
+{
+    const struct replay_engine *e = &r->engine;
+    const struct perf_hardware *nearest = NULL;
+    double least = 0.0;
+    if (strcmp(r->params.hardware, NOT_GIVEN) != 0 || e->bandwidth_bytes_per_s <= 0.0) return false;
+    for (size_t i = 0; i < PERF_HARDWARE; i++) {
+        const struct perf_hardware *h = &perf_catalog_hardware[i];
+        double ratio = h->bandwidth_bytes_per_s / e->bandwidth_bytes_per_s;
+        double far = ratio > 1.0 ? ratio : 1.0 / ratio;
+        if (h->link_bytes_per_s <= 0.0 || (nearest != NULL && far >= least)) continue;
+        nearest = h;
+        least = far;
+    }
+    r->hardware = *nearest;
+    r->hardware.bandwidth_bytes_per_s = e->bandwidth_bytes_per_s;
+    if (e->memory_bytes > 0.0) r->hardware.memory_bytes = e->memory_bytes;
+    replay_note(r, arena_print(arena,
+                               "%s is not in the catalog; what its tables lack is worked out with "
+                               "its %.4g GB/s and the efficiencies of %s (--set hardware=NAME "
+                               "chooses another)",
+                               e->hardware, e->bandwidth_bytes_per_s / 1e9, nearest->name));
+    return true;
+}
+
 static bool match(struct replay *r, struct arena *arena, struct diag *diag)
 {
     const char *model = chosen(r->params.model, r->engine.model);
@@ -91,14 +119,15 @@ static bool match(struct replay *r, struct arena *arena, struct diag *diag)
     if (h == NULL && r->engine.device != NULL && hardware == r->engine.hardware)
         h = perf_names_hardware(r->engine.device);
     if (r->model == NULL)
-        diag_add(diag, where, "model", "%s",
+        diag_add(diag, where, "model", "%s; --set model=NAME names one",
                  perf_names_unknown(arena, "model", model, perf_model_names, PERF_MODELS));
-    if (h == NULL)
+    bool card = h != NULL || unknown_card(r, arena);
+    if (!card)
         diag_add(
-            diag, where, "hardware", "%s",
+            diag, where, "hardware", "%s; --set hardware=NAME names one",
             perf_names_unknown(arena, "hardware", hardware, perf_hardware_names, PERF_HARDWARE));
-    if (h == NULL || r->model == NULL) return false;
-    r->hardware = *h;
+    if (!card || r->model == NULL) return false;
+    if (h != NULL) r->hardware = *h;
     if (r->engine.link_bytes_per_s > 0.0)
         r->hardware.link_bytes_per_s = r->engine.link_bytes_per_s / PERF_LINK_RATIO;
     return true;
@@ -111,6 +140,15 @@ static bool is_folder(const char *path)
 {
     struct stat about;
     return stat(path, &about) == 0 && S_ISDIR(about.st_mode);
+}
+
+static void note_other_card(struct replay *r, struct arena *arena)
+{
+    const char *device = r->tables->device;
+    const struct perf_hardware *of = device ? perf_names_hardware(device) : NULL;
+    if (of != NULL && strcmp(of->name, r->hardware.name) != 0)
+        replay_note(r, arena_print(arena, "the profile is of %s, and the run was made on %s",
+                                   device, r->engine.hardware));
 }
 
 static bool load_tables(struct replay *r, struct arena *arena, struct diag *diag)
@@ -132,6 +170,7 @@ static bool load_tables(struct replay *r, struct arena *arena, struct diag *diag
                  "%s holds op tables; a replay needs the profile of its model", ask.folder);
     for (uint32_t i = 0; i < r->tables->warning_count; i++)
         replay_note(r, r->tables->warnings[i]);
+    note_other_card(r, arena);
     return r->tables->profile;
 }
 
@@ -185,6 +224,8 @@ static bool make_engine(struct replay *r, struct arena *arena, struct diag *diag
         diag_add(diag, where, "run", "max_num_batched_tokens is below max_num_seqs");
         return false;
     }
+    if (e->kv_blocks == 0)
+        replay_note(r, "the run does not say how many KV blocks it had: worked out from memory");
     struct perf_memory memory;
     r->engine.kv_blocks = r->serving.kv_blocks = serving_blocks(&r->serving, &r->perf, &memory);
     if (r->engine.kv_blocks >= 2) return true;

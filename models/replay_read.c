@@ -120,6 +120,13 @@ static int64_t whole(struct reading *x, const struct setting *s, int64_t low, in
     return fallback;
 }
 
+static void note_assumed(struct reading *x, const struct setting *s, const char *fallback)
+{
+    if (find(x, s) == NULL)
+        replay_note(x->r, arena_print(x->arena, "the run does not state %s: %s is assumed", s->name,
+                                      fallback));
+}
+
 static bool yes(struct reading *x, const struct setting *s, bool fallback)
 {
     const struct json_value *value = find(x, s);
@@ -171,6 +178,8 @@ static void read_limits(struct reading *x)
                  {RESOLVED("scheduler_config", "async_scheduling"), KWARGS("async_scheduling")},
                  NULL};
     struct replay_engine *e = &x->r->engine;
+    note_assumed(x, &seqs, "256");
+    note_assumed(x, &batched, "2048");
     e->max_num_seqs = whole(x, &seqs, 1, 65536, 256);
     e->max_num_batched_tokens = whole(x, &batched, 1, 1 << 20, 2048);
     e->max_model_len = whole(x, &length, 1, TOKENS_MAX, 0);
@@ -239,6 +248,7 @@ static void read_cache(struct reading *x)
                                 tokens = {"kv_cache_size_tokens",
                                           {RESOLVED("cache_config", "kv_cache_size_tokens")},
                                           NULL},
+                                all = {"num_kv_tokens", {"kv_cache.num_kv_tokens"}, NULL},
                                 caching = {"enable_prefix_caching",
                                            {"kv_cache.enable_prefix_caching",
                                             RESOLVED("cache_config", "enable_prefix_caching"),
@@ -249,7 +259,10 @@ static void read_cache(struct reading *x)
     e->block_tok = whole(x, &size, 1, 1024, 16);
     e->kv_blocks = whole(x, &blocks, 2, 1000000000, 0);
     int64_t of_rank = whole(x, &tokens, 1, INT64_MAX, 0) / e->block_tok;
-    if (e->dp > 1 && e->kv_blocks > 0) e->kv_blocks = of_rank > 0 ? of_rank : e->kv_blocks / e->dp;
+    if (e->dp > 1 && e->kv_blocks > 0)
+        e->kv_blocks = of_rank > 0 ? of_rank : e->kv_blocks / e->dp;
+    else if (e->kv_blocks == 0)
+        e->kv_blocks = whole(x, &all, 1, INT64_MAX, 0) / e->block_tok / e->dp;
     e->prefix_caching = yes(x, &caching, true);
     const struct json_value *share = json_read_at(x->meta, memory);
     e->memory_utilization = 0.9;
@@ -304,6 +317,20 @@ static void read_link(struct reading *x)
         e->link_bytes_per_s = bandwidth->number * 1e9;
         e->link_latency_ns = latency ? latency->number : 0.0;
     }
+}
+
+/* Of a card that the catalog may not know: bandwidth in GB/s, memory in bytes. */
+static void read_card(struct reading *x)
+{
+    const struct json_value *bandwidth =
+        x->instance ? json_read_at(x->instance, "npu_mem.mem_bw") : NULL;
+    const struct json_value *bytes = json_read_at(x->meta, "hardware.device_total_memory_bytes");
+    struct replay_engine *e = &x->r->engine;
+    if (bandwidth && bandwidth->kind == JSON_NUMBER && bandwidth->number > 0.0 &&
+        bandwidth->number < 1e6)
+        e->bandwidth_bytes_per_s = bandwidth->number * 1e9;
+    if (bytes && bytes->kind == JSON_NUMBER && bytes->number > 1e9 && bytes->number < 1e15)
+        e->memory_bytes = bytes->number;
 }
 
 static void read_names(struct reading *x)
@@ -366,6 +393,7 @@ bool replay_read_engine(struct replay *r, struct arena *arena, struct diag *diag
     read_cache(&x);
     read_graphs(&x);
     read_link(&x);
+    read_card(&x);
     if (r->engine.model == NULL)
         diag_add(diag, x.meta->where, "model", "is not there: which model was served?");
     if (r->engine.hardware == NULL)

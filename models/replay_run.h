@@ -37,6 +37,7 @@ struct replay_engine {
     int64_t *graph_tok;
     uint32_t graphs;
     double link_bytes_per_s, link_latency_ns; /* 0: not stated */
+    double bandwidth_bytes_per_s, memory_bytes; /* of the card; 0: not stated */
 };
 
 enum replay_arrivals { REPLAY_QUEUED, REPLAY_ARRIVED };

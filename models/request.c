@@ -44,7 +44,7 @@ void request_give(struct request_pool *pool, uint32_t slot)
 
 static void request_snap(struct request *r, struct snap *snap, const struct request_limits *limits)
 {
-    SNAP_COVERS(struct request, 192);
+    SNAP_COVERS(struct request, 208);
     snap_u32(snap, &r->id);
     snap_below(snap, &r->user, limits->users);
     snap_link(snap, &r->node, limits->payees);
@@ -57,6 +57,7 @@ static void request_snap(struct request *r, struct snap *snap, const struct requ
     snap_u32(snap, &r->output_tok);
     snap_link(snap, &r->session, limits->sessions);
     snap_u32(snap, &r->prefix_tok);
+    session_images_snap(&r->images, snap);
     snap_u64(snap, &r->stream);
     snap_u64(snap, &r->prefix);
     snap_i64(snap, &r->value_nano);

@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "models/session.h"
 #include "models/token/token.h"
 #include "sim/sim.h"
 
@@ -33,6 +34,7 @@ enum request_reason {
     REASON_QUEUE_FULL,
     REASON_QUEUE_TIMEOUT,             /* it waited too long at its node */
     REASON_TOO_LONG,                  /* could not be held by the empty node */
+    REASON_NO_ENCODER,                /* it has images, and the model of its node takes none */
     REASON_RATE_LIMITED,              /* by the API behind a proxy */
     REASON_FAILED,                    /* from here on failed */
     REASON_NODE_LOST = REASON_FAILED, /* its node went down under it */
@@ -65,8 +67,9 @@ struct request {
     uint16_t model;         /* index in models[] */
     /* parameters */
     uint32_t prompt_tok, output_tok;
-    uint32_t session;        /* of the workload; UINT32_MAX: none */
-    uint32_t prefix_tok;     /* of the system prompt */
+    uint32_t session;    /* of the workload; UINT32_MAX: none */
+    uint32_t prefix_tok; /* of the system prompt */
+    struct session_images images;
     uint64_t stream, prefix; /* what it continues, and begins with; 0: nothing */
     int64_t value_nano;      /* at stake, nano-USD */
     /* state */

@@ -360,6 +360,29 @@ static int64_t scenario_room(struct scenario_checker *c, uint32_t i)
     return blocks > 0 ? blocks * c->s->serving.block_tokens : 0;
 }
 
+/* Does anything that may serve a request take images?  What is behind an API, or misspelt, might.
+ */
+static bool scenario_model_sees(const struct scenario_checker *c, const char *name)
+{
+    const struct perf_model *model = name ? scenario_own_model(c->s->own, name) : NULL;
+    return !model || model->vision.layers > 0;
+}
+
+static bool scenario_sees(const struct scenario_checker *c)
+{
+    const struct scenario_node *nodes = c->s->nodes.items;
+    const struct scenario_event *events = c->s->events.items;
+    const struct verification_design *design = verification_find(c->s->verification.design);
+    if (design->on_chain) return scenario_model_sees(c, c->s->verification.replicated.model);
+    for (uint32_t i = 0; i < c->s->nodes.count; i++)
+        if (nodes[i].kind == FLEET_PROXY || scenario_model_sees(c, nodes[i].model)) return true;
+    for (uint32_t i = 0; i < c->s->events.count; i++)
+        if (events[i].what == EVENT_SWAP && strcmp(events[i].swap.model, "same") != 0 &&
+            scenario_model_sees(c, events[i].swap.model))
+            return true;
+    return c->s->nodes.count == 0;
+}
+
 /* The longest request that some node can hold, if all of them are understood. */
 static void scenario_check_workload(struct scenario_checker *c)
 {
@@ -376,7 +399,8 @@ static void scenario_check_workload(struct scenario_checker *c)
         where = arena_print(c->diag->arena, "the largest node, of %s,",
                             nodes[i].name ? nodes[i].name : "no name");
     }
-    workload_check(&c->s->workload, c->doc, "workload", known ? most : 0, where, c->diag);
+    workload_check(&c->s->workload, c->doc, "workload", known ? most : 0, where, scenario_sees(c),
+                   c->diag);
 }
 
 static void scenario_check_adversary(struct scenario_checker *c, uint32_t i)

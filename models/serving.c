@@ -5,6 +5,7 @@
 #include <assert.h>
 
 #include "models/serving_cache.h"
+#include "models/serving_images.h"
 #include "models/serving_queue.h"
 #include "models/serving_spec.h"
 #include "models/serving_step.h"
@@ -133,10 +134,7 @@ void serving_init(struct serving *s, const struct serving_params *params, const 
         .prefill_head = SERVING_NONE,
     };
     s->phase = arena_alloc(arena, (size_t)params->block_tokens, sizeof *s->phase);
-    if (params->speculative.tokens > 0) {
-        s->ticks = arena_alloc(arena, SERVING_SPEC_LEAP, sizeof *s->ticks);
-        s->taken = arena_alloc(arena, SERVING_SPEC_LEAP, sizeof *s->taken);
-    }
+    serving_spec_init(s);
     serving_step_reset_blocks(s);
 }
 
@@ -151,10 +149,12 @@ static void run_until(struct serving *s, int64_t now_ns)
     }
 }
 
-static enum serving_reject refusal(const struct serving *s, int64_t prompt_tok, int64_t output_tok)
+static enum serving_reject refusal(const struct serving *s, int64_t prompt_tok, int64_t output_tok,
+                                   int64_t images)
 {
     int64_t size = s->params->block_tokens, longest = s->params->max_model_len;
     int64_t tok = serving_step_room_tok(s, prompt_tok, output_tok);
+    if (!serving_images_seen(s->perf, images)) return SERVING_NO_ENCODER;
     if (longest > 0 && prompt_tok + output_tok > longest) return SERVING_TOO_LONG;
     if ((tok + size - 1) / size > s->blocks_total) return SERVING_TOO_LONG;
     if (s->waiting.count + s->coming.count >= (uint64_t)s->params->max_waiting)
@@ -217,6 +217,9 @@ static void note_terms(struct serving *s, int32_t index, const struct serving_te
     r->prefix = prefix_tok > 0 ? terms->prefix : 0;
     r->prefix_tok = token(prefix_tok);
     r->prefix_blocks = (int32_t)(prefix_tok / s->params->block_tokens);
+    r->images = token(terms->images);
+    r->image_tok = token(terms->image_tok);
+    r->image_from_tok = token(terms->image_from_tok);
 }
 
 bool serving_submit(struct serving *s, int64_t now_ns, const struct serving_terms *terms,
@@ -224,10 +227,14 @@ bool serving_submit(struct serving *s, int64_t now_ns, const struct serving_term
 {
     assert(terms->prompt_tok >= 1 && terms->output_tok >= 1);
     assert(terms->prefix_tok >= 0 && terms->ready_tok >= 0);
+    assert(terms->images >= 0 && terms->image_tok >= (terms->images > 0));
+    assert(terms->image_from_tok >= 0 &&
+           terms->image_from_tok + terms->images * terms->image_tok <= terms->prompt_tok);
     run_until(s, now_ns);
     int64_t output_tok = terms->handoff ? 1 : terms->output_tok;
-    enum serving_reject verdict = refusal(s, terms->prompt_tok, output_tok);
+    enum serving_reject verdict = refusal(s, terms->prompt_tok, output_tok, terms->images);
     if (why != NULL) *why = verdict;
+    if (verdict == SERVING_NO_ENCODER) s->counters.rejected_images++;
     if (verdict == SERVING_TOO_LONG) s->counters.rejected_long++;
     if (verdict == SERVING_QUEUE_FULL) s->counters.rejected_full++;
     if (verdict != SERVING_ACCEPTED) return false;
@@ -338,6 +345,7 @@ void serving_fail(struct serving *s, int64_t now_ns)
     s->cancels = s->leaving = s->stalled = 0;
     s->decoding = 0;
     s->computed_tok = 0;
+    serving_spec_reset(s);
     s->prefill_head = SERVING_NONE;
     for (int64_t i = 0; i < s->params->block_tokens; i++)
         s->phase[i] = 0;

@@ -96,15 +96,18 @@ struct serving_request {
     bool cancelled;
     bool scheduled; /* while blocks are short: has its place in the step that begins */
     bool aside;     /* what it computes is not put into the prefix cache */
+    bool looked;    /* at the images of the scheduled chunk */
     int32_t prompt_tok, output_tok, ready_tok;
     int32_t generated_tok; /* sampled before this admission */
     int32_t goal_tok;      /* to compute before it decodes, since its admission */
     int32_t computed_tok;  /* in KV; while decoding it follows from birth */
     int32_t slot_tok;      /* while speculating: tokens its blocks have been taken for */
     int32_t filed_tok;     /* and tokens known when it was last scheduled */
-    int32_t rehearsed_tok, rehearsed_from_tok; /* of the plan that is being made */
-    int32_t scheduled_tok;                     /* of a prompt, in the step that runs */
-    uint32_t order;                            /* of admission */
+    int32_t verified;      /* steps it has been verified in, by its cursor */
+    int32_t cursor;        /* birth, slot_tok, filed_tok are of this step (serving_spec.h) */
+    int32_t ends, ends_next;
+    int32_t scheduled_tok;  /* of a prompt, in the step that runs */
+    uint32_t order;         /* of admission */
     uint32_t heap_index;    /* while decoding, and in a queue that is not first come first served */
     int64_t birth;          /* decode clock at which computed_tok would have been 0 */
     int64_t first_token_ns; /* -1: none yet */
@@ -117,6 +120,21 @@ struct serving_request {
     int32_t prefix_blocks, prefix_tok; /* whole blocks of it, and all of it */
     int32_t prefix_chain, own_chain;   /* SERVING_NONE: none */
     int32_t prefix_held, own_held;     /* block number at which what it holds there ends */
+    /* images, alike and one after the other (serving_images.h) */
+    int32_t images, image_tok, image_from_tok; /* tokens of each; of the first one's first */
+    int32_t entered_tok;                       /* computed when it was admitted */
+    int32_t encodes, encodes_not; /* images of the scheduled chunk: to encode; found in the cache */
+};
+
+/* What an encoder gave, from the least to the most recently used (serving_images.h). */
+struct serving_image {
+    uint64_t name;
+    int32_t place, tok; /* which of its request */
+};
+struct serving_encoded {
+    struct serving_image *images;
+    uint32_t count, capacity;
+    int64_t tok;
 };
 
 /* The free blocks, in the order in which they will be taken, as runs; and the chains of blocks that
@@ -171,7 +189,8 @@ struct serving_done {
 enum serving_reject {
     SERVING_ACCEPTED,
     SERVING_QUEUE_FULL,
-    SERVING_TOO_LONG, /* could not be held by the empty node */
+    SERVING_TOO_LONG,   /* could not be held by the empty node */
+    SERVING_NO_ENCODER, /* it has images, and the model takes none */
 };
 
 struct serving_counters {
@@ -184,6 +203,8 @@ struct serving_counters {
     uint64_t evicted_blocks;       /* that others could have found, taken for something else */
     uint64_t ready_tok;            /* whose KV came with a request and was used */
     uint64_t drafted_tok, accepted_tok; /* of speculation */
+    uint64_t rejected_images;           /* of requests with images, by a model without encoder */
+    uint64_t image_tok, image_hit_tok;  /* of images encoded; found in the encoder's cache */
     int64_t blocks_peak;
 };
 
@@ -217,6 +238,7 @@ struct serving {
     /* KV blocks */
     int64_t blocks_total, blocks_free;
     struct serving_cache cache;
+    struct serving_encoded encoded;
 
     /* the step that runs, and the equal ones planned after it */
     int64_t start_ns;    /* whole ns of its start */
@@ -233,9 +255,7 @@ struct serving {
     uint32_t leaving, stalled; /* running requests in that state */
     bool left;                 /* blocks came free after the step had been scheduled */
     int64_t seen_ns;           /* who came later was not there when the step was scheduled */
-    int64_t *ticks;    /* while speculating: from the start to the end of each planned step */
-    int64_t *taken;    /* and KV blocks taken by its start, after the first */
-    int64_t rehearsed; /* and how many steps were planned before any cut */
+    struct serving_spec *spec; /* what speculation foresees; NULL without */
 
     /* finished, not yet taken */
     struct serving_done *done;
@@ -265,6 +285,9 @@ struct serving_terms {
     int64_t ready_tok; /* first tokens of the prompt whose KV comes with the request */
     bool handoff;      /* it ends with its first token, and its KV leaves */
     uint64_t draws;    /* what its speculation is drawn by, unlike in other worlds; 0: its tag */
+    int64_t images;    /* in the prompt, one after the other */
+    int64_t image_tok; /* of each; the prompt's tokens count them */
+    int64_t image_from_tok; /* where the first one begins */
 };
 
 /* False: not taken, *why says why (may be NULL). */

@@ -6,6 +6,7 @@
 #include <stdio.h>
 
 #include "models/serving.h"
+#include "models/serving_spec.h"
 #include "models/serving_step.h"
 
 /* ---- sums ----------------------------------------------------------------------------------- */
@@ -46,7 +47,8 @@ void serving_laws_enter(struct serving *s, struct serving_request *r, int64_t no
 
 int64_t serving_laws_computed(const struct serving *s, const struct serving_request *r)
 {
-    return r->state == SERVING_DECODE ? s->clock - r->birth : r->computed_tok;
+    if (r->state != SERVING_DECODE) return r->computed_tok;
+    return s->spec != NULL ? serving_spec_computed(s, r) : s->clock - r->birth;
 }
 
 int64_t serving_laws_generated(const struct serving *s, const struct serving_request *r)
@@ -81,7 +83,7 @@ void serving_laws_steps(struct serving *s, int64_t steps)
 {
     bool drafts = s->params->speculative.tokens > 0;
     serving_laws_pass(s, serving_step_end_ns(s, steps));
-    s->laws.period_ticks += drafts ? s->ticks[steps - 1] : ticks_of(&s->line, steps);
+    s->laws.period_ticks += drafts ? s->spec->ticks[steps - 1] : ticks_of(&s->line, steps);
     s->laws.sampled_tok += (uint64_t)s->batch.sampled;
     if (s->decodes && !drafts) s->laws.sampled_tok += (uint64_t)(steps * s->decoding);
 }

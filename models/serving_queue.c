@@ -29,7 +29,9 @@ int32_t serving_queue_take(struct serving *s)
     s->requests[index] = (struct serving_request){.prev = SERVING_NONE,
                                                   .next = SERVING_NONE,
                                                   .prefix_chain = SERVING_NONE,
-                                                  .own_chain = SERVING_NONE};
+                                                  .own_chain = SERVING_NONE,
+                                                  .ends = SERVING_NONE,
+                                                  .ends_next = SERVING_NONE};
     return index;
 }
 

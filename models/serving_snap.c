@@ -18,13 +18,6 @@ static void snap_perf(struct snap *snap, const struct perf **perf, const struct 
     *perf = index == UINT32_MAX ? NULL : &perfs[index];
 }
 
-/* Nothing has no address: two arrays of no length would have the same one, and the arena would let
- * each of them grow there. */
-static void *room_for(struct serving *s, uint32_t count, size_t size)
-{
-    return count > 0 ? arena_alloc(s->arena, count, size) : NULL;
-}
-
 static void snap_list(struct snap *snap, struct serving_list *list, uint32_t used)
 {
     SNAP_COVERS(struct serving_list, 12);
@@ -33,22 +26,42 @@ static void snap_list(struct snap *snap, struct serving_list *list, uint32_t use
     snap_count(snap, &list->count, used);
 }
 
+/* Least recently used first; nothing but the order of use hangs on it. */
+static void snap_encoded(struct snap *snap, struct serving *s)
+{
+    SNAP_COVERS(struct serving_image, 16);
+    SNAP_COVERS(struct serving_encoded, 24);
+    struct serving_encoded *e = &s->encoded;
+    snap_length(snap, &e->count, INT32_MAX);
+    if (snap->reading) {
+        e->capacity = e->count;
+        e->images = arena_alloc(s->arena, e->count, sizeof *e->images);
+    }
+    snap_i64(snap, &e->tok);
+    for (uint32_t i = 0; i < e->count; i++) {
+        snap_u64(snap, &e->images[i].name);
+        snap_i32(snap, &e->images[i].place);
+        snap_i32(snap, &e->images[i].tok);
+    }
+}
+
 static void snap_request(struct snap *snap, struct serving_request *r, uint32_t used, uint32_t tags)
 {
-    SNAP_COVERS(struct serving_request, 160);
+    SNAP_COVERS(struct serving_request, 192);
     snap_below_u8(snap, &r->state, SERVING_LEAVING + 1);
     snap_index(snap, &r->prev, used);
     snap_index(snap, &r->next, used);
     if (r->state == SERVING_FREE) return;
     snap_below(snap, &r->tag, tags);
-    bool *const flags[] = {&r->cancelled, &r->scheduled, &r->aside};
+    bool *const flags[] = {&r->cancelled, &r->scheduled, &r->aside, &r->looked};
     for (size_t i = 0; i < sizeof flags / sizeof flags[0]; i++)
         snap_flag(snap, flags[i]);
-    int32_t *const tokens[] = {&r->prompt_tok,    &r->output_tok,         &r->ready_tok,
-                               &r->generated_tok, &r->goal_tok,           &r->computed_tok,
-                               &r->slot_tok,      &r->rehearsed_tok,      &r->scheduled_tok,
-                               &r->prefix_blocks, &r->rehearsed_from_tok, &r->prefix_tok,
-                               &r->prefix_held,   &r->own_held,           &r->filed_tok};
+    int32_t *const tokens[] = {
+        &r->prompt_tok,   &r->output_tok, &r->ready_tok,      &r->generated_tok, &r->goal_tok,
+        &r->computed_tok, &r->slot_tok,   &r->verified,       &r->scheduled_tok, &r->prefix_blocks,
+        &r->cursor,       &r->prefix_tok, &r->prefix_held,    &r->own_held,      &r->filed_tok,
+        &r->images,       &r->image_tok,  &r->image_from_tok, &r->entered_tok,   &r->encodes,
+        &r->encodes_not};
     for (size_t i = 0; i < sizeof tokens / sizeof tokens[0]; i++)
         snap_i32(snap, tokens[i]);
     snap_u32(snap, &r->order);
@@ -61,7 +74,10 @@ static void snap_request(struct snap *snap, struct serving_request *r, uint32_t 
         snap_u64(snap, names[i]);
     snap_index(snap, &r->prefix_chain, INT32_MAX);
     snap_index(snap, &r->own_chain, INT32_MAX);
+    if (r->images < 0 || r->image_tok < (r->images > 0) || r->encodes < 0 || r->encodes_not < 0)
+        snap_fail(snap, "a request has %d images of %d tokens", r->images, r->image_tok);
     if (r->birth < 0) snap_fail(snap, "a request is older than the clock");
+    if (snap->reading) r->ends = r->ends_next = SERVING_NONE; /* serving_spec_recall finds them */
 }
 
 static void snap_ranked(struct snap *snap, struct serving *s)
@@ -70,7 +86,7 @@ static void snap_ranked(struct snap *snap, struct serving *s)
     snap_length(snap, &count, s->request_used);
     if (snap->reading && count > 0) {
         s->ranked_capacity = count;
-        s->ranked = room_for(s, count, sizeof *s->ranked);
+        s->ranked = arena_alloc(s->arena, count, sizeof *s->ranked);
     }
     for (uint32_t i = 0; i < count; i++) {
         snap_index(snap, &s->ranked[i], s->request_used);
@@ -83,7 +99,7 @@ static void snap_requests(struct snap *snap, struct serving *s, uint32_t tags)
     snap_length(snap, &s->request_used, INT32_MAX);
     if (snap->reading) {
         s->request_capacity = s->request_used;
-        s->requests = room_for(s, s->request_used, sizeof *s->requests);
+        s->requests = arena_alloc(s->arena, s->request_used, sizeof *s->requests);
     }
     for (uint32_t i = 0; i < s->request_used; i++)
         snap_request(snap, &s->requests[i], s->request_used, tags);
@@ -141,9 +157,9 @@ static void snap_cache(struct snap *snap, struct serving *s)
     snap_length(snap, &c->chain_used, INT32_MAX);
     if (snap->reading) {
         c->run_capacity = c->run_used;
-        c->runs = room_for(s, c->run_used, sizeof *c->runs);
+        c->runs = arena_alloc(s->arena, c->run_used, sizeof *c->runs);
         c->chain_capacity = c->chain_used;
-        c->chains = room_for(s, c->chain_used, sizeof *c->chains);
+        c->chains = arena_alloc(s->arena, c->chain_used, sizeof *c->chains);
     }
     for (uint32_t i = 0; i < c->run_used; i++)
         snap_run(snap, &c->runs[i], c->run_used, c->chain_used);
@@ -172,7 +188,7 @@ static void snap_decoding(struct snap *snap, struct serving *s)
     uint32_t finishing = s->params->speculative.tokens > 0 ? 0 : s->decoding;
     if (snap->reading) {
         s->finish_capacity = finishing;
-        s->finish = room_for(s, finishing, sizeof *s->finish);
+        s->finish = arena_alloc(s->arena, finishing, sizeof *s->finish);
     }
     for (uint32_t i = 0; i < finishing; i++) {
         snap_i64(snap, &s->finish[i].clock);
@@ -224,13 +240,25 @@ static void snap_plan(struct snap *snap, struct serving *s)
     snap_flag(snap, &s->open);
     snap_flag(snap, &s->decodes);
     snap_flag(snap, &s->left);
-    if (s->params->speculative.tokens == 0) return;
+}
+
+/* The window is worked out anew. */
+static void snap_spec(struct snap *snap, struct serving *s)
+{
+    struct serving_spec *spec = s->spec;
+    SNAP_COVERS(struct serving_spec, 3744);
+    if (spec == NULL) return;
+    uint32_t at = (uint32_t)spec->at;
+    snap_below(snap, &at, SERVING_SPEC_WINDOW);
+    spec->at = (int32_t)at;
+    snap_flag(snap, &spec->extended);
     if (s->planned < 0 || s->planned > SERVING_SPEC_LEAP) snap_fail(snap, "the plan is too long");
-    snap_i64(snap, &s->rehearsed);
     for (int64_t i = 0; snap_sound(snap) && i < s->planned; i++) {
-        snap_i64(snap, &s->ticks[i]);
-        snap_i64(snap, &s->taken[i]);
+        snap_i64(snap, &spec->ticks[i]);
+        snap_i64(snap, &spec->taken[i]);
     }
+    if (snap->reading && snap_sound(snap) && !serving_spec_recall(s))
+        snap_fail(snap, "a request decodes that is not there or done");
 }
 
 /* Those not yet taken, from the first place on. */
@@ -242,7 +270,7 @@ static void snap_finished(struct snap *snap, struct serving *s, uint32_t tags)
     if (snap->reading) {
         s->done_head = 0;
         s->done_count = s->done_capacity = count;
-        s->done = room_for(s, count, sizeof *s->done);
+        s->done = arena_alloc(s->arena, count, sizeof *s->done);
     }
     for (uint32_t i = 0; i < count; i++) {
         struct serving_done *done = &s->done[s->done_head + i];
@@ -255,16 +283,18 @@ static void snap_finished(struct snap *snap, struct serving *s, uint32_t tags)
     }
 }
 
-enum { SNAP_COUNTS = 18 };
+enum { SNAP_COUNTS = 21 };
 
 /* All of them but the time and the peak. */
 static void counts_of(struct serving_counters *c, uint64_t *counts[SNAP_COUNTS])
 {
-    uint64_t *const all[SNAP_COUNTS] = {
-        &c->steps,         &c->prefill_tok, &c->decode_tok,  &c->outside_steps, &c->wasted_tok,
-        &c->accepted,      &c->completed,   &c->cancelled,   &c->lost,          &c->rejected_full,
-        &c->rejected_long, &c->preemptions, &c->queried_tok, &c->hit_tok,       &c->evicted_blocks,
-        &c->ready_tok,     &c->drafted_tok, &c->accepted_tok};
+    uint64_t *const all[SNAP_COUNTS] = {&c->steps,           &c->prefill_tok,   &c->decode_tok,
+                                        &c->outside_steps,   &c->wasted_tok,    &c->accepted,
+                                        &c->completed,       &c->cancelled,     &c->lost,
+                                        &c->rejected_full,   &c->rejected_long, &c->preemptions,
+                                        &c->queried_tok,     &c->hit_tok,       &c->evicted_blocks,
+                                        &c->ready_tok,       &c->drafted_tok,   &c->accepted_tok,
+                                        &c->rejected_images, &c->image_tok,     &c->image_hit_tok};
     for (int i = 0; i < SNAP_COUNTS; i++)
         counts[i] = all[i];
 }
@@ -283,7 +313,7 @@ void serving_counters_add(struct serving_counters *sum, const struct serving_cou
 
 void serving_counters_snap(struct serving_counters *c, struct snap *snap)
 {
-    SNAP_COVERS(struct serving_counters, 160);
+    SNAP_COVERS(struct serving_counters, 184);
     uint64_t *counts[SNAP_COUNTS];
     counts_of(c, counts);
     snap_i64(snap, &c->busy_ns);
@@ -307,7 +337,7 @@ static void snap_laws(struct snap *snap, struct serving_laws *l)
 void serving_snap(struct serving *s, struct snap *snap, const struct perf *perfs,
                   uint32_t perf_count, uint32_t tags)
 {
-    SNAP_COVERS(struct serving, 800);
+    SNAP_COVERS(struct serving, 832);
     SNAP_COVERS(struct serving_rules, 32);
     snap_perf(snap, &s->perf, perfs, perf_count);
     snap_perf(snap, &s->next_perf, perfs, perf_count);
@@ -320,8 +350,10 @@ void serving_snap(struct serving *s, struct snap *snap, const struct perf *perfs
     s->rules = serving_policy_rules(s->params, s->blocks_total);
     snap_requests(snap, s, tags);
     snap_cache(snap, s);
+    snap_encoded(snap, s);
     snap_decoding(snap, s);
     snap_plan(snap, s);
+    snap_spec(snap, s);
     snap_finished(snap, s, tags);
     serving_counters_snap(&s->counters, snap);
     snap_laws(snap, &s->laws);

@@ -19,6 +19,7 @@
 #include <assert.h>
 
 #include "models/serving_cache.h"
+#include "models/serving_images.h"
 #include "models/serving_queue.h"
 #include "models/serving_spec.h"
 
@@ -65,7 +66,7 @@ static int64_t room_blocks(const struct serving *s, const struct serving_request
 
 static bool is_speculating(const struct serving *s)
 {
-    return s->params->speculative.tokens > 0;
+    return s->spec != NULL;
 }
 
 /* Blocks that a running request has, whose computed_tok is up to date. */
@@ -90,14 +91,16 @@ static int64_t known_tok(const struct serving *s, const struct serving_request *
                          int64_t computed_tok, bool scheduled)
 {
     if (r->state == SERVING_PREFILL) return computed_tok + r->scheduled_tok;
-    if (is_speculating(s)) return greater(r->goal_tok, r->filed_tok);
+    if (is_speculating(s)) {
+        bool decodes = r->state == SERVING_DECODE;
+        return greater(r->goal_tok, decodes ? serving_spec_filed(s, r) : r->filed_tok);
+    }
     return greater(r->goal_tok, computed_tok + scheduled - s->rules.ahead);
 }
 
 int64_t serving_cache_known_tok(const struct serving *s, const struct serving_request *r)
 {
-    int64_t computed = r->state == SERVING_DECODE ? s->clock - r->birth : r->computed_tok;
-    return known_tok(s, r, computed, r->state == SERVING_DECODE);
+    return known_tok(s, r, serving_laws_computed(s, r), r->state == SERVING_DECODE);
 }
 
 static void note_birth(struct serving *s, int64_t birth, bool only)
@@ -113,12 +116,13 @@ static void enter_decode(struct serving *s, int32_t index)
     r->state = SERVING_DECODE;
     r->birth = s->clock - r->computed_tok;
     s->computed_tok += r->computed_tok;
-    ++*phase_of(s, r->birth);
-    note_birth(s, r->birth, s->decoding == 0);
     if (is_speculating(s)) {
         s->decoding++;
+        serving_spec_enter(s, index);
         return;
     }
+    ++*phase_of(s, r->birth);
+    note_birth(s, r->birth, s->decoding == 0);
     /* The last token is sampled but never computed. */
     serving_queue_push(s, index, r->birth + r->prompt_tok + r->output_tok - 1);
 }
@@ -126,15 +130,17 @@ static void enter_decode(struct serving *s, int32_t index)
 static void leave_decode(struct serving *s, int32_t index)
 {
     struct serving_request *r = &s->requests[index];
+    if (is_speculating(s)) serving_spec_leave(s, index);
     r->computed_tok = (int32_t)(s->clock - r->birth);
     r->generated_tok = r->computed_tok + 1 - r->prompt_tok;
     s->computed_tok -= r->computed_tok;
+    if (is_speculating(s)) {
+        s->decoding--;
+        return;
+    }
     --*phase_of(s, r->birth);
     if (r->birth == s->first_birth || r->birth == s->last_birth) s->births_stale = true;
-    if (is_speculating(s))
-        s->decoding--;
-    else
-        serving_queue_drop(s, index);
+    serving_queue_drop(s, index);
 }
 
 /* Out of the running list; its blocks are free again. */
@@ -189,6 +195,7 @@ void serving_step_reset_blocks(struct serving *s)
     assert(s->blocks_total > 0);
     s->rules = serving_policy_rules(s->params, s->blocks_total);
     serving_cache_reset(s);
+    serving_images_reset(s);
 }
 
 /* ---- planning ------------------------------------------------------------------------------- */
@@ -207,7 +214,7 @@ static int64_t plan_ticks(const struct perf_line *line, int64_t steps)
 /* The same of the plan that runs. */
 static int64_t ticks_to(const struct serving *s, int64_t steps)
 {
-    if (is_speculating(s)) return steps == 0 ? 0 : s->ticks[steps - 1];
+    if (is_speculating(s)) return steps == 0 ? 0 : s->spec->ticks[steps - 1];
     return plan_ticks(&s->line, steps);
 }
 
@@ -361,6 +368,7 @@ static void schedule_prompt(struct serving *s, int32_t index, int64_t chunk, int
 {
     struct serving_request *r = &s->requests[index];
     r->scheduled_tok = (int32_t)chunk;
+    r->looked = false;
     s->budget = greater(s->budget - chunk, 0);
     serving_cache_take(s, blocks);
     serving_cache_note_chunk(s, index);
@@ -442,8 +450,10 @@ static void schedule_running(struct serving *s)
     bool several = s->prefill_head != SERVING_NONE &&
                    (s->rules.threshold < INT64_MAX || s->running.tail != s->prefill_head);
     if (need > s->blocks_free || several) {
+        if (is_speculating(s)) serving_spec_look(s);
         schedule_in_order(s);
         forget_marks(s);
+        if (is_speculating(s)) serving_spec_extend_all(s);
         return;
     }
     serving_cache_take(s, need);
@@ -488,7 +498,7 @@ static void admit_first(struct serving *s, int32_t index, const struct admission
     r->state = SERVING_PREFILL;
     r->order = s->admissions++;
     r->goal_tok = (int32_t)target_tok(r);
-    r->computed_tok = (int32_t)a->computed;
+    r->computed_tok = r->entered_tok = (int32_t)a->computed;
     if (s->prefill_head == SERVING_NONE) s->prefill_head = index;
     serving_cache_hold(s, index, &a->hits);
     int64_t hit_tok = a->hits.blocks * s->params->block_tokens;
@@ -529,6 +539,7 @@ static void add_prompts(struct serving *s)
         if (r->state != SERVING_PREFILL || r->scheduled_tok == 0) continue;
         perf_batch_prefill(&s->batch, r->computed_tok, r->scheduled_tok,
                            r->computed_tok + r->scheduled_tok == r->goal_tok);
+        serving_images_add(s, i);
     }
 }
 
@@ -629,10 +640,18 @@ static void complete(struct serving *s, int32_t index)
     serving_queue_release(s, index);
 }
 
+/* The first of those who decode and have all their tokens. */
+static int32_t next_done(const struct serving *s)
+{
+    if (is_speculating(s)) return serving_spec_done(s);
+    bool done = s->decoding > 0 && s->finish[0].clock == s->clock;
+    return done ? s->finish[0].request : SERVING_NONE;
+}
+
 static void complete_decoding(struct serving *s, uint32_t before)
 {
-    while (s->decoding > 0 && s->finish[0].clock == s->clock && s->finish[0].order < before)
-        complete(s, s->finish[0].request);
+    for (int32_t i; (i = next_done(s)) != SERVING_NONE && s->requests[i].order < before;)
+        complete(s, i);
 }
 
 /* The chunk of one prompt is computed. */
@@ -642,6 +661,7 @@ static void finish_prompt(struct serving *s, int32_t index)
     r->computed_tok += r->scheduled_tok;
     s->counters.prefill_tok += (uint64_t)r->scheduled_tok;
     r->scheduled_tok = 0;
+    serving_images_count(s, r);
     if (r->computed_tok < r->goal_tok) {
         if (s->prefill_head == SERVING_NONE) s->prefill_head = index;
         return;
@@ -657,23 +677,19 @@ static void finish_prompt(struct serving *s, int32_t index)
 static void finish_in_order(struct serving *s)
 {
     int32_t next, index = s->prefill_head;
-    bool heaped = !is_speculating(s) && s->decodes;
-    if (is_speculating(s) && s->decodes) index = s->running.head;
     if (s->stalled > 0) index = s->running.head;
     s->prefill_head = SERVING_NONE;
     for (; index != SERVING_NONE; index = next) {
         struct serving_request *r = &s->requests[index];
         next = r->next;
         if (r->state == SERVING_PREFILL) {
-            if (heaped) complete_decoding(s, r->order);
+            if (s->decodes) complete_decoding(s, r->order);
             finish_prompt(s, index);
-        } else if (r->state == SERVING_DECODE && is_speculating(s)) {
-            if (s->clock - r->birth == r->prompt_tok + r->output_tok - 1) complete(s, index);
         } else if (r->state == SERVING_STALLED) {
             go_on(s, index);
         }
     }
-    if (heaped) complete_decoding(s, UINT32_MAX);
+    if (s->decodes) complete_decoding(s, UINT32_MAX);
 }
 
 static void sweep_cancelled(struct serving *s)
@@ -701,21 +717,35 @@ static void lose_waiting(struct serving *s, int32_t index)
 
 static bool is_unfit(const struct serving *s, const struct serving_request *r)
 {
-    return room_blocks(s, r) > s->blocks_total;
+    return room_blocks(s, r) > s->blocks_total || !serving_images_seen(s->perf, r->images);
+}
+
+/* In the order in which they would have been served. */
+static void lose_ranked(struct serving *s)
+{
+    struct serving_list fit = {SERVING_NONE, SERVING_NONE, 0};
+    for (int32_t i; (i = serving_queue_first(s)) != SERVING_NONE;) {
+        if (is_unfit(s, &s->requests[i])) {
+            lose_waiting(s, i);
+            continue;
+        }
+        serving_queue_leave(s, i);
+        serving_queue_append(s, &fit, i);
+    }
+    for (int32_t i; (i = fit.head) != SERVING_NONE;) {
+        serving_queue_remove(s, &fit, i);
+        serving_queue_wait(s, i, true);
+    }
 }
 
 static void lose_unfit(struct serving *s)
 {
     int32_t next;
+    if (s->rules.ranked) lose_ranked(s);
     for (int32_t i = s->rules.ranked ? SERVING_NONE : s->waiting.head; i != SERVING_NONE;
          i = next) {
         next = s->requests[i].next;
         if (is_unfit(s, &s->requests[i])) lose_waiting(s, i);
-    }
-    for (uint32_t i = 0; s->rules.ranked && i < s->waiting.count;) {
-        bool unfit = is_unfit(s, &s->requests[s->ranked[i]]);
-        if (unfit) lose_waiting(s, s->ranked[i]);
-        i = unfit ? 0 : i + 1;
     }
     for (int32_t i = s->coming.head; i != SERVING_NONE; i = next) {
         next = s->requests[i].next;
@@ -779,7 +809,7 @@ int64_t serving_step_blocks_used(const struct serving *s, int64_t at_ns)
     int64_t used = s->blocks_total - s->blocks_free;
     if (s->planned <= 1 || at_ns <= s->start_ns) return used;
     int64_t ended = reached(s, at_ns - 1);
-    return used + (is_speculating(s) ? s->taken[ended] : leap_blocks(s, ended + 1));
+    return used + (is_speculating(s) ? s->spec->taken[ended] : leap_blocks(s, ended + 1));
 }
 
 void serving_step_settle(struct serving *s, int64_t now_ns)

@@ -28,7 +28,7 @@ static const struct param session_rows[] = {
           "assumption"),
     PARAM(session_params, limit, PARAM_COUNT, "1000000", "1", "100000000",
           "most sessions open at one time; beyond it a request begins none",
-          "memory: 40 bytes each"),
+          "memory: 52 bytes each"),
 };
 const struct param_table session_table = PARAM_TABLE("sessions", session_params, session_rows);
 
@@ -182,7 +182,8 @@ uint32_t session_begin(struct sessions *s, uint32_t first, uint32_t turns, uint3
                                        .client = client,
                                        .turns = turns,
                                        .system = (uint32_t)text->prefix,
-                                       .system_tok = text->prefix_tok};
+                                       .system_tok = text->prefix_tok,
+                                       .images = text->images};
     return index;
 }
 
@@ -223,7 +224,8 @@ bool session_turn(struct sessions *s, uint32_t session, uint32_t question_tok, u
                                   .stream = (uint64_t)one->first + 1,
                                   .prefix = one->system,
                                   .prefix_tok = one->system_tok,
-                                  .shared_tok = one->context_tok - 1};
+                                  .shared_tok = one->context_tok - 1,
+                                  .images = one->images};
     return true;
 }
 
@@ -280,10 +282,20 @@ struct session_text session_recorded(struct sessions *s, uint64_t key, bool whol
 
 /* ---- checkpoints --------------------------------------------------------------------------- */
 
+void session_images_snap(struct session_images *images, struct snap *snap)
+{
+    SNAP_COVERS(struct session_images, 12);
+    snap_u32(snap, &images->count);
+    snap_u32(snap, &images->tok);
+    snap_u32(snap, &images->from_tok);
+    if (images->from_tok + (uint64_t)images->count * images->tok > 2 * (uint64_t)SESSION_TOKENS_MAX)
+        snap_fail(snap, "a prompt has %u images of %u tokens", images->count, images->tok);
+}
+
 static void session_snap(struct session *one, struct snap *snap, const struct sessions *s,
                          uint32_t clients)
 {
-    SNAP_COVERS(struct session, 32);
+    SNAP_COVERS(struct session, 44);
     snap_u32(snap, &one->first);
     if (one->first == UINT32_MAX) return;
     snap_u32(snap, &one->next_id);
@@ -293,6 +305,7 @@ static void session_snap(struct session *one, struct snap *snap, const struct se
     snap_u32(snap, &one->context_tok);
     snap_count(snap, &one->system, (uint32_t)s->system->count);
     snap_u32(snap, &one->system_tok);
+    session_images_snap(&one->images, snap);
 }
 
 static void session_book_snap(struct sessions *s, struct snap *snap)

@@ -65,13 +65,19 @@ extern const struct param_table session_system_table;
 
 enum { SESSION_TOKENS_MAX = 10000000 }; /* in a prompt, as in a trace */
 
+struct session_images {  /* in a prompt, alike and one after the other */
+    uint32_t count, tok; /* tokens of each */
+    uint32_t from_tok;   /* where they begin */
+};
+
 struct session {
     uint32_t first;   /* index of the arrival that began it; UINT32_MAX: free */
     uint32_t next_id; /* of the request of its next turn */
     uint32_t client;
     uint32_t turn, turns; /* the one under way, from 0; how many there will be */
     uint32_t context_tok; /* of the conversation, the answer under way included when it came */
-    uint32_t system, system_tok; /* system: index + 1, 0: none */
+    uint32_t system, system_tok;  /* system: index + 1, 0: none */
+    struct session_images images; /* that its first turn brought */
 };
 
 struct session_chat { /* a recorded conversation */
@@ -111,6 +117,7 @@ struct session_text {
     uint32_t prompt_tok;
     uint64_t stream, prefix; /* names; 0: none */
     uint32_t prefix_tok, shared_tok;
+    struct session_images images;
 };
 
 /* The prompt of the arrival `first`, of which `prompt_tok` is drawn or recorded. */
@@ -147,6 +154,7 @@ void session_close(struct sessions *s, uint32_t session);
 struct session_text session_recorded(struct sessions *s, uint64_t key, bool whole,
                                      uint32_t prompt_tok, uint32_t output_tok);
 
+void session_images_snap(struct session_images *images, struct snap *snap);
 void sessions_snap(struct sessions *s, struct snap *snap, uint32_t clients);
 
 #endif

@@ -555,6 +555,11 @@ enum status trace_open(const char *path, struct arena *arena, struct trace **out
     return trace_header(trace) == TRACE_ROW ? STATUS_OK : trace_status(trace);
 }
 
+bool trace_counts_images(const struct trace *trace)
+{
+    return trace->format != NULL && trace->format->images > 0;
+}
+
 uint64_t trace_skipped(const struct trace *trace)
 {
     return trace ? trace->skipped : 0;
@@ -642,6 +647,7 @@ static void trace_count(struct trace_summary *sum, const struct trace_row *row)
     sum->prompt_tok += row->prompt_tok;
     sum->output_tok += row->output_tok;
     sum->images += row->images;
+    sum->with_images += row->images > 0;
     sum->sessions |= row->session != 0;
     if (row->prompt_tok > sum->prompt_tok_max) sum->prompt_tok_max = row->prompt_tok;
     if (row->output_tok > sum->output_tok_max) sum->output_tok_max = row->output_tok;
@@ -672,6 +678,7 @@ bool trace_check_file(FILE *file, const char *path, const struct trace_room *roo
         trace_report(trace, diag, findings++);
     else
         out->format = trace->format->name;
+    out->counts_images = trace_counts_images(trace);
     while (result < TRACE_BROKEN && result != TRACE_END && findings <= TRACE_FINDINGS_MAX) {
         result = trace_step(trace, &row);
         if (result == TRACE_ROW) result = trace_fits(trace, room, out, &row);

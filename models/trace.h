@@ -52,7 +52,8 @@ struct trace_summary {
     const char *format;              /* "Azure", ... */
     uint64_t requests;               /* rows that a run replays */
     uint64_t skipped;                /* failed requests among the rows */
-    uint64_t images;                 /* in all prompts */
+    uint64_t images, with_images;    /* in all prompts; requests that have some */
+    bool counts_images;              /* the format has them */
     bool sessions;                   /* some rows belong to one */
     int64_t duration_ns;             /* first to last request */
     uint64_t prompt_tok, output_tok; /* sums */
@@ -75,6 +76,8 @@ enum status trace_open(const char *path, struct arena *arena, struct trace **out
 enum status trace_open_file(FILE *file, const char *path, struct arena *arena, struct trace **out);
 /* The next request, or *more false at the end. */
 enum status trace_next(struct trace *trace, struct trace_row *row, bool *more);
+/* Do its rows say how many images a prompt has? */
+bool trace_counts_images(const struct trace *trace);
 /* Failed requests among the rows read so far; 0 for NULL. */
 uint64_t trace_skipped(const struct trace *trace);
 void trace_close(struct trace *trace); /* NULL is harmless */

@@ -69,6 +69,14 @@ static int64_t transfer_plan(struct world *w, struct request *r)
     return *out_ns + p->latency + way_ns;
 }
 
+/* While a swap goes from node to node the two may run different models; an API takes no KV. */
+static bool transfer_fits(const struct world *w, uint32_t from, uint32_t to)
+{
+    const struct perf *a = w->engines[w->nodes[from].engine].perf,
+                      *b = w->engines[w->nodes[to].engine].perf;
+    return a && b && a->model == b->model && a->kv_dtype == b->kv_dtype;
+}
+
 /* Choose who decodes, and send the KV there; false: nobody can. */
 static bool transfer_send(struct world *w, uint32_t slot)
 {
@@ -83,7 +91,7 @@ static bool transfer_send(struct world *w, uint32_t slot)
                                  .decode = true,
                                  .now_ns = world_now(w)};
     uint32_t node = router_pick(&w->router, &w->registry, &w->net, &query);
-    if (node == UINT32_MAX) return false;
+    if (node == UINT32_MAX || !transfer_fits(w, r->prefill_node, node)) return false;
     r->node = node;
     registry_begin(&w->registry, node);
     int64_t at_ns = transfer_plan(w, r);
@@ -139,7 +147,8 @@ static void transfer_receive(struct world *w, uint32_t slot)
         return;
     }
     enum request_reason why = REASON_UNREACHABLE;
-    if (fleet_receives(w, r->node)) why = fleet_submit(w, slot);
+    if (fleet_receives(w, r->node) && transfer_fits(w, r->prefill_node, r->node))
+        why = fleet_submit(w, slot);
     if (why != REASON_NONE) {
         transfer_resend(w, slot, why);
     } else if (r->counted) {

@@ -126,6 +126,8 @@ static const struct param workload_rows[] = {
               "conversations, whose prompts grow from turn to turn", "see its keys"),
     PARAM_SUB(workload_params, system_prompts, PARAM_GROUP, session_system_table, "{}",
               "texts that many prompts begin with", "see its keys"),
+    PARAM_SUB(workload_params, images, PARAM_GROUP, workload_images_table, "{}",
+              "images in prompts, for models that take them", "see its keys"),
 };
 const struct param_table workload_table = PARAM_TABLE("workload", workload_params, workload_rows);
 
@@ -163,7 +165,8 @@ static void workload_check_knots(const struct param_list *list, struct param_doc
 }
 
 static void workload_check_trace(const struct workload_params *params, struct param_doc *doc,
-                                 const char *prefix, struct trace_room room, struct diag *diag)
+                                 const char *prefix, struct trace_room room, bool sees,
+                                 struct diag *diag)
 {
     const struct workload_trace *trace = &params->arrivals.trace;
     struct trace_summary summary;
@@ -175,14 +178,25 @@ static void workload_check_trace(const struct workload_params *params, struct pa
     if (good && summary.sessions && params->sessions.share > 0)
         param_error(doc, diag, arena_print(diag->arena, "%s.sessions.share", prefix),
                     "the trace has sessions of its own: their turns come when it says");
+    if (good && summary.counts_images && params->images.share > 0)
+        param_error(doc, diag, arena_print(diag->arena, "%s.images.share", prefix),
+                    "the trace says itself which requests have images");
+    if (good && summary.with_images > 0 && params->images.recorded && !sees)
+        param_error(doc, diag, key,
+                    "%llu of its requests have images, and no model takes any "
+                    "(`images: {recorded: false}` reads their tokens as text)",
+                    (unsigned long long)summary.with_images);
 }
 
 void workload_check(const struct workload_params *params, struct param_doc *doc, const char *prefix,
-                    int64_t room_tok, const char *room, struct diag *diag)
+                    int64_t room_tok, const char *room, bool sees, struct diag *diag)
 {
+    const char *share = arena_print(diag->arena, "%s.images.share", prefix);
+    if (params->images.share > 0 && !sees && param_good(doc, share))
+        param_error(doc, diag, share, "no model of the nodes takes images");
     if (params->arrivals.kind == WORKLOAD_TRACE)
         workload_check_trace(params, doc, prefix,
-                             (struct trace_room){.tokens = room_tok, .where = room}, diag);
+                             (struct trace_room){.tokens = room_tok, .where = room}, sees, diag);
     if (params->lengths.kind != WORKLOAD_LENGTHS_QUANTILES) return;
     const struct workload_quantiles *quantiles = &params->lengths.quantiles;
     workload_check_knots(&quantiles->prompt, doc,
@@ -421,6 +435,14 @@ static void workload_put_text(struct workload_arrival *out, const struct session
     out->prefix = text->prefix;
     out->prefix_tok = text->prefix_tok;
     out->shared_tok = text->shared_tok;
+    out->images = text->images;
+}
+
+static void workload_put_images(const struct workload *w, uint32_t recorded,
+                                struct session_text *text)
+{
+    struct rng_stream stream = workload_stream(w, WORKLOAD_STREAM_IMAGES);
+    workload_images_put(&w->params->images, &stream, recorded, text);
 }
 
 static enum status workload_next_recorded(struct workload *w, struct workload_arrival *out,
@@ -439,6 +461,8 @@ static enum status workload_next_recorded(struct workload *w, struct workload_ar
         row.session
             ? session_recorded(&w->sessions, row.session, whole, row.prompt_tok, row.output_tok)
             : session_open_text(&w->sessions, w->count, row.prompt_tok);
+    if (row.session == 0)
+        workload_put_images(w, trace_counts_images(w->trace) ? row.images : UINT32_MAX, &text);
     workload_put_text(out, &text);
     return STATUS_OK;
 }
@@ -452,6 +476,7 @@ static bool workload_next_drawn(struct workload *w, struct workload_arrival *out
     out->time_ns = w->now_ns;
     workload_lengths(w, &prompt, &output, out);
     struct session_text text = session_open_text(&w->sessions, w->count, out->prompt_tok);
+    workload_put_images(w, UINT32_MAX, &text);
     workload_put_text(out, &text);
     return true;
 }
@@ -460,7 +485,8 @@ static bool workload_next_drawn(struct workload *w, struct workload_arrival *out
 static void workload_begin_session(struct workload *w, struct workload_arrival *out)
 {
     uint32_t turns = session_length(&w->sessions, w->count);
-    struct session_text text = {.prefix = out->prefix, .prefix_tok = out->prefix_tok};
+    struct session_text text = {
+        .prefix = out->prefix, .prefix_tok = out->prefix_tok, .images = out->images};
     if (turns > UINT32_MAX - w->ids) turns = 1;
     if (turns > 1)
         out->session =
@@ -549,7 +575,7 @@ double workload_mean_rate(const struct workload_params *params)
 
 void workload_arrival_snap(struct workload_arrival *arrival, struct snap *snap, uint32_t clients)
 {
-    SNAP_COVERS(struct workload_arrival, 80);
+    SNAP_COVERS(struct workload_arrival, 96);
     snap_i64(snap, &arrival->time_ns);
     snap_u32(snap, &arrival->request);
     snap_below(snap, &arrival->client, clients);
@@ -559,6 +585,7 @@ void workload_arrival_snap(struct workload_arrival *arrival, struct snap *snap, 
     snap_u32(snap, &arrival->session);
     snap_u32(snap, &arrival->prefix_tok);
     snap_u32(snap, &arrival->shared_tok);
+    session_images_snap(&arrival->images, snap);
     snap_u64(snap, &arrival->stream);
     snap_u64(snap, &arrival->prefix);
     snap_money(snap, &arrival->value_usd_nano);

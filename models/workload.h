@@ -30,6 +30,7 @@
 
 #include "models/session.h"
 #include "models/trace.h"
+#include "models/workload_images.h"
 #include "sim/sim.h"
 
 /* Purposes of random streams of the front door (workload, router): 0x100 to 0x1ff. The entity is
@@ -40,6 +41,7 @@ enum {
     WORKLOAD_STREAM_OUTPUT,
     WORKLOAD_STREAM_VALUE,
     WORKLOAD_STREAM_CLIENT,
+    WORKLOAD_STREAM_IMAGES, /* whether; how many from block 1, their tokens from block 2 */
 };
 
 enum workload_arrivals_kind { WORKLOAD_POISSON, WORKLOAD_DIURNAL, WORKLOAD_TRACE };
@@ -94,14 +96,15 @@ struct workload_params {
     int64_t clients;
     struct session_params sessions;
     struct session_system_params system_prompts;
+    struct workload_images images;
 };
 extern const struct param_table workload_table;
 
 /* Cross checks of the keys under `prefix` ("workload"): knots in order, and the trace file, read
  * from end to end.  `room_tok`: prompt and answer that some node can hold, 0 when that is not
- * known; `room` says where.  Findings go to `diag`. */
+ * known; `room` says where.  `sees`: some model takes images.  Findings go to `diag`. */
 void workload_check(const struct workload_params *params, struct param_doc *doc, const char *prefix,
-                    int64_t room_tok, const char *room, struct diag *diag);
+                    int64_t room_tok, const char *room, bool sees, struct diag *diag);
 
 struct workload_arrival {
     int64_t time_ns;
@@ -111,6 +114,7 @@ struct workload_arrival {
     uint32_t prompt_tok, output_tok;
     uint32_t session; /* index in sessions; UINT32_MAX: none */
     uint32_t prefix_tok, shared_tok;
+    struct session_images images;
     uint64_t stream, prefix; /* names of what it continues and begins with (struct session_text) */
     money_t value_usd_nano;  /* what a wrong answer would cost its user */
 };

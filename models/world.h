@@ -79,7 +79,7 @@ struct world_fleet { /* what happened to nodes, whole run */
 };
 
 struct gauge_work { /* of all engines, in the measured window; before its end as world_node's */
-    uint64_t steps, computed_tok, wasted_tok, preemptions;
+    uint64_t steps, computed_tok, held_tok, wasted_tok, preemptions; /* held: put or found in KV */
 };
 
 struct world_block { /* the height being decided */
@@ -161,6 +161,7 @@ struct world {
     int64_t sample_step_ns;
     money_t window_burned, window_issued; /* at the start of the window; after it what fell in it */
     uint64_t window_queried_tok, window_hit_tok; /* likewise: of all prefix caches */
+    uint64_t window_image_tok;                   /* and encoders */
     double last_interval_s;
     int64_t capacity_low_ns, price_low_ns; /* since when below `collapse:`; -1: not below */
     bool collapsed;
@@ -239,6 +240,10 @@ void fleet_window(struct world *w, bool closes);
 /* ---- fleet_engine.c ------------------------------------------------------------------------- */
 /* Timings and engines of all classes, adversaries and swaps. */
 void fleet_engine_open(struct world *w);
+/* What an engine with these keys is asked for a request, all of it: lengths, what is known of its
+ * tokens, the priority of its class, and by what its speculation is drawn. */
+struct serving_terms fleet_engine_terms(const struct world *w, uint32_t slot,
+                                        const struct serving_params *serving);
 /* An empty engine for a node, as its `engine` and its master want it. */
 void fleet_engine_start(struct world *w, uint32_t node);
 /* Give the request to the engine, or keep it until there is one; what it is refused for. */

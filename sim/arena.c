@@ -63,12 +63,15 @@ static void arena_charge(struct arena *arena, size_t bytes)
     arena->used_bytes += bytes;
 }
 
-/* count x size rounded up to the alignment; the program ends when that does not fit. */
+/* count x size rounded up to the alignment; the program ends when that does not fit.  An empty
+ * array has room too, so that no two have one address: arena_grow would take either for the newest.
+ */
 static size_t arena_bytes(const struct arena *arena, size_t count, size_t size)
 {
     size_t bytes;
     if (__builtin_mul_overflow(count, size, &bytes) || bytes > SIZE_MAX / 2)
         arena_full(arena, SIZE_MAX, "more than an address space");
+    if (bytes == 0) bytes = 1;
     return (bytes + ARENA_ALIGN - 1) & ~(size_t)(ARENA_ALIGN - 1);
 }
 

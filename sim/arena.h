@@ -22,7 +22,8 @@ struct arena {
 
 void arena_init(struct arena *arena, const char *name, size_t limit_bytes);
 
-/* `count` objects of `size` bytes, zeroed, aligned to 16 bytes.  Never returns NULL. */
+/* `count` objects of `size` bytes, zeroed, aligned to 16 bytes.  Never returns NULL,
+ * and never the same address twice, even for nothing. */
 void *arena_alloc(struct arena *arena, size_t count, size_t size);
 
 /* A larger copy of an array that lies in the arena; the new part is zeroed.  The old block is

@@ -60,6 +60,12 @@ RNG_FN void rng_seek(struct rng_stream *s, uint32_t block)
     s->stage = 0;
 }
 
+/* For a caller that is about to take many draws: work ahead from the first on. */
+RNG_FN void rng_hurry(struct rng_stream *s)
+{
+    s->stage = 2;
+}
+
 /* The plain path: one block, put where the last two words go. */
 RNG_FN void rng_refill_one(struct rng_stream *s)
 {

@@ -35,7 +35,7 @@
 #include "sim/money.h"
 #include "sim/rng.h"
 
-enum { SNAP_FORMAT = 3 }; /* raise it when any snap function changes what it writes */
+enum { SNAP_FORMAT = 5 }; /* raise it when any snap function changes what it writes */
 
 /* Stands in each snap function for each struct whose fields it lists: who adds a field is led here
  * by the compiler, stores the field or not, and writes the new size. */

@@ -48,8 +48,7 @@ static int64_t replicated_execution_ns(struct world *w)
         const struct mempool_tx *tx = mempool_get(&w->mempool, w->block.txs[i]);
         if (tx->kind != TX_INFERENCE) continue;
         struct request *r = world_request(w, tx->reference);
-        struct serving_terms terms = {
-            .tag = tx->reference, .prompt_tok = r->prompt_tok, .output_tok = r->output_tok};
+        struct serving_terms terms = fleet_engine_terms(w, tx->reference, &w->params->serving);
         r->refused = !serving_submit(&state->engine, state->clock_ns, &terms, NULL);
     }
     return replicated_run(state);

@@ -171,18 +171,30 @@ static struct perf measured_perf(struct arena *arena)
     return perf_make(&terms, arena);
 }
 
-static void measure_policy(struct serving_params *params, const struct perf *perf, int policy)
+static void measure_both(const char *what, struct serving_params *params, const struct perf *perf)
 {
     char name[64];
-    params->policy = policy;
     for (int fidelity = SERVING_LEAP; fidelity <= SERVING_STEP; fidelity++) {
         params->fidelity = fidelity;
-        snprintf(name, sizeof name, "azure_%s%s", serving_policies[policy].name,
-                 fidelity == SERVING_STEP ? "_step" : "");
+        snprintf(name, sizeof name, "azure_%s%s", what, fidelity == SERVING_STEP ? "_step" : "");
         measure(name, params, perf, 1);
     }
     params->fidelity = SERVING_LEAP;
-    params->policy = SERVING_VLLM_V1;
+}
+
+/* Each line of the table, and what bends the first one. */
+static void measure_policies(const struct serving_params *params, const struct perf *perf)
+{
+    struct serving_params p = *params;
+    for (p.policy = 0; p.policy < SERVING_POLICIES; p.policy++)
+        measure_both(serving_policies[p.policy].name, &p, perf);
+    p = *params;
+    p.async_scheduling = true;
+    measure_both("async_scheduling", &p, perf);
+    p = *params;
+    p.speculative =
+        (struct serving_speculative){.tokens = 3, .acceptance = 0.7, .draft_cost = 0.05};
+    measure_both("speculative", &p, perf);
 }
 
 int main(void)
@@ -201,8 +213,7 @@ int main(void)
     arena_init(&arena, "bench tables", 0);
     struct perf measured = measured_perf(&arena);
     make_workload();
-    for (int policy = 0; policy < SERVING_POLICIES; policy++)
-        measure_policy(&params, &measured, policy);
+    measure_policies(&params, &measured);
     measure("azure_roofline", &params, &roofline, 1);
     measure("azure_40_nodes", &params, &large, NODES);
     arena_free(&arena);

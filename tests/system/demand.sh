@@ -39,3 +39,16 @@ code=0
 "$HACASIM" find scenarios/objectives.yaml 'nodes[0].count=1..2' --quiet >/dev/null || code=$?
 [ "$code" = 1 ]
 echo "measured: $found nodes are the fewest, by 3 replications each"
+
+# Images that a trace records: 2 and 1 of 400 tokens are encoded once each, and none where the trace
+# is read as text.
+images() { # images OPTION...: image tokens, and requests whose first token was timed as such
+    "$HACASIM" run tests/bad/good.yaml --set 'workload.arrivals={trace: {file: tests/bad/images.csv}}' \
+        --set 'models=[{name: qwen2.5-vl-7b}]' --set 'nodes[0].model=qwen2.5-vl-7b' \
+        --set 'workload.images.tokens=400' "$@" --quiet --db "$work/r.db" --json "$work/run.json" >/dev/null
+    sqlite3 :memory: "select json_extract(readfile('$work/run.json'), '\$.metrics.serving.image_tok'),
+        json_extract(readfile('$work/run.json'), '\$.metrics.latency.image_ttft_s.mean') >
+        json_extract(readfile('$work/run.json'), '\$.metrics.latency.ttft_s.mean')"
+}
+[ "$(images)" = '1200|1' ]
+[ "$(images --set workload.images.recorded=false)" = '0|' ]

@@ -5,7 +5,7 @@
 set -eu
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-"$HACASIM" check scenarios/baseline.yaml scenarios/og_as_coded.yaml scenarios/swap.yaml --quiet --junit "$work/out.xml"
+"$HACASIM" check scenarios/baseline.yaml scenarios/og_as_coded.yaml scenarios/swap.yaml scenarios/images.yaml --quiet --junit "$work/out.xml"
 grep -q '<testsuite ' "$work/out.xml"
 
 field() { # field NAME FILE: the first number under this key

@@ -19,6 +19,7 @@
 enum {
     PLAIN_MAX = 256,
     PLAIN_TABLE = 1024,
+    PLAIN_IMAGES = 8,
     PLAIN_V1 = 0,
     PLAIN_V0,
     PLAIN_SARATHI,
@@ -35,10 +36,19 @@ struct plain_request {
     bool aside;
     int64_t prompt, output, arrived_ns;
     int64_t generated, computed, scheduled, goal, ready, first_token_ns;
-    int blocks, named; /* how many it has; how many of them have been put into the cache */
+    int64_t verified;         /* steps with drafts */
+    bool needs[PLAIN_IMAGES]; /* image, since the request was admitted */
+    int64_t encodes, finds;   /* images, in the step */
+    int blocks, named;        /* how many it has; how many of them have been put into the cache */
     int64_t hashed[2];
     int table[PLAIN_TABLE]; /* its blocks */
     uint64_t hashes[2][PLAIN_TABLE];
+};
+
+struct plain_image {
+    uint64_t owner;
+    int place;
+    int64_t tok;
 };
 
 struct plain {
@@ -48,6 +58,8 @@ struct plain {
     int waiting_count, running_count, coming_count;
     int submitted;
     struct pool pool;
+    struct plain_image images[PLAIN_TABLE]; /* what the encoder gave, the last used first */
+    int image_count;
     int64_t budget, prompts;                    /* prompts: chunks scheduled in the step */
     int64_t start_ticks, end_ticks, seen_ticks; /* since time 0, exact; seen: start of the step
                                                  * before */
@@ -95,6 +107,7 @@ static int64_t plain_room(const struct plain *p, int64_t prompt, int64_t output)
 
 static void plain_reset_pool(struct plain *p)
 {
+    p->image_count = 0;
     pool_open(&p->pool, (int)serving_blocks(p->params, p->perf, NULL) - 1,
               plain_is(p, PLAIN_V1) && p->params->prefix_caching);
 }
@@ -302,7 +315,7 @@ static void plain_preempt(struct plain *p, int at)
         return;
     }
     p->counters.wasted_tok += (uint64_t)r->computed;
-    r->computed = r->scheduled = r->ready = 0;
+    r->computed = r->scheduled = r->ready = r->encodes = r->finds = 0;
     r->decoding = false;
     plain_wait(p, r, true);
 }
@@ -390,6 +403,8 @@ static bool plain_try_admit(struct plain *p)
     r->goal = target;
     r->computed = computed;
     r->scheduled = chunk;
+    for (int k = 0; k < r->terms.images; k++)
+        r->needs[k] = r->terms.image_from_tok + (k + 1) * r->terms.image_tok > computed;
     p->budget = chunk < p->budget ? p->budget - chunk : 0;
     p->prompts++;
     plain_name_blocks(p, r, plain_known(p, r));
@@ -417,6 +432,42 @@ static void plain_admit(struct plain *p)
               (!plain_is(p, PLAIN_V0) || !p->decodes);
 }
 
+/* True: it was there.  It is the last used from now on, and those used longest ago make room. */
+static bool plain_use_image(struct plain *p, const struct plain_image *image)
+{
+    int64_t sum = image->tok;
+    int at = 0, count = 0;
+    while (at < p->image_count &&
+           (p->images[at].owner != image->owner || p->images[at].place != image->place ||
+            p->images[at].tok != image->tok))
+        at++;
+    bool found = at < p->image_count;
+    if (!found) p->image_count++;
+    memmove(&p->images[1], &p->images[0], (size_t)at * sizeof *p->images);
+    p->images[0] = *image;
+    for (count = 1; count < p->image_count; count++) {
+        sum += p->images[count].tok;
+        if (sum > p->params->max_num_batched_tokens) break;
+    }
+    p->image_count = count;
+    return found;
+}
+
+/* Each image is encoded in the step of its first chunk. */
+static void plain_encode(struct plain *p, struct plain_request *r)
+{
+    const struct serving_terms *t = &r->terms;
+    for (int k = 0; k < t->images; k++) {
+        if (!r->needs[k] || t->image_from_tok + k * t->image_tok >= r->computed + r->scheduled)
+            continue;
+        uint64_t owner = t->stream ? t->stream : UINT64_MAX - r->number;
+        bool found = plain_use_image(p, &(struct plain_image){owner, k, t->image_tok});
+        r->needs[k] = false;
+        r->encodes += !found;
+        r->finds += found;
+    }
+}
+
 static void plain_time_step(struct plain *p)
 {
     struct perf_batch batch = {0};
@@ -424,9 +475,12 @@ static void plain_time_step(struct plain *p)
     bool drafted = false;
     p->busy = false;
     for (int i = 0; i < p->running_count; i++) {
-        const struct plain_request *r = p->running[i];
+        struct plain_request *r = p->running[i];
         if (r->scheduled == 0) continue;
         p->busy = true;
+        if (!r->decoding) plain_encode(p, r);
+        for (int64_t k = 0; k < r->encodes; k++)
+            perf_batch_image(&batch, r->terms.image_tok);
         if (r->decoding && drafts > 0) {
             perf_batch_prefill(&batch, r->computed, drafts + 1, (int)drafts + 1);
             drafted = true;
@@ -458,7 +512,7 @@ static void plain_schedule(struct plain *p)
     p->preempted = false;
     p->decodes = !plain_is(p, PLAIN_V0);
     for (int i = 0; i < p->running_count; i++)
-        p->running[i]->scheduled = 0;
+        p->running[i]->scheduled = p->running[i]->encodes = p->running[i]->finds = 0;
     if (p->decodes) plain_schedule_running(p);
     plain_admit(p);
     if (!p->decodes && p->prompts == 0) {
@@ -496,7 +550,8 @@ static void plain_lose_unfit(struct plain *p, struct plain_request **list, int *
 {
     for (int i = 0; i < *count;) {
         struct plain_request *r = list[i];
-        if (plain_blocks(p, plain_room(p, r->prompt, r->output)) <= p->pool.count) {
+        bool sees = r->terms.images == 0 || p->perf->model->vision.layers > 0;
+        if (sees && plain_blocks(p, plain_room(p, r->prompt, r->output)) <= p->pool.count) {
             i++;
             continue;
         }
@@ -518,12 +573,12 @@ static void plain_swap_now(struct plain *p)
 }
 
 /* Tokens that a decoding request gets out of a step. */
-static int64_t plain_gain(struct plain *p, const struct plain_request *r)
+static int64_t plain_gain(struct plain *p, struct plain_request *r)
 {
     int64_t left = r->output - r->generated, drafts = p->params->speculative.tokens;
     if (drafts == 0) return 1;
     uint64_t draws = r->terms.draws ? r->terms.draws : r->terms.tag;
-    int64_t got = serving_spec_gain(p->params, draws, r->generated);
+    int64_t got = serving_spec_gain(p->params, draws, r->verified++);
     if (got > left) got = left;
     p->counters.drafted_tok += (uint64_t)drafts;
     p->counters.accepted_tok += (uint64_t)(got - 1);
@@ -541,6 +596,8 @@ static bool plain_step_done(struct plain *p, struct plain_request *r)
         r->generated += got;
     } else {
         p->counters.prefill_tok += (uint64_t)r->scheduled;
+        p->counters.image_tok += (uint64_t)(r->encodes * r->terms.image_tok);
+        p->counters.image_hit_tok += (uint64_t)(r->finds * r->terms.image_tok);
         r->computed += r->scheduled;
         if (r->computed == r->goal) {
             r->generated++;
@@ -611,6 +668,10 @@ static enum serving_reject plain_submit(struct plain *p, int64_t now_ns,
     plain_run(p, now_ns);
     int64_t prompt = terms->prompt_tok, output = terms->handoff ? 1 : terms->output_tok;
     int64_t longest = p->params->max_model_len;
+    if (terms->images > 0 && p->perf->model->vision.layers == 0) {
+        p->counters.rejected_images++;
+        return SERVING_NO_ENCODER;
+    }
     bool too_long = longest > 0 && prompt + output > longest;
     if (too_long || plain_blocks(p, plain_room(p, prompt, output)) > p->pool.count) {
         p->counters.rejected_long++;

@@ -36,6 +36,20 @@ static inline struct perf toy_perf(const struct toy *toy)
     return perf;
 }
 
+/* One that takes images too: its encoder launches in no time. */
+static inline struct perf toy_perf_images(const struct toy *toy, int64_t token_ns, int64_t pair_ns)
+{
+    static struct perf_hardware hardware;
+    struct perf perf = toy_perf(toy);
+    hardware = *perf.hardware;
+    hardware.layer_ns = 0.0;
+    perf.hardware = &hardware;
+    perf.model = perf_model_find("qwen2.5-vl-7b");
+    perf.roofline.vision_token_ns = (double)token_ns;
+    perf.roofline.vision_pair_ns = (double)pair_ns;
+    return perf;
+}
+
 static struct serving_params toy_params(int64_t seqs, int64_t budget, int64_t block, int64_t blocks)
 {
     return (struct serving_params){.max_num_seqs = seqs,

@@ -30,6 +30,7 @@ struct world {
     struct call calls[CALLS_MAX];
     int call_count;
     bool named; /* requests have streams, prefixes and the like */
+    bool sees;  /* and images */
 };
 
 /* What a node answered; `word` folds everything that is not a completion. */
@@ -77,6 +78,16 @@ static void draw_names(struct rng_stream *s, const struct world *w, struct servi
     terms->handoff = rng_below(s, 10) == 0;
 }
 
+/* Few and small, at the front of the prompt, in it or at its end. */
+static void draw_images(struct rng_stream *s, struct serving_terms *terms)
+{
+    if (rng_below(s, 3) == 0) return;
+    terms->images = between(s, 1, terms->prompt_tok < 4 ? terms->prompt_tok : 4);
+    terms->image_tok = between(s, 1, terms->prompt_tok / terms->images);
+    int64_t room = terms->prompt_tok - terms->images * terms->image_tok;
+    terms->image_from_tok = rng_below(s, 2) ? 0 : between(s, 0, room);
+}
+
 static void draw_call(struct rng_stream *s, struct world *w, int64_t *now_ns, int64_t gap_ns,
                       int64_t grid_ns, int64_t prompt_max, int64_t output_max)
 {
@@ -87,6 +98,7 @@ static void draw_call(struct rng_stream *s, struct world *w, int64_t *now_ns, in
     c->terms.prompt_tok = between(s, 1, prompt_max);
     c->terms.output_tok = rng_below(s, 4) == 0 ? 1 : between(s, 1, output_max);
     if (w->named) draw_names(s, w, &c->terms);
+    if (w->sees) draw_images(s, &c->terms);
     uint64_t kind = rng_below(s, 40);
     if (kind < 5) c->action = CANCEL;
     if (kind == 5 || kind == 6) c->action = SWAP;
@@ -126,12 +138,16 @@ static void draw_world(struct rng_stream *s, struct world *w)
     w->params = toy_params(seqs, budget, block, blocks);
     w->params.max_waiting = rng_below(s, 4) ? 1000 : between(s, 1, 4);
     w->named = rng_below(s, 4) > 0;
+    w->sees = rng_below(s, 3) == 0;
     draw_policy(s, &w->params);
     assert_null(serving_table.check(&w->params));
     int64_t grid_ns = rng_below(s, 2) ? 1 : between(s, 2, 5);
     for (int i = 0; i < 2; i++) {
         w->toys[i] = draw_toy(s, grid_ns);
-        w->perfs[i] = toy_perf(&w->toys[i]);
+        bool sees = w->sees && rng_below(s, 4) > 0;
+        w->perfs[i] = sees ? toy_perf_images(&w->toys[i], grid_ns * between(s, 0, 3),
+                                             grid_ns * between(s, 0, 1))
+                           : toy_perf(&w->toys[i]);
     }
     int64_t now_ns = 0, gap_ns = between(s, 0, rng_below(s, 2) ? 30 : 2000);
     int64_t room = blocks * block;
@@ -159,7 +175,9 @@ static uint64_t mixed(const struct serving_counters *c)
                                c->preemptions,       (uint64_t)c->blocks_peak,
                                c->queried_tok,       c->hit_tok,
                                c->evicted_blocks,    c->ready_tok,
-                               c->drafted_tok,       c->accepted_tok};
+                               c->drafted_tok,       c->accepted_tok,
+                               c->rejected_images,   c->image_tok,
+                               c->image_hit_tok};
     uint64_t word = 0;
     for (size_t i = 0; i < sizeof fields / sizeof *fields; i++)
         word = (word ^ fields[i]) * 0x9E3779B97F4A7C15u;
@@ -183,7 +201,7 @@ static void check_blocks(const struct serving *s)
     uint32_t in_phases = 0;
     for (int64_t i = 0; i < s->params->block_tokens; i++)
         in_phases += s->phase[i];
-    assert_int_equal(in_phases, s->decoding);
+    assert_int_equal(in_phases, s->spec == NULL ? s->decoding : 0);
     if (!s->rules.caches) return;
     int64_t free = 0;
     for (int32_t i = s->cache.head; i != SERVING_NONE; i = s->cache.runs[i].next) {

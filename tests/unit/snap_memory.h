@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "models/serving_spec.h"
 #include "models/world.h"
 
 struct memory_skip { /* bytes of a struct that need not agree */
@@ -83,6 +84,8 @@ static const struct memory_skip memory_serving[] = {
     MEMORY_SKIP(struct serving, cache.chain_capacity),
     MEMORY_SKIP(struct serving, cache.buckets),
     MEMORY_SKIP(struct serving, cache.bucket_count),
+    MEMORY_SKIP(struct serving, encoded.images),
+    MEMORY_SKIP(struct serving, encoded.capacity),
     MEMORY_SKIP(struct serving, finish),
     MEMORY_SKIP(struct serving, requests),
     MEMORY_SKIP(struct serving, done),
@@ -92,6 +95,19 @@ static const struct memory_skip memory_serving[] = {
 };
 enum { MEMORY_SERVING = sizeof memory_serving / sizeof memory_serving[0] };
 
+/* What speculation foresees is not stored but worked out anew. */
+static void memory_window(struct memory_find *find, const struct serving_spec *a,
+                          const struct serving_spec *b)
+{
+    size_t left = (size_t)(SERVING_SPEC_WINDOW - a->at);
+    memory_words(find, "window", 0, &a->at, &b->at, sizeof a->at, NULL, 0);
+    memory_words(find, "window gain", 0, &a->gain[a->at], &b->gain[a->at], left * sizeof *a->gain,
+                 NULL, 0);
+    memory_words(find, "window need", 0, &a->need[a->at], &b->need[a->at], left * sizeof *a->need,
+                 NULL, 0);
+    memory_words(find, "window first", 0, a->first, b->first, sizeof a->first, NULL, 0);
+}
+
 static void memory_engine(struct memory_find *find, const struct serving *a,
                           const struct serving *b)
 {
@@ -100,6 +116,7 @@ static void memory_engine(struct memory_find *find, const struct serving *a,
         if (a->requests[i].state != SERVING_FREE)
             memory_words(find, "serving_request", i, &a->requests[i], &b->requests[i],
                          sizeof a->requests[i], NULL, 0);
+    if (a->spec != NULL) memory_window(find, a->spec, b->spec);
     if (a->params->speculative.tokens == 0)
         memory_words(find, "serving_finish", 0, a->finish, b->finish,
                      a->decoding * sizeof *a->finish, NULL, 0);
@@ -107,6 +124,8 @@ static void memory_engine(struct memory_find *find, const struct serving *a,
                  (size_t)a->params->block_tokens * sizeof *a->phase, NULL, 0);
     memory_words(find, "serving_run", 0, a->cache.runs, b->cache.runs,
                  a->cache.run_used * sizeof *a->cache.runs, NULL, 0);
+    memory_words(find, "serving_image", 0, a->encoded.images, b->encoded.images,
+                 a->encoded.count * sizeof *a->encoded.images, NULL, 0);
     const struct memory_skip bucket[] = {MEMORY_SKIP(struct serving_chain, bucket_next)};
     for (uint32_t i = 0; i < a->cache.chain_used; i++)
         memory_words(find, "serving_chain", i, &a->cache.chains[i], &b->cache.chains[i],

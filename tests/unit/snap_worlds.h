@@ -142,7 +142,8 @@ static void snap_world_service(struct snap_world *w)
                    "s}]",
                    at, what, snap_world_pick(w, "10|50"), snap_world_pick(w, "10|50|90"),
                    snap_world_pick(w, "a, model: qwen3-32b, timing: roofline|b, timing: roofline, "
-                                      "engine: {serving: {kv_blocks: 300}}"),
+                                      "engine: {serving: {kv_blocks: 300}}|a, model: "
+                                      "qwen2.5-vl-7b, timing: roofline"),
                    snap_world_pick(w, "0|5"), snap_world_pick(w, "0|30"));
     snap_world_set(w, "client.lost=%s", snap_world_pick(w, "fails|retried"));
     snap_world_set(w, "serving={policy: %s, order: %s}",
@@ -151,6 +152,13 @@ static void snap_world_service(struct snap_world *w)
     snap_world_set(w, "serving=%s",
                    snap_world_pick(w, "{}|{async_scheduling: true}|{speculative: {tokens: 3}}|"
                                       "{prefix_caching: false}|{chunked_prefill: off}"));
+}
+
+static bool snap_world_says(const struct snap_world *w, const char *text)
+{
+    for (size_t i = 0; i < w->count; i++)
+        if (strstr(w->text[i], text)) return true;
+    return false;
 }
 
 /* Conversations, shared prefixes, promises, and who computes prompts and who decodes. */
@@ -163,11 +171,15 @@ static void snap_world_demand(struct snap_world *w)
                    snap_world_pick(w, "3|1000000"));
     snap_world_set(w, "workload.system_prompts={count: %s, added: %s}", snap_world_pick(w, "0|5"),
                    snap_world_pick(w, "true|false"));
+    /* Only where a model comes that takes them. */
+    if (snap_world_says(w, "qwen2.5-vl-7b") && !snap_world_says(w, "design=replicated"))
+        snap_world_set(w, "workload.images={share: 60%%, count: {uniform: {low: 1, high: 4}}}");
     snap_world_set(w, "users[0].slo={ttft: %s ms, e2e: 9 s}", snap_world_pick(w, "0|300"));
     const char *prefill = snap_world_pick(w, "both|prefill");
     const char *decode = snap_world_pick(w, "both|decode");
-    snap_world_set(w, "nodes[0].role=%s", prefill);
-    snap_world_set(w, "nodes[1].role=%s", decode);
+    bool moves = !snap_world_says(w, "a, model: "); /* else only one side gets another model */
+    snap_world_set(w, "nodes[0].role=%s", moves ? prefill : "both");
+    snap_world_set(w, "nodes[1].role=%s", moves ? decode : "both");
     snap_world_set(w, "transfer={bandwidth: %s Gbit/s, retries: %s}", snap_world_pick(w, "1|400"),
                    snap_world_pick(w, "0|2"));
 }

@@ -56,6 +56,28 @@ static void empty_blocks_are_allowed(void **state)
     arena_free(&arena);
 }
 
+/* Arrays that begin empty, as those read from a file, are apart however they grow. */
+static void empty_arrays_grow_apart(void **state)
+{
+    (void)state;
+    struct arena arena;
+    arena_init(&arena, "test", 0);
+    unsigned char *first = arena_alloc(&arena, 0, 1), *second = arena_alloc(&arena, 0, 1);
+    assert_ptr_not_equal(first, second);
+    first = arena_grow(&arena, first, 0, 40, 1);
+    memset(first, 1, 40);
+    second = arena_grow(&arena, second, 0, 40, 1);
+    assert_true(is_zero(second, 40));
+    memset(second, 2, 40);
+    for (int i = 0; i < 40; i++)
+        assert_int_equal(first[i], 1);
+    unsigned char *newest = arena_alloc(&arena, 0, 1); /* grows where it stands, away from others */
+    assert_ptr_equal(arena_grow(&arena, newest, 0, 40, 1), newest);
+    memset(newest, 3, 40);
+    assert_int_equal(second[39], 2);
+    arena_free(&arena);
+}
+
 static void newest_block_grows_in_place(void **state)
 {
     (void)state;
@@ -218,6 +240,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(blocks_are_zero_aligned_and_apart),
         cmocka_unit_test(empty_blocks_are_allowed),
+        cmocka_unit_test(empty_arrays_grow_apart),
         cmocka_unit_test(newest_block_grows_in_place),
         cmocka_unit_test(growth_outlives_many_chunks),
         cmocka_unit_test(texts_are_copied_and_printed),

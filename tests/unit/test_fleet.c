@@ -98,13 +98,12 @@ static struct models_record run(struct models_scenario *scenario)
 /* Every rejection and every failure has one reason. */
 static void check_reasons(const struct models_record *r)
 {
-    static const char *const names[] = {"rejected.no_node",    "rejected.unpriced",
-                                        "rejected.no_record",  "rejected.chain",
-                                        "rejected.queue_full", "rejected.queue_timeout",
-                                        "rejected.too_long",   "rejected.rate_limited",
-                                        "failed.node_lost",    "failed.unreachable",
-                                        "failed.api",          "failed.no_room",
-                                        "failed.disagreed"};
+    static const char *const names[] = {
+        "rejected.no_node",  "rejected.unpriced",   "rejected.no_record",
+        "rejected.chain",    "rejected.queue_full", "rejected.queue_timeout",
+        "rejected.too_long", "rejected.no_encoder", "rejected.rate_limited",
+        "failed.node_lost",  "failed.unreachable",  "failed.api",
+        "failed.no_room",    "failed.disagreed"};
     double sums[2] = {0};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         sums[names[i][0] == 'f'] += metric(r, names[i]);

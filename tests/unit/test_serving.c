@@ -23,6 +23,7 @@ static void leap_equals_step_equals_plain(void **state)
     static struct answers plain, leap, step;
     uint64_t preempted = 0, lost = 0, rejected = 0, done = 0, steps = 0, wakes = 0;
     uint64_t hits = 0, evicted = 0, accepted = 0, by_policy[SERVING_POLICIES] = {0};
+    uint64_t seen = 0, seen_again = 0, unseen = 0;
     for (int i = 0; i < worlds; i++) {
         struct rng_stream s = rng_open(20261, (uint32_t)i, PURPOSE, 0);
         draw_world(&s, &w);
@@ -40,8 +41,15 @@ static void leap_equals_step_equals_plain(void **state)
         hits += leap.counters.hit_tok;
         evicted += leap.counters.evicted_blocks;
         accepted += leap.counters.accepted_tok;
+        seen += leap.counters.image_tok;
+        seen_again += leap.counters.image_hit_tok;
+        unseen += leap.counters.rejected_images;
         by_policy[w.params.policy] += leap.counters.completed;
     }
+    print_message("%llu image tokens encoded, %llu found again, %llu requests refused for images\n",
+                  (unsigned long long)seen, (unsigned long long)seen_again,
+                  (unsigned long long)unseen);
+    assert_true(seen > 100000 && seen_again > 10000 && unseen > 5000);
     print_message("%llu tokens found in caches, %llu blocks evicted, %llu drafts accepted\n",
                   (unsigned long long)hits, (unsigned long long)evicted,
                   (unsigned long long)accepted);
@@ -165,7 +173,7 @@ static void tables_leap_too(void **state)
         arena_init(&arena, "test", 0);
         draw_world(&s, &w);
         for (int k = 0; k < w.call_count; k++)
-            w.calls[k].time_ns *= 40000;
+            w.calls[k].time_ns *= 40000, w.calls[k].terms.images = 0;
         for (int k = 0; k < 2; k++)
             w.perfs[k] = draw_tables(&s, (i + k) % 2 == 0, &arena);
         drive_plain(&w, &plain);

@@ -110,8 +110,9 @@ static void a_run_worked_out_by_hand_has_no_error(void **state)
     /* 1,080 and 540 us: at 0.9 between them */
     assert_ns(r->ours_s[REPLAY_E2E][REPLAY_P90], 540e3 + 0.9 * 540e3);
     assert_int_equal(r->steps, 6);
-    /* the request without times; made-up times that no card reaches, of layers and attention */
-    assert_int_equal(o.about.note_count, 3);
+    /* the request without times; made-up times that no card reaches, of layers and attention; the
+     * layers that this profile leaves out */
+    assert_int_equal(o.about.note_count, 4);
     done(&o);
 }
 
@@ -129,6 +130,43 @@ static void folders_above_and_beside_are_found(void **state)
     replay_good(&o, "run", "perf");
     assert_ns(o.result.ours_s[REPLAY_TTFT][REPLAY_MEAN], 270e3);
     done(&o);
+}
+
+static bool noted(const struct outcome *o, const char *text)
+{
+    for (uint32_t i = 0; i < o->about.note_count; i++)
+        if (strstr(o->about.notes[i], text)) return true;
+    return false;
+}
+
+/* Its times are measured, so a card needs no entry in the catalog if its bandwidth is stated; and
+ * blocks may be stated as tokens. */
+static void what_a_run_leaves_unsaid_is_noted(void **state)
+{
+    (void)state;
+    struct outcome o;
+    folder_write("run/config.json",
+                 "{\"nodes\": [{\"instances\": [{\"hardware\": \"A6000\", \"npu_mem\": "
+                 "{\"mem_size\": 48, \"mem_bw\": 768}}]}]}");
+    folder_write(
+        "run/meta.json",
+        "{\"model\": \"meta-llama/Llama-3.1-8B\", \"engine_kwargs\": {\"max_num_seqs\": 8, "
+        "\"max_num_batched_tokens\": 64}, \"kv_cache\": {\"num_gpu_blocks\": null, "
+        "\"num_kv_tokens\": 1600, \"block_size\": 16}}");
+    folder_write("tables/meta.yaml", "gpu: NVIDIA L40S\n");
+    replay_good(&o, "run", "tables");
+    assert_ns(o.result.ours_s[REPLAY_TTFT][REPLAY_MEAN], 270e3);
+    assert_true(noted(&o, "A6000 is not in the catalog"));
+    assert_true(noted(&o, "the efficiencies of l40s"));
+    assert_true(!noted(&o, "KV blocks"));
+    assert_non_null(strstr(o.about.engine, "100 KV blocks of 16"));
+    done(&o);
+    folder_write("run/config.json", config);
+    write_meta("", "meta-llama/Llama-3.1-8B");
+    replay_good(&o, "run", "tables");
+    assert_true(noted(&o, "the profile is of NVIDIA L40S, and the run was made on RTX4090"));
+    done(&o);
+    assert_int_equal(unlink(folder_file("tables/meta.yaml")), 0);
 }
 
 /* Captured at 48 and 64 tokens: a profile that grows by 1 us a token from 48 on tells them apart.
@@ -404,6 +442,7 @@ int main(void)
     const struct CMUnitTest made[] = {
         cmocka_unit_test(a_run_worked_out_by_hand_has_no_error),
         cmocka_unit_test(folders_above_and_beside_are_found),
+        cmocka_unit_test(what_a_run_leaves_unsaid_is_noted),
         cmocka_unit_test(steps_are_padded_to_captured_graphs),
         cmocka_unit_test(two_gpus_exchange_over_the_stated_link),
         cmocka_unit_test(arrivals_wait_for_the_end_of_a_step),

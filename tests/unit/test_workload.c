@@ -480,7 +480,7 @@ static char *read_text(const char *text, struct workload_params *params)
     struct param_doc *doc = param_load_text(&arena, "x.yaml", text, strlen(text), NULL, 0, &diag);
     assert_non_null(doc);
     param_read(doc, &scenario_table, &scenario, &diag);
-    if (diag.count == 0) workload_check(&scenario.workload, doc, "workload", 0, "", &diag);
+    if (diag.count == 0) workload_check(&scenario.workload, doc, "workload", 0, "", true, &diag);
     param_close(doc);
     *params = scenario.workload;
     FILE *out = open_memstream(&printed, &size);

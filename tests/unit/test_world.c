@@ -193,6 +193,24 @@ static void test_every_design_conserves(void **state)
     }
 }
 
+/* A validator that runs the model knows of a request what a node would: blocks of a system prompt
+ * are found again, and less is computed for the same blocks of requests. */
+static void test_validators_share_prefixes(void **state)
+{
+    (void)state;
+    const char *sets[] = {"horizon=5 min",
+                          "drain=20 min",
+                          "verification.design=replicated",
+                          "events=[]",
+                          "workload.system_prompts={count: 1, tokens: 3000}",
+                          "serving.prefix_caching=true"};
+    struct models_record with, without;
+    run("scenarios/baseline.yaml", sets, 6, &with);
+    sets[5] = "serving.prefix_caching=false";
+    run("scenarios/baseline.yaml", sets, 6, &without);
+    assert_true(metric(&with, "latency.e2e_s.mean") < metric(&without, "latency.e2e_s.mean"));
+}
+
 /* Every answer ends in exactly one way: proofs of the counted answers add up. */
 static void test_every_answer_has_one_end(void **state)
 {
@@ -561,6 +579,7 @@ int main(void)
         TEST(test_planted_breaches),
         TEST(test_negative_risk_is_a_breach),
         TEST(test_every_design_conserves),
+        TEST(test_validators_share_prefixes),
         TEST(test_every_answer_has_one_end),
         TEST(test_series_say_what_metrics_say),
         TEST(test_a_halted_facilitator_loses_records),
