@@ -243,7 +243,8 @@ void front_turn(struct world *w, uint32_t session)
     struct workload_arrival arrival;
     if (world_now(w) > w->params->horizon)
         workload_leave(&w->workload, session);
-    else if (workload_turn(&w->workload, session, world_now(w), &arrival)) front_take(w, &arrival);
+    else if (workload_turn(&w->workload, session, world_now(w), &arrival))
+        front_take(w, &arrival);
 }
 
 /* A turn has ended: after an answer the user thinks and goes on, after anything else he leaves.

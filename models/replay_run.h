@@ -36,7 +36,7 @@ struct replay_engine {
     double memory_utilization;
     int64_t *graph_tok;
     uint32_t graphs;
-    double link_bytes_per_s, link_latency_ns; /* 0: not stated */
+    double link_bytes_per_s, link_latency_ns;   /* 0: not stated */
     double bandwidth_bytes_per_s, memory_bytes; /* of the card; 0: not stated */
 };
 

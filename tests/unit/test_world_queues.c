@@ -83,7 +83,9 @@ static struct models_scenario *load(double rate_per_s)
                     "workload.lengths={quantiles: {prompt: [{p: 0%%, tokens: %d}, {p: "
                     "100%%, tokens: %d}], output: [{p: 0%%, tokens: %d}, {p: 100%%, tokens: %d}]}}",
                     PROMPT, PROMPT, SHORTEST, LONGEST),
-        arena_print(&arena, "nodes=[{name: a, count: %d, gpu: a100-80g, model: llama3-8b, tee: none}]", NODES),
+        arena_print(&arena,
+                    "nodes=[{name: a, count: %d, gpu: a100-80g, model: llama3-8b, tee: none}]",
+                    NODES),
         "models=[{name: llama3-8b}]",
         "router.policy=random",
         "serving.max_num_seqs=1",
