@@ -298,7 +298,7 @@ static bool fill(struct perf_tables *t, const struct perf_tables_ask *ask, struc
     if (!perf_find_folder(ask->folder))
         return refuse(ask, diag, "there is no file or folder %s of timing tables", ask->folder);
     perf_find_ops(&ops, ask, arena);
-    struct perf_find found = {NULL};
+    struct perf_find found = {0};
     if (ops.count == 0 || ask->model != NULL) found = perf_find_profile(ask, arena);
     if (ops.count > 0 && !ask->profile && (!found.sure || found.other))
         return fill_ops(t, ask, &ops, arena, diag);
