@@ -27,7 +27,8 @@ static void norm_head(const struct infer *e, int32_t norm, float *head)
 {
     if (norm < 0) return;
     int32_t width = e->terms.shape.head_dim;
-    const float *weights = (const float *)(e->device->weights + e->map.matrices[norm].at);
+    const void *place = e->device->weights + e->map.matrices[norm].at;
+    const float *weights = place;
     float squares;
     e->device->product.kernels->block[INFER_FP32](head, head, 1, 1, width, &squares, 1);
     float scale = 1.0f / sqrtf(squares / (float)width + (float)e->terms.shape.norm_eps);

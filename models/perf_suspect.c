@@ -185,6 +185,7 @@ static void judge_unit(struct perf_tables *t, const struct perf_points *p, uint3
     for (uint32_t i = 0; i < p->count; i++) /* sorted: the middle one is the median */
         if (doubts[i].point->file == file) times[count++] = doubts[i].times;
     if (count == 0 || times[count / 2] <= limit) return;
+    struct diag_where where = {.file = path, .order = 1000 + file, .line = 1, .column = 1};
     const char *text = arena_print(arena,
                                    "%s times cannot be of %s: half of the rows %s (by %.3g times); "
                                    "is their unit right?",
@@ -192,9 +193,7 @@ static void judge_unit(struct perf_tables *t, const struct perf_points *p, uint3
     if (roof->op == PERF_MIXED)
         perf_tables_warn(t, arena, "%s: %s", path, text);
     else
-        diag_add(diag,
-                 (struct diag_where){.file = path, .order = 1000 + file, .line = 1, .column = 1},
-                 NULL, "%s", text);
+        diag_add(diag, where, NULL, "%s", text);
 }
 
 /* What a row should take about.  For experts the bound will do: a factor of 200 tells it from what

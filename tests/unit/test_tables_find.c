@@ -78,8 +78,11 @@ static const struct perf_tables *load(const char *below, const char *hardware, c
 
 static const char *from(const struct perf_tables *t)
 {
-    if (t == NULL) diag_print(&diag, stdout);
-    assert_non_null(t);
+    if (t == NULL) {
+        diag_print(&diag, stdout);
+        fail();
+        return "";
+    }
     return t->folder + strlen(root);
 }
 
