@@ -7,6 +7,7 @@
 
 #include <assert.h>
 
+#include "models/workload.h"
 #include "sim/variate.h"
 
 /* ---- parameters ----------------------------------------------------------------------------- */
@@ -69,16 +70,8 @@ static void check_knots(const struct param_list *list, struct param_doc *doc, co
 {
     const struct proxy_knot *knots = list->items;
     if (list->count < 2 || !param_good(doc, path)) return; /* has been reported */
-    if (knots[0].p > 0.0)
-        param_error(doc, diag, arena_print(diag->arena, "%s[0].p", path),
-                    "the first quantile must be at 0%%");
-    if (knots[list->count - 1].p < 1.0)
-        param_error(doc, diag, arena_print(diag->arena, "%s[%u].p", path, list->count - 1),
-                    "the last quantile must be at 100%%");
+    workload_check_shares(&knots->p, sizeof *knots, list->count, doc, path, diag);
     for (uint32_t i = 1; i < list->count; i++) {
-        if (knots[i].p <= knots[i - 1].p)
-            param_error(doc, diag, arena_print(diag->arena, "%s[%u].p", path, i),
-                        "must be above the one before it (%g%%)", 100.0 * knots[i - 1].p);
         if (knots[i].seconds_s < knots[i - 1].seconds_s)
             param_error(doc, diag, arena_print(diag->arena, "%s[%u].time", path, i),
                         "must not be below the one before it (%g s)", knots[i - 1].seconds_s);

@@ -142,21 +142,37 @@ enum { WORKLOAD_CONV_KNOTS = sizeof workload_conv_p / sizeof workload_conv_p[0] 
 
 /* ---- cross checks -------------------------------------------------------------------------- */
 
+static double workload_share(const double *p, size_t stride, uint32_t index)
+{
+    double share;
+    memcpy(&share, (const char *)p + stride * index, sizeof share);
+    return share;
+}
+
+void workload_check_shares(const double *p, size_t stride, uint32_t count, struct param_doc *doc,
+                           const char *path, struct diag *diag)
+{
+    if (workload_share(p, stride, 0) > 0.0)
+        param_error(doc, diag, arena_print(diag->arena, "%s[0].p", path),
+                    "the first quantile must be at 0%%");
+    if (workload_share(p, stride, count - 1) < 1.0)
+        param_error(doc, diag, arena_print(diag->arena, "%s[%u].p", path, count - 1),
+                    "the last quantile must be at 100%%");
+    for (uint32_t i = 1; i < count; i++) {
+        double before = workload_share(p, stride, i - 1);
+        if (workload_share(p, stride, i) <= before)
+            param_error(doc, diag, arena_print(diag->arena, "%s[%u].p", path, i),
+                        "must be above the one before it (%g%%)", 100.0 * before);
+    }
+}
+
 static void workload_check_knots(const struct param_list *list, struct param_doc *doc,
                                  const char *path, struct diag *diag)
 {
     const struct workload_knot *knots = list->items;
     if (list->count < 2 || !param_good(doc, path)) return; /* has been reported */
-    if (knots[0].p > 0.0)
-        param_error(doc, diag, arena_print(diag->arena, "%s[0].p", path),
-                    "the first quantile must be at 0%%");
-    if (knots[list->count - 1].p < 1.0)
-        param_error(doc, diag, arena_print(diag->arena, "%s[%u].p", path, list->count - 1),
-                    "the last quantile must be at 100%%");
+    workload_check_shares(&knots->p, sizeof *knots, list->count, doc, path, diag);
     for (uint32_t i = 1; i < list->count; i++) {
-        if (knots[i].p <= knots[i - 1].p)
-            param_error(doc, diag, arena_print(diag->arena, "%s[%u].p", path, i),
-                        "must be above the one before it (%g%%)", 100.0 * knots[i - 1].p);
         if (knots[i].tokens < knots[i - 1].tokens)
             param_error(doc, diag, arena_print(diag->arena, "%s[%u].tokens", path, i),
                         "must not be below the one before it (%lld)",

@@ -106,6 +106,11 @@ extern const struct param_table workload_table;
 void workload_check(const struct workload_params *params, struct param_doc *doc, const char *prefix,
                     int64_t room_tok, const char *room, bool sees, struct diag *diag);
 
+/* Shares of quantiles, `stride` bytes apart, must begin at 0, rise and end at 1; `path` is that of
+ * their list.  At least 2. */
+void workload_check_shares(const double *p, size_t stride, uint32_t count, struct param_doc *doc,
+                           const char *path, struct diag *diag);
+
 struct workload_arrival {
     int64_t time_ns;
     uint32_t request; /* 0, 1, 2, ...; ids of later turns are set apart */
